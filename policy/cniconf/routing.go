@@ -1,0 +1,76 @@
+package cniconf
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// readRouting looks for the plugins that set routes: what they say of the role,
+// nil for nothing, and why a coordinator among them will fail for every pod.
+//
+// Only plugins behind the first one tune what it made. veth and router say what
+// they do by being there; a coordinator only counts without them.
+func readRouting(plugins []*libcni.PluginConfig) (*ground, string) {
+	var plain, coordinated *ground
+	fault := ""
+	for i, p := range plugins {
+		if p.Network.Type == pluginCoordinator {
+			g, f := readCoordinator(p.Bytes)
+			if f != "" && fault == "" {
+				fault = f
+			}
+			if i > 0 && coordinated == nil {
+				coordinated = g
+			}
+		}
+		if i > 0 && plain == nil {
+			plain = pluginGrounds[p.Network.Type]
+		}
+	}
+	if plain != nil {
+		return plain, fault
+	}
+	return coordinated, fault
+}
+
+// readCoordinator reads the mode of a coordinator plugin. An unknown mode makes
+// the plugin fail with "unknown tuneMode".
+func readCoordinator(conf []byte) (*ground, string) {
+	var f struct {
+		Mode CoordinatorMode `json:"mode"`
+	}
+	if err := json.Unmarshal(conf, &f); err != nil {
+		return nil, "its coordinator cannot be read: " + fieldFault("", err)
+	}
+	if g := coordinatorGrounds[f.Mode]; g != nil {
+		return g, ""
+	}
+	return nil, "its coordinator has the mode " + quote.Value(string(f.Mode)) +
+		", which is not one of auto, underlay, overlay and disable"
+}
+
+// spiderpoolVersions are the versions that Spiderpool's IPAM plugin accepts; it
+// refuses a config that names none (cmd/spiderpool/cmd/cni_types.go, 1.2).
+var spiderpoolVersions = []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0"}
+
+// cniVersionFault says why a version of the specification will be refused.
+func cniVersionFault(v, ipam string) string {
+	if ipam == ipamSpiderpool && v == "" {
+		return "cniVersion is missing, and Spiderpool's IPAM accepts only " + strings.Join(spiderpoolVersions, ", ")
+	}
+	if ipam == ipamSpiderpool && !slices.Contains(spiderpoolVersions, v) {
+		return "cniVersion " + quote.Value(v) + " is not one of " + strings.Join(spiderpoolVersions, ", ") +
+			", which are all that Spiderpool's IPAM accepts"
+	}
+	if known := version.All.SupportedVersions(); v != "" && !slices.Contains(known, v) {
+		return "cniVersion " + quote.Value(v) + " is not one of " + strings.Join(known, ", ") +
+			", the released versions of the CNI specification"
+	}
+	return ""
+}

@@ -1,0 +1,29 @@
+// Package quote writes values from Kubernetes objects into messages.
+//
+// A value comes from whoever may create an object and ends up in logs,
+// terminals and admission responses, so it must neither break a line, nor move
+// a cursor, nor drown the sentence it stands in.
+package quote
+
+import "strconv"
+
+// Limit is how many characters of a value a message shows. It holds every name
+// Kubernetes allows for a label (63) and most references, and leaves room for
+// the rest of the sentence on a wide terminal.
+const Limit = 80
+
+// Value returns s in double quotes, escaped as a Go string: control characters,
+// invisible ones and bytes that are not UTF-8 become escapes. A value of more
+// than [Limit] characters is cut there and ends in … inside the quotes; a byte
+// that is not UTF-8 counts as one character. Escapes come on top: the result
+// has at most 803 characters.
+func Value(s string) string {
+	shown := 0
+	for i := range s {
+		if shown == Limit {
+			return strconv.Quote(s[:i] + "…")
+		}
+		shown++
+	}
+	return strconv.Quote(s)
+}
