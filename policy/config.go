@@ -1,0 +1,217 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Version and kind of the configuration file.
+const (
+	ConfigAPIVersion = "macvlan-webhook.io/v1alpha1"
+	ConfigKind       = "PolicyConfig"
+)
+
+// Config says how a cluster is set up, as far as a pod does not tell, and how
+// strict the rules are. [DefaultConfig] has the values of fields left out.
+type Config struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Multus repeats what Multus' own configuration says on the nodes.
+	Multus MultusConfig `json:"multus"`
+	// Spiderpool repeats what Spiderpool's configuration says.
+	Spiderpool SpiderpoolConfig `json:"spiderpool"`
+	Limits     LimitsConfig     `json:"limits"`
+	// Rules overrides the action of rules by their IDs: deny, warn or off.
+	Rules map[string]Action `json:"rules"`
+	// IPPoolDefaults are the pools of networks whose pods name none; the first
+	// entry that matches an interface counts.
+	IPPoolDefaults []IPPoolDefault `json:"ippoolDefaults"`
+	Exempt         ExemptConfig    `json:"exempt"`
+
+	clusterNetwork Reference
+}
+
+// MultusConfig holds the settings of Multus that decide what annotations mean.
+type MultusConfig struct {
+	// DefaultNetworkNamespace is Multus' multusNamespace: where a
+	// default-network without a namespace is looked up.
+	DefaultNetworkNamespace string `json:"defaultNetworkNamespace"`
+	// ClusterNetwork is Multus' clusterNetwork when that is a
+	// NetworkAttachmentDefinition, as namespace/name (the namespace may be left
+	// out: DefaultNetworkNamespace); empty when it is a plain CNI configuration.
+	ClusterNetwork string `json:"clusterNetwork"`
+	// NamespaceIsolation is Multus' namespaceIsolation.
+	NamespaceIsolation bool `json:"namespaceIsolation"`
+	// GlobalNamespaces is Multus' globalNamespaces: whose networks every
+	// namespace may use in spite of isolation.
+	GlobalNamespaces []string `json:"globalNamespaces"`
+}
+
+// SpiderpoolConfig holds the settings of Spiderpool that rules need.
+type SpiderpoolConfig struct {
+	// Namespace of Spiderpool itself.
+	Namespace string `json:"namespace"`
+	// Subnets says whether the SpiderSubnet feature is on.
+	Subnets bool `json:"subnets"`
+	// CoordinatorMode stands in for the SpiderCoordinator's mode: auto,
+	// underlay, overlay or disable.
+	CoordinatorMode cniconf.CoordinatorMode `json:"coordinatorMode"`
+}
+
+// LimitsConfig holds limits that are a product's promise, not a law of nature.
+type LimitsConfig struct {
+	// AddressPairs is the number of IP/MAC pairs that one workload may fix.
+	AddressPairs int `json:"addressPairs"`
+}
+
+// IPPoolDefault names the pools of some networks.
+type IPPoolDefault struct {
+	// Networks are patterns of namespace/name, with * and ? within either.
+	Networks []string `json:"networks"`
+	// NamespaceSelector selects the pods' namespaces by labels; empty is all.
+	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
+	IPv4              []string             `json:"ipv4"`
+	IPv6              []string             `json:"ipv6"`
+}
+
+// ExemptConfig names whom the rules spare.
+type ExemptConfig struct {
+	// Namespaces whose pods and workloads are not judged.
+	Namespaces []string `json:"namespaces"`
+	// Users, by their Kubernetes user names, whose requests are not judged.
+	Users []string `json:"users"`
+}
+
+// DefaultConfig is what an empty configuration file means. It fits a cluster
+// as DaoCloud sets it up.
+func DefaultConfig() *Config {
+	return &Config{
+		APIVersion: ConfigAPIVersion,
+		Kind:       ConfigKind,
+		Multus: MultusConfig{
+			DefaultNetworkNamespace: "kube-system",
+			GlobalNamespaces:        []string{"default"},
+		},
+		Spiderpool: SpiderpoolConfig{
+			Namespace:       "kube-system",
+			Subnets:         true,
+			CoordinatorMode: cniconf.ModeAuto,
+		},
+		Limits: LimitsConfig{AddressPairs: 14},
+		Exempt: ExemptConfig{Namespaces: []string{"kube-system"}},
+	}
+}
+
+// ParseConfig reads a configuration file. Unknown fields, values out of range
+// and rules that do not exist are errors, each with its line and column. A file
+// without any document is [DefaultConfig].
+func ParseConfig(text []byte) (*Config, error) {
+	docs, err := document.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	c := DefaultConfig()
+	switch len(docs) {
+	case 0:
+		return c, nil
+	case 1:
+	default:
+		return nil, fmt.Errorf("line %d: one %s is expected, here begins another document", docs[1].Line, ConfigKind)
+	}
+	doc := &docs[0]
+	if err := doc.DecodeStrict(c); err != nil {
+		return nil, err
+	}
+	if err := c.compile(doc); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// compile checks what decoding cannot, and computes what rules look up.
+func (c *Config) compile(doc *document.Document) error {
+	var errs []error
+	bad := func(problem string, path ...any) {
+		at := doc.Position(0, path...)
+		errs = append(errs, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem))
+	}
+	if c.APIVersion != ConfigAPIVersion {
+		bad(fmt.Sprintf("apiVersion %s: %s is expected", quote.Value(c.APIVersion), ConfigAPIVersion), "apiVersion")
+	}
+	if c.Kind != ConfigKind {
+		bad(fmt.Sprintf("kind %s: %s is expected", quote.Value(c.Kind), ConfigKind), "kind")
+	}
+	if c.Multus.DefaultNetworkNamespace == "" {
+		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
+	}
+	if n := c.Multus.ClusterNetwork; n != "" {
+		namespace, name, found := strings.Cut(n, "/")
+		if !found {
+			namespace, name = c.Multus.DefaultNetworkNamespace, n
+		}
+		if namespace == "" || name == "" || strings.Contains(name, "/") {
+			bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(n)), "multus", "clusterNetwork")
+		}
+		c.clusterNetwork = Reference{namespace, name}
+	}
+	switch c.Spiderpool.CoordinatorMode {
+	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
+	default:
+		bad(fmt.Sprintf("spiderpool.coordinatorMode %s: auto, underlay, overlay or disable is expected", quote.Value(string(c.Spiderpool.CoordinatorMode))), "spiderpool", "coordinatorMode")
+	}
+	if c.Limits.AddressPairs < 1 {
+		bad(fmt.Sprintf("limits.addressPairs %d: a number above 0 is expected", c.Limits.AddressPairs), "limits", "addressPairs")
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Rules)) {
+		switch c.Rules[id] {
+		case Deny, Warn, Off:
+		default:
+			bad(fmt.Sprintf("rules.%s %s: deny, warn or off is expected", quote.Value(id), quote.Value(string(c.Rules[id]))), "rules", id)
+		}
+		if _, ok := RuleByID(id); !ok {
+			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
+		}
+	}
+	for i, d := range c.IPPoolDefaults {
+		if len(d.Networks) == 0 {
+			bad(fmt.Sprintf("ippoolDefaults[%d].networks is empty: name at least one network", i), "ippoolDefaults", i)
+		}
+		if _, err := metav1.LabelSelectorAsSelector(&d.NamespaceSelector); err != nil {
+			bad(fmt.Sprintf("ippoolDefaults[%d].namespaceSelector: %v", i, err), "ippoolDefaults", i, "namespaceSelector")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// action is what the rule leads to in this configuration.
+func (c *Config) action(r *Rule) Action {
+	if a, ok := c.Rules[r.ID]; ok {
+		return a
+	}
+	return r.Default
+}
+
+// exemptNamespace says why a namespace is spared, or nothing.
+func (c *Config) exemptNamespace(namespace string) string {
+	if slices.Contains(c.Exempt.Namespaces, namespace) {
+		return "namespace " + namespace
+	}
+	return ""
+}
+
+// ExemptUser says why a user is spared, or nothing.
+func (c *Config) ExemptUser(user string) string {
+	if user != "" && slices.Contains(c.Exempt.Users, user) {
+		return "user " + user
+	}
+	return ""
+}

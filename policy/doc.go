@@ -1,0 +1,29 @@
+// Package policy says what is right and what is wrong about the networks that
+// a pod asks for in its annotations.
+//
+// It is pure: no clock, no network, no Kubernetes client, no logging. A caller
+// hands it a [Subject] (a pod or a pod template), asks which networks it refers
+// to, looks those up wherever it likes, and gets a [Verdict]:
+//
+//	pod := policy.Parse(subject, config)
+//	facts := inventory.Facts(ctx, pod.References())
+//	verdict := pod.Judge(facts)
+//
+// The admission server and kubectl-macvlan do exactly this, so both say the
+// same in the same words.
+//
+// # How a rule is added
+//
+//  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,
+//     default action, documentation, remedy and check. Its opening comment and
+//     its Doc are what users read.
+//  2. Put the value into the table in rules.go, where its findings should stand.
+//  3. Write its test beside it, for what fixtures cannot say.
+//  4. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
+//     a test fails without at least one of each.
+//  5. Run `make docs`, which writes docs/rules.md from the table.
+//
+// A check reads the [Pod]: annotations parsed once, networks resolved once, the
+// list of interfaces computed once. It returns findings; whether they deny or
+// warn in the end is for the table and the configuration to say.
+package policy

@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// faultCheck makes the check of a rule that reports what the annotation grammar
+// found wrong. The noun names the culprit, where the field does not; remedy says
+// what to write instead.
+func faultCheck(noun, remedy string, problems ...multus.Problem) func(*Pod) []Finding {
+	return func(p *Pod) []Finding {
+		var found []Finding
+		for _, a := range []struct {
+			key    string
+			faults []multus.Fault
+		}{
+			{multus.DefaultNetworkAnnotation, p.defaultFaults},
+			{multus.NetworksAnnotation, p.networkFaults},
+		} {
+			for _, f := range a.faults {
+				if !slices.Contains(problems, f.Problem) {
+					continue
+				}
+				found = append(found, Finding{
+					Annotation: a.key,
+					Offset:     f.Offset,
+					Message:    faultMessage(noun, f),
+					Remedy:     remedy,
+				})
+			}
+		}
+		return found
+	}
+}
+
+// faultMessage states the fact: which value of which element is wrong in what
+// way, and what is accepted.
+func faultMessage(noun string, f multus.Fault) string {
+	var message string
+	switch {
+	case f.Element < 0:
+		message = "the annotation"
+	case f.Value == "" && noun == "":
+		message = fmt.Sprintf("element %d", f.Element+1)
+	default:
+		if noun == "" {
+			noun = f.Field
+		}
+		message = strings.TrimSpace(fmt.Sprintf("%s %s of element %d", noun, quote.Value(f.Value), f.Element+1))
+	}
+	message += " " + f.Detail
+	if f.Want != "" {
+		message += "; accepted: " + f.Want
+	}
+	return message
+}

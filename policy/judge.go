@@ -1,0 +1,159 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+)
+
+// Verdict is what is to be said about a subject.
+type Verdict struct {
+	// Findings stand in the order of the rule table, within a rule in the order
+	// of the annotations.
+	Findings []Finding
+	// Interfaces the pod will have, the first one first. Empty for a pod on the
+	// host's network, a mirror pod, or where an annotation cannot be read.
+	Interfaces []Interface
+	// Exempt says why the configuration spares the subject, such as
+	// "namespace kube-system"; empty when it does not.
+	Exempt string
+	// Undecided is the reason why no verdict could be reached: the inventory
+	// did not answer and what is known gives no reason to refuse.
+	Undecided error
+}
+
+// Decision is the strongest action among the findings, Allow without any.
+func (v *Verdict) Decision() Action {
+	decision := Allow
+	for i := range v.Findings {
+		if v.Findings[i].Action.severity() > decision.severity() {
+			decision = v.Findings[i].Action
+		}
+	}
+	return decision
+}
+
+// RestsOnNetworks says whether a refusal depends on what the inventory said of
+// a network, so that a fresh look could change it.
+func (v *Verdict) RestsOnNetworks() bool {
+	for i := range v.Findings {
+		if v.Findings[i].Action != Deny {
+			continue
+		}
+		if r, ok := RuleByID(v.Findings[i].Rule); ok && r.restsOnNetworks {
+			return true
+		}
+	}
+	return false
+}
+
+// Judge runs the rules over the pod. Facts hold one answer for each of
+// [Pod.References], in that order. A pod is judged as often as there are new
+// facts; each verdict stands on its own.
+func (p *Pod) Judge(f Facts) Verdict {
+	if reason := p.config.exemptNamespace(p.Subject.Namespace); reason != "" {
+		return Verdict{Exempt: reason}
+	}
+	if _, mirror := p.Subject.Annotations[mirrorAnnotation]; mirror {
+		return Verdict{}
+	}
+	if len(f.Networks) != len(p.references) {
+		return Verdict{Undecided: fmt.Errorf("%d facts for %d references", len(f.Networks), len(p.references))}
+	}
+	p.resolve(f)
+
+	var v Verdict
+	for i := range table {
+		found := table[i].check(p)
+		if len(found) == 0 {
+			continue
+		}
+		action := p.config.action(&table[i])
+		if action == Off {
+			continue
+		}
+		for _, finding := range found {
+			finding.Rule, finding.Action = table[i].ID, action
+			if finding.softened {
+				finding.Action = Warn
+			}
+			if finding.Annotation != "" {
+				finding.Path = p.Subject.AnnotationPath(finding.Annotation)
+			} else {
+				finding.Path = p.Subject.FieldPath(finding.Field)
+			}
+			v.Findings = append(v.Findings, finding)
+		}
+	}
+	if !p.misread() {
+		v.Interfaces = slices.Clone(p.interfaces)
+	}
+	if v.Decision() != Deny {
+		for i, fact := range f.Networks {
+			if fact.Err != nil {
+				v.Undecided = fmt.Errorf("look up network %s: %w", p.references[i], fact.Err)
+				break
+			}
+		}
+	}
+	return v
+}
+
+// misread says whether an annotation cannot be read as a list of networks, so
+// that the pod's interfaces are not known.
+func (p *Pod) misread() bool {
+	for _, faults := range [][]multus.Fault{p.defaultFaults, p.networkFaults} {
+		for _, f := range faults {
+			switch f.Problem {
+			case multus.ProblemSyntax, multus.ProblemName, multus.ProblemCount:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Explanation is the text that a person reads: every finding of at least the
+// given severity with its rule, its place and its remedy.
+func (v *Verdict) Explanation(least Action) string {
+	var b strings.Builder
+	count := 0
+	for i := range v.Findings {
+		if v.Findings[i].Action.severity() < least.severity() {
+			continue
+		}
+		if count++; count > 1 {
+			b.WriteString("\n\n")
+		}
+		v.Findings[i].writeTo(&b)
+	}
+	if count > 1 {
+		return strconv.Itoa(count) + " findings:\n\n" + b.String()
+	}
+	return b.String()
+}
+
+func (f *Finding) writeTo(b *strings.Builder) {
+	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path, f.Message)
+	if f.Remedy != "" {
+		b.WriteString("\nTo fix it: ")
+		b.WriteString(f.Remedy)
+	}
+}
+
+// warningLength is how long an admission warning may be: the API conventions
+// ask for 120 characters, which is what kubectl shows on one line.
+const warningLength = 120
+
+// Warning is the finding as one line for kubectl's "Warning:", cut at 120
+// characters. The long form is what `kubectl macvlan explain` prints.
+func (f *Finding) Warning() string {
+	text := []rune(f.Rule + ": " + strings.Join(strings.Fields(f.Message), " "))
+	if len(text) > warningLength {
+		text = append(text[:warningLength-1], '…')
+	}
+	return string(text)
+}

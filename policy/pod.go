@@ -1,0 +1,213 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Reference names a NetworkAttachmentDefinition.
+type Reference struct{ Namespace, Name string }
+
+// String is the reference as the annotations write it: namespace/name.
+func (r Reference) String() string { return r.Namespace + "/" + r.Name }
+
+// Fact is what an inventory answers about one reference.
+type Fact struct {
+	// Network is nil when no NetworkAttachmentDefinition has that name.
+	Network *cniconf.Network
+	// Err says why nothing could be found out. Then Network is nil.
+	Err error
+	// Fresh says that the answer comes from the source itself, was asked for
+	// after the question came up, and need not be confirmed.
+	Fresh bool
+}
+
+// Facts are an inventory's answers about a pod's references.
+type Facts struct {
+	// Networks stand in the order of [Pod.References].
+	Networks []Fact
+	// NamesOnly says that the inventory knows no networks at all: they are
+	// judged by their names, and none counts as missing.
+	NamesOnly bool
+}
+
+// Interface is one network interface that a pod will have.
+type Interface struct {
+	// Name inside the pod, such as eth0 or net1.
+	Name string
+	// Reference is empty for a first interface that no annotation names and
+	// whose network is a plain CNI configuration on the nodes.
+	Reference Reference
+	Role      cniconf.Role
+	Evidence  cniconf.Evidence
+
+	// network is nil when there is none, or when it is missing.
+	network *cniconf.Network
+	// annotation and element say where it was asked for; annotation is empty
+	// for the cluster's own network.
+	annotation string
+	element    *multus.Element
+	index      int
+	// ref is the index into the pod's references, -1 for none.
+	ref int
+	// unreadable marks an element whose network cannot even be named.
+	unreadable bool
+}
+
+// label is the quoted name of the interface's network, for messages.
+func (i *Interface) label() string { return quote.Value(i.Reference.String()) }
+
+// because says what the interface's role rests on, for messages.
+func (i *Interface) because() string { return i.network.EvidenceDetail() }
+
+// Pod is a subject whose annotations are parsed: what the rules read.
+type Pod struct {
+	Subject *Subject
+	config  *Config
+
+	defaultElements, networkElements []multus.Element
+	defaultFaults, networkFaults     []multus.Fault
+	conflicts                        []multus.Conflict
+	interfaces                       []Interface
+	references                       []Reference
+	facts                            Facts
+}
+
+// Parse reads the network annotations of a subject.
+func Parse(s *Subject, c *Config) *Pod {
+	p := &Pod{Subject: s, config: c}
+	if p.ignored() {
+		return p
+	}
+	defaultValue, hasDefault := s.Annotations[multus.DefaultNetworkAnnotation]
+	if hasDefault {
+		p.defaultElements, p.defaultFaults = multus.ParseDefaultNetwork(defaultValue, c.Multus.DefaultNetworkNamespace)
+	}
+	p.networkElements, p.networkFaults = multus.ParseNetworks(s.Annotations[multus.NetworksAnnotation], s.Namespace)
+	p.lineUp(hasDefault)
+	return p
+}
+
+// ignored says whether the annotations of the pod are read by nobody.
+func (p *Pod) ignored() bool {
+	_, mirror := p.Subject.Annotations[mirrorAnnotation]
+	return mirror || p.Subject.HostNetwork
+}
+
+// lineUp computes the list of interfaces, still without what the networks are.
+func (p *Pod) lineUp(hasDefault bool) {
+	var first *multus.Element
+	if len(p.defaultElements) == 1 {
+		first = &p.defaultElements[0]
+	}
+	names, conflicts := multus.InterfaceNames(first, p.networkElements)
+	p.conflicts = conflicts
+	p.interfaces = make([]Interface, 0, 1+len(p.networkElements))
+	p.references = make([]Reference, 0, 1+len(p.networkElements))
+
+	eth0 := Interface{Name: names[0], ref: -1, Role: cniconf.RoleUnknown, Evidence: cniconf.EvidenceNone}
+	switch {
+	case first != nil:
+		eth0.annotation, eth0.element = multus.DefaultNetworkAnnotation, first
+		eth0.Reference = Reference{first.Namespace, first.Name}
+		eth0.unreadable = unreadable(p.defaultFaults, 0)
+	case hasDefault:
+		eth0.annotation, eth0.unreadable = multus.DefaultNetworkAnnotation, true
+	case p.config.clusterNetwork != (Reference{}):
+		eth0.Reference = p.config.clusterNetwork
+	default:
+		eth0.unreadable = true
+		eth0.Role = cniconf.RoleDefault
+	}
+	p.addInterface(eth0)
+	for i := range p.networkElements {
+		e := &p.networkElements[i]
+		p.addInterface(Interface{
+			Name: names[i+1], ref: -1, Role: cniconf.RoleUnknown, Evidence: cniconf.EvidenceNone,
+			Reference:  Reference{e.Namespace, e.Name},
+			annotation: multus.NetworksAnnotation, element: e, index: i,
+			unreadable: unreadable(p.networkFaults, i),
+		})
+	}
+}
+
+func (p *Pod) addInterface(i Interface) {
+	if !i.unreadable {
+		i.ref = slices.Index(p.references, i.Reference)
+		if i.ref < 0 {
+			i.ref = len(p.references)
+			p.references = append(p.references, i.Reference)
+		}
+	}
+	p.interfaces = append(p.interfaces, i)
+}
+
+// unreadable says whether the network of an element could not be named.
+func unreadable(faults []multus.Fault, element int) bool {
+	return hasFault(faults, element, multus.ProblemSyntax) || hasFault(faults, element, multus.ProblemName)
+}
+
+func hasFault(faults []multus.Fault, element int, problem multus.Problem) bool {
+	return slices.ContainsFunc(faults, func(f multus.Fault) bool { return f.Element == element && f.Problem == problem })
+}
+
+// faulty says whether a problem was found with the element of an interface.
+func (p *Pod) faulty(i *Interface, problem multus.Problem) bool {
+	if i.annotation == multus.DefaultNetworkAnnotation {
+		return hasFault(p.defaultFaults, i.index, problem)
+	}
+	return hasFault(p.networkFaults, i.index, problem)
+}
+
+// References are the networks that a verdict on the pod depends on, each once.
+func (p *Pod) References() []Reference { return p.references }
+
+// resolve fills in what the inventory says of each interface's network.
+func (p *Pod) resolve(f Facts) {
+	p.facts = f
+	for i := range p.interfaces {
+		iface := &p.interfaces[i]
+		if iface.ref < 0 {
+			continue
+		}
+		iface.network = f.Networks[iface.ref].Network
+		own := iface.Reference == p.config.clusterNetwork
+		switch {
+		case iface.network != nil:
+			iface.Role, iface.Evidence = iface.network.Role(p.config.Spiderpool.CoordinatorMode)
+			if own && !canBeFirst(iface.Role) {
+				iface.Role = cniconf.RoleDefault
+			}
+		case own:
+			iface.Role = cniconf.RoleDefault
+		}
+	}
+}
+
+// canBeFirst says whether a role is one of those that bring their own routes as
+// a pod's first interface. The cluster's own network is none of the others,
+// whatever its name suggests.
+func canBeFirst(r cniconf.Role) bool {
+	return r == cniconf.RoleStandalone || r == cniconf.RoleAuto
+}
+
+// first is the pod's first interface; extras are the others, in order.
+func (p *Pod) first() *Interface   { return &p.interfaces[0] }
+func (p *Pod) extras() []Interface { return p.interfaces[1:] }
+
+// locate is where a field of the interface's element stands in its annotation.
+func (p *Pod) locate(i *Interface, field string) int {
+	return multus.Locate(p.Subject.Annotations[i.annotation], i.index, field, -1)
+}
+
+// locateNetwork is where the interface's network is named: the whole of
+// namespace/name in the comma form, the name in the JSON form.
+func (p *Pod) locateNetwork(i *Interface) int {
+	if i.element.Offset >= 0 {
+		return i.element.Offset
+	}
+	return p.locate(i, "name")
+}

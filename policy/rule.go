@@ -1,0 +1,95 @@
+package policy
+
+// Action is what a finding leads to.
+type Action string
+
+const (
+	// Allow is the decision on a subject without findings.
+	Allow Action = "allow"
+	// Warn lets the object pass and tells its author.
+	Warn Action = "warn"
+	// Deny refuses the object.
+	Deny Action = "deny"
+	// Off, in a configuration, silences a rule.
+	Off Action = "off"
+)
+
+// severity orders actions, so that the strongest of several can be found.
+func (a Action) severity() int {
+	switch a {
+	case Deny:
+		return 2
+	case Warn:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Rule is one thing that can be wrong, with all that is said about it to users.
+type Rule struct {
+	// ID is public and stable: never reused with another meaning.
+	ID string
+	// Title is one line without a full stop.
+	Title string
+	// Group is the heading under which documentation lists the rule.
+	Group string
+	// Default is the action where the configuration says nothing.
+	Default Action
+	// Since is the first version that has the rule.
+	Since string
+	// Doc says what is checked and what would happen on the node, in Markdown.
+	Doc string
+	// Remedy says what to write instead, in general terms. The remedy of a
+	// finding is made of the object's own values.
+	Remedy string
+	// Wrong and Right are annotations before and after, as YAML.
+	Wrong, Right string
+
+	// restsOnNetworks marks a rule that reads what the inventory says of a
+	// network, which may have changed a moment ago.
+	restsOnNetworks bool
+	check           func(*Pod) []Finding
+}
+
+// Finding is one rule broken in one place.
+type Finding struct {
+	// Rule is the ID of the rule.
+	Rule string
+	// Action is Deny or Warn.
+	Action Action
+	// Annotation is the key at fault; empty when the fault is at Field.
+	Annotation string
+	// Field is the path at fault below the pod (or its template), such as
+	// "spec.hostNetwork", for faults outside the annotations.
+	Field string
+	// Offset is where in the annotation's value the culprit begins, in bytes.
+	Offset int
+	// Path is the full path in the object, such as
+	// metadata.annotations[k8s.v1.cni.cncf.io/networks].
+	Path string
+	// Message states the fact, with values quoted, and what is accepted.
+	Message string
+	// Remedy says what to write instead; it may span lines.
+	Remedy string
+
+	// softened marks a finding whose own circumstances ask for a warning only,
+	// whatever the rule's action is.
+	softened bool
+}
+
+// Rules returns the table in the order in which findings are reported. The
+// slice is the caller's own.
+func Rules() []Rule {
+	return append([]Rule(nil), table...)
+}
+
+// RuleByID returns the rule with that ID.
+func RuleByID(id string) (Rule, bool) {
+	for _, r := range table {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}

@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// A NetworkAttachmentDefinition is accepted with any text as its configuration;
+// the pods that use it fail.
+var ruleNetworkConfigUnusable = Rule{
+	ID:      "network-config-unusable",
+	Title:   "A network's configuration makes every pod fail",
+	Group:   groupResolve,
+	Default: Deny,
+	Since:   "v0.1.0",
+	Doc: "`spec.config` of a NetworkAttachmentDefinition is a CNI configuration in JSON. Kubernetes stores any text, so a broken one " +
+		"shows only when a pod uses it. Judged is what fails on every node: text that is not JSON, no plugin, wrong types, a mode " +
+		"or MTU that the macvlan plugin refuses. An empty configuration is fine: Multus then reads a file of that name on the node.",
+	Remedy:          "Correct `spec.config` of the NetworkAttachmentDefinition, or use another network.",
+	Wrong:           "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-with-broken-config\n",
+	Right:           "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
+	restsOnNetworks: true,
+	check: func(p *Pod) []Finding {
+		var found []Finding
+		for i := range p.interfaces {
+			iface := &p.interfaces[i]
+			// The cluster's own network is named by the configuration: the pod has
+			// no annotation to point at.
+			if iface.network == nil || iface.annotation == "" {
+				continue
+			}
+			why := unusable(iface.network)
+			if why == "" {
+				continue
+			}
+			found = append(found, Finding{
+				Annotation: iface.annotation,
+				Offset:     p.locateNetwork(iface),
+				Message:    "network " + iface.label() + " cannot be used by any pod: " + why,
+				Remedy: "correct spec.config of the NetworkAttachmentDefinition, or use another network:\n" +
+					"  kubectl edit network-attachment-definitions --namespace " + quote.Value(iface.Reference.Namespace) + " " + quote.Value(iface.Reference.Name),
+			})
+		}
+		return found
+	},
+}
+
+// unusable says why every pod on the network fails, or nothing.
+func unusable(n *cniconf.Network) string {
+	if n.Unusable != "" {
+		return n.Unusable
+	}
+	return n.MacvlanFault
+}

@@ -1,0 +1,34 @@
+package policy
+
+// Groups of rules, as documentation shows them.
+const (
+	groupMultus    = "What Multus cannot parse"
+	groupResolve   = "What cannot be resolved"
+	groupPlacement = "Placement"
+)
+
+// table holds every rule, in the order in which findings are reported: first
+// what cannot be read, then what cannot be found, then what does not fit
+// together.
+var table = []Rule{
+	ruleHostNetwork,
+
+	ruleNetworkAnnotationInvalid,
+	ruleDefaultNetworkCount,
+	ruleInterfaceNameInvalid,
+	ruleInterfaceNameConflict,
+	ruleMACRequestInvalid,
+	ruleIPRequestInvalid,
+	ruleGUIDRequestInvalid,
+	ruleDefaultRouteConflict,
+
+	ruleNetworkNotFound,
+	ruleNetworkConfigUnusable,
+	ruleNamespaceIsolation,
+
+	ruleOverlayAsDefaultNetwork,
+	ruleStandaloneMixedWithOverlay,
+	ruleStandaloneOnOverlayPod,
+	ruleInterfaceNameUnsupported,
+	ruleNetworkNotCoordinated,
+}

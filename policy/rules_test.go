@@ -1,0 +1,51 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestTable(t *testing.T) {
+	id := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	version := regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+	seen := map[string]bool{}
+	for _, r := range table {
+		if !id.MatchString(r.ID) {
+			t.Errorf("rule ID %q: lower-case words joined by - are expected", r.ID)
+		}
+		if seen[r.ID] {
+			t.Errorf("rule ID %s stands twice", r.ID)
+		}
+		seen[r.ID] = true
+		if r.Title == "" || strings.HasSuffix(r.Title, ".") || strings.Contains(r.Title, "\n") {
+			t.Errorf("%s: title %q: one line without a full stop is expected", r.ID, r.Title)
+		}
+		if r.Doc == "" || r.Remedy == "" || r.Wrong == "" || r.Right == "" || r.Group == "" {
+			t.Errorf("%s: documentation is missing", r.ID)
+		}
+		if r.Default != Deny && r.Default != Warn {
+			t.Errorf("%s: default action %q", r.ID, r.Default)
+		}
+		if !version.MatchString(r.Since) {
+			t.Errorf("%s: since %q", r.ID, r.Since)
+		}
+		if r.check == nil {
+			t.Errorf("%s: no check", r.ID)
+		}
+	}
+}
+
+// Others' scripts rely on these IDs.
+func TestPublishedIDsAreThere(t *testing.T) {
+	for _, id := range []string{
+		"network-annotation-invalid", "default-network-count", "interface-name-invalid", "interface-name-conflict",
+		"mac-request-invalid", "ip-request-invalid", "guid-request-invalid", "default-route-conflict",
+		"network-not-found", "network-config-unusable", "namespace-isolation",
+		"overlay-as-default-network", "standalone-mixed-with-overlay", "standalone-on-overlay-pod", "interface-name-unsupported", "host-network",
+	} {
+		if _, ok := RuleByID(id); !ok {
+			t.Errorf("rule %s is gone", id)
+		}
+	}
+}

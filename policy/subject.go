@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	kjson "sigs.k8s.io/json"
+)
+
+// mirrorAnnotation marks the API server's copy of a static pod. The kubelet
+// runs the pod whatever the API server says, so there is nothing to decide.
+const mirrorAnnotation = "kubernetes.io/config.mirror"
+
+// Subject is what the rules look at in a pod or in the template of pods.
+type Subject struct {
+	// APIVersion and Kind of the object that carries the pod's metadata.
+	APIVersion, Kind string
+	// Namespace the pod will live in: the request's, since an object sent by a
+	// controller may leave its own empty.
+	Namespace string
+	// Name of the object; its generateName with a trailing * when the name is
+	// not known yet.
+	Name string
+	// PodPath is the path of the pod in the object: empty for a Pod,
+	// "spec.template" or "spec.jobTemplate.spec.template" for a template.
+	PodPath string
+	// Annotations of the pod.
+	Annotations map[string]string
+	// HostNetwork is spec.hostNetwork of the pod.
+	HostNetwork bool
+}
+
+// Template says whether the subject is a template that pods are made from.
+func (s *Subject) Template() bool { return s.PodPath != "" }
+
+// AnnotationPath is the path of an annotation of the pod in the object.
+func (s *Subject) AnnotationPath(key string) string {
+	return s.FieldPath("metadata.annotations[" + key + "]")
+}
+
+// FieldPath is the path in the object of a field given by its path in the pod.
+func (s *Subject) FieldPath(field string) string {
+	if s.PodPath == "" {
+		return field
+	}
+	return s.PodPath + "." + field
+}
+
+// podShape is the part of a pod, or of a pod template, that rules look at.
+// Nothing else is decoded, so fields that newer API versions add cannot matter.
+type podShape struct {
+	Metadata objectMeta `json:"metadata"`
+	Spec     struct {
+		HostNetwork bool `json:"hostNetwork"`
+	} `json:"spec"`
+}
+
+type objectMeta struct {
+	Name         string            `json:"name"`
+	GenerateName string            `json:"generateName"`
+	Namespace    string            `json:"namespace"`
+	Annotations  map[string]string `json:"annotations"`
+}
+
+type templateShape struct {
+	Metadata objectMeta `json:"metadata"`
+	Spec     struct {
+		Template podShape `json:"template"`
+	} `json:"spec"`
+}
+
+type cronJobShape struct {
+	Metadata objectMeta `json:"metadata"`
+	Spec     struct {
+		JobTemplate templateShape `json:"jobTemplate"`
+	} `json:"spec"`
+}
+
+// podPaths names, for each kind that holds a pod, where the pod stands in it.
+var podPaths = map[string]map[string]string{
+	"v1": {
+		"Pod":                   "",
+		"ReplicationController": "spec.template",
+	},
+	"apps/v1": {
+		"Deployment":  "spec.template",
+		"StatefulSet": "spec.template",
+		"DaemonSet":   "spec.template",
+		"ReplicaSet":  "spec.template",
+	},
+	"batch/v1": {
+		"Job":     "spec.template",
+		"CronJob": "spec.jobTemplate.spec.template",
+	},
+}
+
+// HoldsPod says whether objects of a kind are pods or carry a pod template.
+func HoldsPod(apiVersion, kind string) bool {
+	_, ok := podPaths[apiVersion][kind]
+	return ok
+}
+
+// FieldError is an error at a field of an object.
+type FieldError struct {
+	// Field is the path in the object, such as metadata.annotations; empty for
+	// the object as a whole.
+	Field   string
+	Problem string
+}
+
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return e.Problem
+	}
+	return e.Field + ": " + e.Problem
+}
+
+// decodeError says at which field an object could not be decoded.
+func decodeError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return &FieldError{Field: wrong.Field, Problem: "the value is of the wrong type (" + wrong.Value + ")"}
+	}
+	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
+}
+
+// DecodeSubject reads what the rules need from an object in JSON. The namespace
+// given stands in for an object that has none.
+//
+// It is an error when the kind holds no pod ([HoldsPod]), and a [*FieldError] when
+// a field that rules read has the wrong type; unknown fields are passed over.
+func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject, error) {
+	path, ok := podPaths[apiVersion][kind]
+	if !ok {
+		return nil, fmt.Errorf("%s %s holds no pod", apiVersion, kind)
+	}
+	var meta objectMeta
+	var pod podShape
+	var err error
+	switch path {
+	case "":
+		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &pod)
+		meta = pod.Metadata
+	case "spec.template":
+		var t templateShape
+		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &t)
+		meta, pod = t.Metadata, t.Spec.Template
+	default:
+		var c cronJobShape
+		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &c)
+		meta, pod = c.Metadata, c.Spec.JobTemplate.Spec.Template
+	}
+	if err != nil {
+		return nil, decodeError(err)
+	}
+	s := &Subject{
+		APIVersion:  apiVersion,
+		Kind:        kind,
+		Namespace:   meta.Namespace,
+		Name:        meta.Name,
+		PodPath:     path,
+		Annotations: pod.Metadata.Annotations,
+		HostNetwork: pod.Spec.HostNetwork,
+	}
+	if s.Namespace == "" {
+		s.Namespace = namespace
+	}
+	if s.Name == "" && meta.GenerateName != "" {
+		s.Name = meta.GenerateName + "*"
+	}
+	return s, nil
+}
