@@ -1,0 +1,193 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+)
+
+// patience bounds waiting for what is bound to happen.
+const patience = 2 * time.Minute
+
+var plane *controlplane.ControlPlane
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if plane, err = controlplane.Start(context.Background(), controlplane.Options{}); err != nil {
+			fmt.Fprintln(os.Stderr, "start the control plane:", err)
+			return 1
+		}
+		defer plane.Stop()
+		return m.Run()
+	}())
+}
+
+func kubectl(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	out, err := deploy.Kubectl(t.Context(), plane, stdin, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// open makes an inventory, and runs it when asked to.
+func open(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	inv, err := cluster.New(cluster.Options{Config: plane.Config(), Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)), Metrics: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- inv.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return inv, registry
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(string(bytes.TrimSpace(p)))
+	return len(p), nil
+}
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within %s", what, patience)
+}
+
+func network(name, plugin string) string {
+	return fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: %s, namespace: default}\n"+
+		"spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"},{\"type\":%q}]}'}\n", name, plugin)
+}
+
+func refs(names ...string) []policy.Reference {
+	var out []policy.Reference
+	for _, name := range names {
+		out = append(out, policy.Reference{Namespace: "default", Name: name})
+	}
+	return out
+}
+
+func role(f policy.Fact) cniconf.Role {
+	if f.Network == nil {
+		return ""
+	}
+	r, _ := f.Network.Role(cniconf.ModeAuto)
+	return r
+}
+
+func TestCacheFollowsTheCluster(t *testing.T) {
+	inv, registry := open(t, true)
+	eventually(t, "ready", func() bool { return inv.Ready() == nil })
+	kubectl(t, network("followed", "router"), "apply", "-f", "-")
+	eventually(t, "in the cache", func() bool {
+		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		return role(f) == cniconf.RoleOverlay && !f.Fresh
+	})
+	kubectl(t, network("followed", "veth"), "apply", "-f", "-")
+	eventually(t, "changed in the cache", func() bool {
+		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		return role(f) == cniconf.RoleStandalone && !f.Fresh
+	})
+	kubectl(t, "", "delete", "net-attach-def", "followed")
+	eventually(t, "gone", func() bool {
+		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		return f.Network == nil && f.Err == nil && f.Fresh
+	})
+	text, err := testutil.GatherAndCount(registry, "macvlan_webhook_live_reads_total", "macvlan_webhook_networks", "macvlan_webhook_cache_age_seconds")
+	if err != nil || text < 3 {
+		t.Errorf("%d metrics: %v", text, err)
+	}
+}
+
+// What the cache does not have is read from the API server, in the order asked.
+func TestLiveReads(t *testing.T) {
+	kubectl(t, network("live-a", "router")+"---\n"+network("live-b", "veth"), "apply", "-f", "-")
+	inv, registry := open(t, false)
+	if inv.Ready() == nil {
+		t.Error("ready without a cache")
+	}
+	facts := inv.Facts(t.Context(), refs("live-a", "nowhere", "live-b"))
+	got := fmt.Sprint(role(facts.Networks[0]), role(facts.Networks[1]), role(facts.Networks[2]))
+	if want := fmt.Sprint(cniconf.RoleOverlay, "", cniconf.RoleStandalone); got != want {
+		t.Errorf("roles %s, want %s", got, want)
+	}
+	for i, f := range facts.Networks {
+		if f.Err != nil || !f.Fresh {
+			t.Errorf("fact %d: %+v", i, f)
+		}
+	}
+	want := "# HELP macvlan_webhook_live_reads_total Reads of single networks from the API server, by result.\n" +
+		"# TYPE macvlan_webhook_live_reads_total counter\n" +
+		"macvlan_webhook_live_reads_total{result=\"absent\"} 1\nmacvlan_webhook_live_reads_total{result=\"found\"} 2\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "macvlan_webhook_live_reads_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefreshReadsAgain(t *testing.T) {
+	kubectl(t, network("refreshed", "router"), "apply", "-f", "-")
+	inv, _ := open(t, false)
+	old := policy.Facts{Networks: []policy.Fact{{Network: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
+	if f := inv.Refresh(t.Context(), refs("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
+		t.Errorf("got %+v", f)
+	}
+	// What cannot be read again stays as it was.
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f := inv.Refresh(gone, refs("refreshed"), old).Networks[0]; f != old.Networks[0] {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// A cluster without Multus: ready, nothing found, and as soon as the resource is
+// installed it is followed.
+func TestResourceInstalledLater(t *testing.T) {
+	crd := kubectl(t, "", "get", "crd", "network-attachment-definitions.k8s.cni.cncf.io", "-o", "yaml")
+	kubectl(t, "", "delete", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
+	inv, _ := open(t, true)
+	eventually(t, "ready without the resource", func() bool { return inv.Ready() == nil })
+	if f := inv.Facts(t.Context(), refs("later")).Networks[0]; f.Network != nil || f.Err != nil {
+		t.Errorf("without the resource: %+v", f)
+	}
+	kubectl(t, crd, "create", "-f", "-")
+	kubectl(t, "", "wait", "--for=condition=Established", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
+	eventually(t, "a network", func() bool {
+		_, err := deploy.Kubectl(t.Context(), plane, network("later", "router"), "apply", "-f", "-")
+		return err == nil
+	})
+	eventually(t, "in the cache", func() bool {
+		f := inv.Facts(t.Context(), refs("later")).Networks[0]
+		return role(f) == cniconf.RoleOverlay && !f.Fresh
+	})
+}

@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+)
+
+const (
+	// readTimeout bounds one live read. It is below the deadline of a request,
+	// so that a hanging API server is reported as such.
+	readTimeout = 3 * time.Second
+	// absenceKept is how long the answer "there is none" may stand in for a
+	// read, and only while the read rate is exhausted.
+	absenceKept = time.Second
+	// absencesKept bounds the memory for such answers.
+	absencesKept = 4096
+)
+
+// getFunc reads one network from the API server; nil without an error when there
+// is none.
+type getFunc func(context.Context, policy.Reference) (*cniconf.Network, error)
+
+// reader shares live reads between concurrent askers.
+//
+// golang.org/x/sync/singleflight would hand an asker the answer to a read that
+// was sent before the asker came. Here an asker waits for the next read then, so
+// at most one read of a network is under way and one is waiting.
+type reader struct {
+	get     getFunc
+	limiter *rate.Limiter
+	now     func() time.Time
+	count   func(result string)
+
+	mu       sync.Mutex
+	running  map[policy.Reference]*read
+	waiting  map[policy.Reference]*read
+	absences map[policy.Reference]time.Time
+}
+
+type read struct {
+	done    chan struct{}
+	network *cniconf.Network
+	err     error
+}
+
+func newReader(get getFunc, limiter *rate.Limiter, now func() time.Time, count func(string)) *reader {
+	return &reader{
+		get: get, limiter: limiter, now: now, count: count,
+		running:  map[policy.Reference]*read{},
+		waiting:  map[policy.Reference]*read{},
+		absences: map[policy.Reference]time.Time{},
+	}
+}
+
+// read asks the API server for a network. It gives up when ctx ends.
+func (r *reader) read(ctx context.Context, ref policy.Reference) policy.Fact {
+	r.mu.Lock()
+	call, ok := r.waiting[ref]
+	if !ok {
+		if _, busy := r.running[ref]; !busy && r.absentLately(ref) && r.limiter.Tokens() < 1 {
+			r.mu.Unlock()
+			r.count("remembered")
+			return policy.Fact{}
+		}
+		call = &read{done: make(chan struct{})}
+		if _, busy := r.running[ref]; busy {
+			r.waiting[ref] = call
+		} else {
+			r.running[ref] = call
+			go r.run(ref, call)
+		}
+	}
+	r.mu.Unlock()
+
+	select {
+	case <-call.done:
+		return policy.Fact{Network: call.network, Err: call.err, Fresh: call.err == nil}
+	case <-ctx.Done():
+		return policy.Fact{Err: fmt.Errorf("the API server did not answer in time: %w", ctx.Err())}
+	}
+}
+
+// absentLately says whether the network was not there a moment ago.
+func (r *reader) absentLately(ref policy.Reference) bool {
+	seen, ok := r.absences[ref]
+	return ok && r.now().Sub(seen) < absenceKept
+}
+
+// run does one read and starts the next of the same network, if one waits. It
+// belongs to all who wait, so no asker's context ends it.
+func (r *reader) run(ref policy.Reference, call *read) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	if err := r.limiter.Wait(ctx); err != nil {
+		call.err = errors.New("too many reads of networks at once: try again in a moment")
+	} else {
+		call.network, call.err = r.get(ctx, ref)
+	}
+
+	result := "found"
+	r.mu.Lock()
+	switch {
+	case call.err != nil:
+		result = "failed"
+	case call.network == nil:
+		result = "absent"
+		r.rememberAbsence(ref)
+	default:
+		delete(r.absences, ref)
+	}
+	if next, ok := r.waiting[ref]; ok {
+		delete(r.waiting, ref)
+		r.running[ref] = next
+		go r.run(ref, next)
+	} else {
+		delete(r.running, ref)
+	}
+	r.mu.Unlock()
+	r.count(result)
+	close(call.done)
+}
+
+func (r *reader) rememberAbsence(ref policy.Reference) {
+	now := r.now()
+	if len(r.absences) >= absencesKept {
+		for old, seen := range r.absences {
+			if now.Sub(seen) >= absenceKept {
+				delete(r.absences, old)
+			}
+		}
+	}
+	if len(r.absences) < absencesKept {
+		r.absences[ref] = now
+	}
+}

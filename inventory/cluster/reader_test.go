@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+)
+
+var vlan0 = policy.Reference{Namespace: "kube-system", Name: "vlan0"}
+
+// source is what an API server would answer; each answer takes a second of the
+// test's own clock.
+type source struct {
+	network atomic.Pointer[cniconf.Network]
+	err     error
+	reads   atomic.Int32
+}
+
+func (s *source) get(ctx context.Context, _ policy.Reference) (*cniconf.Network, error) {
+	s.reads.Add(1)
+	answer := s.network.Load() // what is there when the read is sent
+	select {
+	case <-time.After(time.Second):
+		return answer, s.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *source) reader(limit rate.Limit, burst int) (*reader, map[string]int) {
+	var mu sync.Mutex
+	results := map[string]int{}
+	return newReader(s.get, rate.NewLimiter(limit, burst), time.Now, func(result string) {
+		mu.Lock()
+		defer mu.Unlock()
+		results[result]++
+	}), results
+}
+
+func TestReadsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{}
+		s.network.Store(&cniconf.Network{Name: "vlan0"})
+		r, _ := s.reader(rate.Inf, 1)
+		var askers sync.WaitGroup
+		for range 100 {
+			askers.Go(func() {
+				if f := r.read(t.Context(), vlan0); f.Network == nil || f.Err != nil || !f.Fresh {
+					t.Errorf("got %+v", f)
+				}
+			})
+		}
+		askers.Wait()
+		// The first asker's read, and the one that all who came later share.
+		if n := s.reads.Load(); n > 2 {
+			t.Errorf("%d reads for 100 askers at once", n)
+		}
+	})
+}
+
+// An asker that comes after a network was created must not get the answer to a
+// read that was sent before.
+func TestAnswerIsNotOlderThanTheQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{}
+		r, _ := s.reader(rate.Inf, 1)
+		var askers sync.WaitGroup
+		askers.Go(func() {
+			if f := r.read(t.Context(), vlan0); f.Network != nil || f.Err != nil {
+				t.Errorf("before it was created: %+v", f)
+			}
+		})
+		time.Sleep(time.Second / 2) // the first read is under way
+		s.network.Store(&cniconf.Network{Name: "vlan0"})
+		askers.Go(func() {
+			if f := r.read(t.Context(), vlan0); f.Network == nil {
+				t.Errorf("after it was created: %+v", f)
+			}
+		})
+		askers.Wait()
+		// And right after an answer that there is none.
+		s.network.Store(nil)
+		if f := r.read(t.Context(), vlan0); f.Network != nil {
+			t.Errorf("after it was deleted: %+v", f)
+		}
+		s.network.Store(&cniconf.Network{Name: "vlan0"})
+		if f := r.read(t.Context(), vlan0); f.Network == nil || !f.Fresh {
+			t.Errorf("created again: %+v", f)
+		}
+	})
+}
+
+// Only when the rate is exhausted does an absence stand in for a read, for less
+// than a second, and it is not called fresh.
+func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{}
+		r, results := s.reader(rate.Every(time.Hour), 1)
+		if f := r.read(t.Context(), vlan0); f.Network != nil || !f.Fresh {
+			t.Errorf("first read: %+v", f)
+		}
+		for range 10 {
+			if f := r.read(t.Context(), vlan0); f.Network != nil || f.Err != nil || f.Fresh {
+				t.Errorf("under pressure: %+v", f)
+			}
+		}
+		if n := s.reads.Load(); n != 1 || results["remembered"] != 10 {
+			t.Errorf("%d reads, results %v", n, results)
+		}
+		time.Sleep(absenceKept)
+		if f := r.read(t.Context(), vlan0); f.Err == nil {
+			t.Errorf("an absence of more than a second ago is taken for an answer: %+v", f)
+		}
+	})
+}
+
+func TestFailureAndDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("connection refused")
+		s := &source{err: broken}
+		r, _ := s.reader(rate.Inf, 1)
+		if f := r.read(t.Context(), vlan0); !errors.Is(f.Err, broken) || f.Fresh {
+			t.Errorf("failed read: %+v", f)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/10)
+		defer cancel()
+		if f := r.read(ctx, vlan0); !errors.Is(f.Err, context.DeadlineExceeded) {
+			t.Errorf("past the deadline: %+v", f)
+		}
+		synctest.Wait()
+	})
+}
+
+func TestMemoryForAbsencesIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReader(nil, rate.NewLimiter(rate.Inf, 1), time.Now, func(string) {})
+		for i := range 3 * absencesKept {
+			r.rememberAbsence(policy.Reference{Namespace: "default", Name: string(rune(i))})
+		}
+		if n := len(r.absences); n > absencesKept {
+			t.Errorf("%d absences remembered", n)
+		}
+		time.Sleep(absenceKept)
+		r.rememberAbsence(vlan0)
+		if !r.absentLately(vlan0) || len(r.absences) != 1 {
+			t.Errorf("%d absences after a second", len(r.absences))
+		}
+	})
+}
