@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// options are the flags.
+type options struct {
+	listen, probeListen string
+	config              string
+	inventory           []string
+	kubeconfig          string
+	context             string
+
+	certSecret            reference
+	service               reference
+	webhookConfigurations []string
+	certFile, keyFile     string
+	certHosts             []string
+
+	deadline time.Duration
+	drain    time.Duration
+	logLevel slog.LevelVar
+}
+
+// reference is a flag of the form namespace/name.
+type reference struct{ namespace, name string }
+
+func (r *reference) String() string {
+	if r.name == "" {
+		return ""
+	}
+	return r.namespace + "/" + r.name
+}
+
+func (r *reference) Type() string { return "namespace/name" }
+
+func (r *reference) Set(text string) error {
+	namespace, name, ok := strings.Cut(text, "/")
+	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+		return errors.New("namespace/name is expected")
+	}
+	*r = reference{namespace, name}
+	return nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "macvlan-webhook",
+		Short: "Answers the API server about pods that ask for macvlan networks",
+		Long: "macvlan-webhook judges the network annotations of pods when they are created.\n\n" +
+			"It runs in a cluster, beside one (--kubeconfig), or without any (--inventory).",
+		Args:          cobra.NoArgs,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), o, newLogger(stderr, &o.logLevel))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", ":9443", "address that admission requests come to, over TLS")
+	f.StringVar(&o.probeListen, "probe-listen", ":8080", "address of /healthz, /readyz and /metrics, over plain HTTP")
+	f.StringVar(&o.config, "config", "", "PolicyConfig file, read again when it changes (default: the built-in configuration)")
+	f.StringArrayVar(&o.inventory, "inventory", nil, "run without a cluster: files or folders with the objects it is taken to hold (may be repeated)")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside the cluster")
+	f.StringVar(&o.context, "context", "", "context of the kubeconfig file")
+	f.Var(&o.certSecret, "cert-secret", "Secret that holds the CA; it is made when absent, and the serving certificate is signed with it")
+	f.Var(&o.service, "service", "Service that the API server calls: the serving certificate is made out to it")
+	f.StringArrayVar(&o.webhookConfigurations, "webhook-configuration", nil, "name of the validating and mutating webhook configurations whose caBundle is kept up to date (may be repeated)")
+	f.StringVar(&o.certFile, "cert-file", "", "serving certificate in PEM, in place of --cert-secret; read again when it changes")
+	f.StringVar(&o.keyFile, "key-file", "", "key of --cert-file in PEM")
+	f.StringArrayVar(&o.certHosts, "cert-host", nil, "further DNS name or IP address that the serving certificate is made out to (may be repeated)")
+	f.DurationVar(&o.deadline, "decision-timeout", 4*time.Second, "time for one decision, below the timeoutSeconds of the webhook configuration")
+	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to keep answering after SIGTERM")
+	f.TextVar(&o.logLevel, "log-level", &slog.LevelVar{}, "debug, info, warn or error")
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	return cmd.ExecuteContext(ctx)
+}
+
+// check finds flags that do not go together.
+func (o *options) check() error {
+	switch {
+	case (o.certFile == "") != (o.keyFile == ""):
+		return errors.New("--cert-file and --key-file go together")
+	case o.certFile != "" && o.certSecret.name != "":
+		return errors.New("--cert-secret and --cert-file exclude each other: the certificate comes from one of them")
+	case o.certFile == "" && o.certSecret.name == "":
+		return errors.New("no serving certificate: name a Secret with --cert-secret, or files with --cert-file and --key-file")
+	case o.certSecret.name != "" && len(o.inventory) > 0:
+		return errors.New("--cert-secret needs a cluster: with --inventory, give --cert-file and --key-file")
+	case o.certSecret.name != "" && o.service.name == "" && len(o.certHosts) == 0:
+		return errors.New("--cert-secret needs --service or --cert-host: whom is the serving certificate made out to?")
+	case len(o.inventory) > 0 && o.kubeconfig != "":
+		return errors.New("--inventory and --kubeconfig exclude each other: the networks come from one of them")
+	case o.deadline <= 0:
+		return fmt.Errorf("--decision-timeout %s: a time above 0 is expected", o.deadline)
+	case o.drain < 0:
+		return fmt.Errorf("--drain %s: a time of 0 or more is expected", o.drain)
+	}
+	return nil
+}
+
+// hosts are the names and addresses that the serving certificate is made out to.
+func (o *options) hosts() (names []string, ips []net.IP) {
+	if s := o.service; s.name != "" {
+		host := s.name + "." + s.namespace + ".svc"
+		names = append(names, host, host+".cluster.local")
+	}
+	for _, host := range o.certHosts {
+		if ip := net.ParseIP(host); ip != nil {
+			ips = append(ips, ip)
+		} else {
+			names = append(names, host)
+		}
+	}
+	return names, ips
+}
+
+// clusterConfig is how to reach the API server: the kubeconfig given, or the
+// pod's own service account.
+func (o *options) clusterConfig() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	config.UserAgent = "macvlan-webhook/" + version
+	return config, nil
+}
+
+// newLogger logs JSON lines, those of the libraries included.
+func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
+	logger := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	klog.SetSlogLogger(logger)
+	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	return logger
+}

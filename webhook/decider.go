@@ -1,0 +1,121 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Decider answers admission requests.
+type Decider struct {
+	// Config is the configuration in force, asked for once per request.
+	Config    func() *policy.Config
+	Inventory inventory.Inventory
+	Metrics   *Metrics
+	Logger    *slog.Logger
+}
+
+// Validate judges the object of a request.
+func (d *Decider) Validate(ctx context.Context, req admission.Request) admission.Response {
+	apiVersion := schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String()
+	if !policy.HoldsPod(apiVersion, req.Kind.Kind) {
+		return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid,
+			fmt.Sprintf("macvlan-webhook judges pods and the workloads that make them, not %s of %s: correct the rules of the webhook configuration that sends it here",
+				quote.Value(req.Kind.Kind), quote.Value(apiVersion)))
+	}
+	if req.Operation != admissionv1.Create || req.SubResource != "" {
+		return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges objects when they are created, not %s %s: correct the webhook configuration",
+			req.Operation, quote.Value(resourceName(req))))
+	}
+	config := d.Config()
+	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
+		return exempted(who)
+	}
+	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, req.Object.Raw)
+	if err != nil {
+		return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error())
+	}
+	subject.Namespace = req.Namespace
+	verdict := inventory.Judge(ctx, d.Inventory, subject, config)
+	d.Metrics.count(&verdict)
+	return d.respond(req, subject, &verdict)
+}
+
+// Mutate fills in what an object leaves out. There is nothing to fill in for a
+// pod that names its networks; the object passes as it is.
+func (d *Decider) Mutate(_ context.Context, _ admission.Request) admission.Response {
+	return admission.Allowed("")
+}
+
+func resourceName(req admission.Request) string {
+	if req.SubResource != "" {
+		return req.Resource.Resource + "/" + req.SubResource
+	}
+	return req.Resource.Resource
+}
+
+// exempted passes a request, and writes into the audit log why.
+func exempted(who string) admission.Response {
+	r := admission.Allowed("")
+	r.AuditAnnotations = map[string]string{"exempt": who}
+	return r
+}
+
+// respond words a verdict.
+func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *policy.Verdict) admission.Response {
+	if v.Exempt != "" {
+		return exempted(v.Exempt)
+	}
+	var warnings []string
+	var causes []metav1.StatusCause
+	var rules []string
+	for i := range v.Findings {
+		f := &v.Findings[i]
+		if f.Action == policy.Warn {
+			warnings = append(warnings, f.Warning())
+			continue
+		}
+		rules = append(rules, f.Rule)
+		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path, Message: f.Message})
+	}
+	if len(rules) > 0 {
+		d.Logger.Info("denied",
+			"kind", subject.Kind, "namespace", quote.Value(subject.Namespace), "name", quote.Value(subject.Name),
+			"user", quote.Value(req.UserInfo.Username), "rules", rules, "uid", req.UID)
+		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
+			Warnings: warnings,
+			Result: &metav1.Status{
+				Status:  metav1.StatusFailure,
+				Code:    http.StatusForbidden,
+				Reason:  metav1.StatusReasonForbidden,
+				Message: v.Explanation(policy.Deny),
+				Details: &metav1.StatusDetails{Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name, Causes: causes},
+			},
+		}}
+	}
+	if v.Undecided != nil {
+		return d.refuse(req, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
+			fmt.Sprintf("the networks of this %s could not be judged, so it is not let through: %v; try again in a moment", subject.Kind, v.Undecided))
+	}
+	return admission.Allowed("").WithWarnings(warnings...)
+}
+
+// refuse is the answer where no verdict on the object could be reached.
+func (d *Decider) refuse(req admission.Request, code int32, reason metav1.StatusReason, message string) admission.Response {
+	d.Metrics.undecided()
+	d.Logger.Warn("not judged", "kind", quote.Value(req.Kind.Kind), "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name),
+		"user", quote.Value(req.UserInfo.Username), "reason", message, "uid", req.UID)
+	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
+		Result: &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message},
+	}}
+}

@@ -1,0 +1,72 @@
+package webhook
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// Metrics count what the server decides and how long it takes.
+type Metrics struct {
+	duration  *prometheus.HistogramVec
+	decisions *prometheus.CounterVec
+	findings  *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+}
+
+// NewMetrics registers the server's metrics.
+func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "macvlan_webhook_request_duration_seconds",
+			Help: "Time from the arrival of an AdmissionReview to its answer, by path.",
+			// A decision takes some ten microseconds, one with a live read some
+			// milliseconds; the API server gives up after ten seconds or less.
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"path"}),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "macvlan_webhook_decisions_total",
+			Help: "Objects judged, by decision: allow, warn, deny, exempt, undecided.",
+		}, []string{"decision"}),
+		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "macvlan_webhook_verdicts_total",
+			Help: "Findings, by rule and action.",
+		}, []string{"rule", "action"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "macvlan_webhook_malformed_requests_total",
+			Help: "HTTP requests that were no AdmissionReview, by the status that answered them.",
+		}, []string{"status"}),
+	}
+	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.refused} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) count(v *policy.Verdict) {
+	decision := string(v.Decision())
+	switch {
+	case v.Exempt != "":
+		decision = "exempt"
+	case v.Undecided != nil:
+		// Counted where the request is refused.
+		return
+	}
+	m.decisions.WithLabelValues(decision).Inc()
+	for i := range v.Findings {
+		m.findings.WithLabelValues(v.Findings[i].Rule, string(v.Findings[i].Action)).Inc()
+	}
+}
+
+func (m *Metrics) undecided() { m.decisions.WithLabelValues("undecided").Inc() }
+
+func (m *Metrics) malformed(status int) { m.refused.WithLabelValues(strconv.Itoa(status)).Inc() }
+
+func (m *Metrics) observe(path string, d time.Duration) {
+	m.duration.WithLabelValues(path).Observe(d.Seconds())
+}
