@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// checkOptions are the flags of `check`.
+type checkOptions struct {
+	streams
+	files, inventory []string
+	config           string
+	outputs          []string
+	failOn           string
+	live             bool
+	namespace        string
+	kubeconfig       string
+	context          string
+}
+
+func newCheck(s streams) *cobra.Command {
+	o := &checkOptions{streams: s}
+	cmd := &cobra.Command{
+		Use:   "check [-f PATH]... [PATH]...",
+		Short: "Judge the pods and workloads in files as the webhook would",
+		Long: "Check judges every pod and every pod template in files and folders.\n\n" +
+			"The networks they ask for are those of --inventory and of the files themselves, or with --live those of a cluster. Without\n" +
+			"any network in either, networks are judged by their names.\n\n" +
+			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be made.",
+		Example: "  kubectl macvlan check -f pods.yaml --inventory networks/\n" +
+			"  kustomize build . | kubectl macvlan check -f - --live -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.files, "filename", "f", nil, "file, folder (searched for .yaml, .yml and .json), or - for standard input (may be repeated)")
+	f.StringArrayVar(&o.inventory, "inventory", nil, "file or folder with the objects that the cluster is taken to hold (may be repeated)")
+	f.StringVar(&o.config, "config", "", "PolicyConfig file (default: the built-in configuration)")
+	f.StringArrayVarP(&o.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, with FORMAT one of "+strings.Join(report.Forms(), ", ")+" (may be repeated)")
+	f.StringVar(&o.failOn, "fail-on", "deny", "what makes the exit status 1: deny, warn or never")
+	f.BoolVar(&o.live, "live", false, "read the networks from the cluster")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
+	f.StringVar(&o.context, "context", "", "context of the kubeconfig file, with --live")
+	return cmd
+}
+
+func (o *checkOptions) run(ctx context.Context) error {
+	if len(o.files) == 0 {
+		return errors.New("nothing to check: name a file or a folder with -f, or - for standard input")
+	}
+	if o.live && len(o.inventory) > 0 {
+		return errors.New("--live and --inventory exclude each other: the networks come from one of them")
+	}
+	outputs, err := parseOutputs(o.outputs)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"deny", "warn", "never"}, o.failOn) {
+		return fmt.Errorf("--fail-on %.80q: deny, warn or never is expected", o.failOn)
+	}
+	config, err := o.readConfig()
+	if err != nil {
+		return err
+	}
+	namespace, err := o.defaultNamespace()
+	if err != nil {
+		return err
+	}
+	objects, err := files.Read(o.files, o.in)
+	if err != nil {
+		return err
+	}
+	inv, err := o.openInventory(objects, namespace)
+	if err != nil {
+		return err
+	}
+	r, err := check.Objects(ctx, objects, inv, config, namespace)
+	if err != nil {
+		return err
+	}
+	if r.Summary.Checked == 0 {
+		return fmt.Errorf("nothing to check: none of %d objects is a pod or holds a pod template", r.Summary.Skipped)
+	}
+	for _, output := range outputs {
+		if err := output(o.out, r); err != nil {
+			return err
+		}
+	}
+	if o.failOn == "deny" && r.Summary.Denied > 0 || o.failOn == "warn" && r.Summary.Denied+r.Summary.Warned > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func (o *checkOptions) readConfig() (*policy.Config, error) {
+	if o.config == "" {
+		return policy.DefaultConfig(), nil
+	}
+	text, err := os.ReadFile(o.config)
+	if err != nil {
+		return nil, err
+	}
+	config, err := policy.ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %q: %w", o.config, err)
+	}
+	return config, nil
+}
+
+// cluster is the kubeconfig that kubectl would use.
+func (o *checkOptions) cluster() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+}
+
+// defaultNamespace is that of objects without one: the flag's, with --live the
+// kubeconfig's, else default.
+func (o *checkOptions) defaultNamespace() (string, error) {
+	switch {
+	case o.namespace != "":
+		return o.namespace, nil
+	case !o.live:
+		return "default", nil
+	}
+	namespace, _, err := o.cluster().Namespace()
+	return namespace, err
+}
+
+func (o *checkOptions) openInventory(objects []files.Object, namespace string) (inventory.Inventory, error) {
+	if o.live {
+		config, err := o.cluster().ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("find the cluster: %w", err)
+		}
+		// Not run, so its cache stays empty and every network is read live.
+		return cluster.New(cluster.Options{
+			Config:  config,
+			Logger:  slog.New(slog.NewTextHandler(o.err, nil)),
+			Metrics: prometheus.NewRegistry(),
+		})
+	}
+	held, err := files.Read(o.inventory, o.in)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := files.NewInventory(namespace, held, objects)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Len() == 0 {
+		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+	}
+	return inv, nil
+}
+
+// output is one -o: it writes a report to its file, or to standard output.
+type output func(stdout io.Writer, r *report.Report) error
+
+func parseOutputs(texts []string) ([]output, error) {
+	var outputs []output
+	toStdout := 0
+	for _, text := range texts {
+		name, file, toFile := strings.Cut(text, "=")
+		form, err := report.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		if !toFile {
+			if toStdout++; toStdout > 1 {
+				return nil, errors.New("more than one -o without =FILE: standard output takes one report")
+			}
+			outputs = append(outputs, output(form))
+			continue
+		}
+		if file == "" {
+			return nil, fmt.Errorf("-o %.80q: the file after = is missing", text)
+		}
+		outputs = append(outputs, func(_ io.Writer, r *report.Report) error { return writeFile(file, form, r) })
+	}
+	return outputs, nil
+}
+
+func writeFile(name string, form report.Writer, r *report.Report) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(form(f, r), f.Close())
+}

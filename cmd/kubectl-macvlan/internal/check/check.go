@@ -1,0 +1,118 @@
+// Package check judges the objects of files.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Objects judges every object that holds a pod, in the order given, and counts
+// the others. Objects without a namespace are taken to be in the one given.
+//
+// It is an error when an object cannot be decoded, or when the inventory cannot
+// answer about it; the error names the place.
+func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, namespace string) (*report.Report, error) {
+	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
+	var errs []error
+	for i := range objects {
+		o := &objects[i]
+		if !policy.HoldsPod(o.APIVersion, o.Kind) {
+			r.Summary.Skipped++
+			continue
+		}
+		result, err := judge(ctx, o, inv, config, namespace)
+		if err != nil {
+			errs = append(errs, located(o, err))
+			continue
+		}
+		r.Summary.Checked++
+		switch policy.Action(result.Decision) {
+		case policy.Deny:
+			r.Summary.Denied++
+		case policy.Warn:
+			r.Summary.Warned++
+		}
+		r.Results = append(r.Results, result)
+	}
+	return r, errors.Join(errs...)
+}
+
+// located puts the place in the file before an error.
+func located(o *files.Object, err error) error {
+	at := o.Position(0)
+	var field *policy.FieldError
+	if errors.As(err, &field) && field.Field != "" {
+		at = o.Position(0, steps(field.Field)...)
+	}
+	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
+}
+
+func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config *policy.Config, namespace string) (report.Result, error) {
+	if o.Namespace != "" {
+		namespace = o.Namespace
+	}
+	subject, err := policy.DecodeSubject(o.APIVersion, o.Kind, namespace, o.JSON)
+	if err != nil {
+		return report.Result{}, err
+	}
+	// The file may stand for a request whose namespace is another than the
+	// object's own.
+	subject.Namespace = namespace
+	verdict := inventory.Judge(ctx, inv, subject, config)
+	if verdict.Undecided != nil {
+		return report.Result{}, verdict.Undecided
+	}
+	result := report.Result{
+		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
+		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
+		Decision:   string(verdict.Decision()),
+		Exempt:     verdict.Exempt,
+		Findings:   []report.Finding{},
+		Interfaces: []report.Interface{},
+	}
+	for i := range verdict.Findings {
+		f := &verdict.Findings[i]
+		at := o.Position(f.Offset, path(subject, f)...)
+		result.Findings = append(result.Findings, report.Finding{
+			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
+		})
+	}
+	for i := range verdict.Interfaces {
+		iface := &verdict.Interfaces[i]
+		shown := report.Interface{Name: iface.Name, Role: string(iface.Role), Evidence: string(iface.Evidence)}
+		if iface.Reference != (policy.Reference{}) {
+			shown.Network = iface.Reference.String()
+		}
+		result.Interfaces = append(result.Interfaces, shown)
+	}
+	return result, nil
+}
+
+// path is where a finding stands in the object, step by step.
+func path(subject *policy.Subject, f *policy.Finding) []any {
+	var pod []any
+	if subject.PodPath != "" {
+		pod = steps(subject.PodPath)
+	}
+	if f.Annotation != "" {
+		return append(pod, "metadata", "annotations", f.Annotation)
+	}
+	return append(pod, steps(f.Field)...)
+}
+
+// steps takes a dotted path apart.
+func steps(dotted string) []any {
+	var steps []any
+	for step := range strings.SplitSeq(dotted, ".") {
+		steps = append(steps, step)
+	}
+	return steps
+}

@@ -1,0 +1,109 @@
+// Package report is what a check found, and the forms in which it is written.
+// The forms are pure: they all show the same report.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Version and kind of a report in JSON.
+const (
+	APIVersion = "macvlan-webhook.io/v1alpha1"
+	Kind       = "CheckReport"
+)
+
+// Report is the outcome of a check.
+type Report struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Summary    Summary  `json:"summary"`
+	Results    []Result `json:"results"`
+}
+
+// Summary counts objects. Skipped are those of kinds that are not checked,
+// patched those that admission would change.
+type Summary struct {
+	Checked int `json:"checked"`
+	Skipped int `json:"skipped"`
+	Denied  int `json:"denied"`
+	Warned  int `json:"warned"`
+	Patched int `json:"patched"`
+}
+
+// Result is the verdict on one object.
+type Result struct {
+	Object   Object `json:"object"`
+	Source   Source `json:"source"`
+	Decision string `json:"decision"`
+	// Exempt says why the object was not judged, if so.
+	Exempt     string      `json:"exempt,omitempty"`
+	Findings   []Finding   `json:"findings"`
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// Object identifies a Kubernetes object. A name that ends in * is a
+// generateName.
+type Object struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace"`
+	Name       string `json:"name"`
+}
+
+// Source is where the object stands: the path as given, its document counted
+// from 0, its line from 1.
+type Source struct {
+	Path     string `json:"path"`
+	Document int    `json:"document"`
+	Line     int    `json:"line"`
+}
+
+// Finding is one rule broken. Line and column count from 1, columns in
+// characters, and point at the culprit, inside an annotation's text too.
+type Finding struct {
+	Rule    string `json:"rule"`
+	Action  string `json:"action"`
+	Path    string `json:"path"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
+}
+
+// Interface is one that the pod will have. The network is empty for the
+// cluster's own one.
+type Interface struct {
+	Name     string `json:"name"`
+	Network  string `json:"network"`
+	Role     string `json:"role"`
+	Evidence string `json:"evidence"`
+}
+
+// Writer writes a report in one form.
+type Writer func(io.Writer, *Report) error
+
+var writers = map[string]Writer{
+	"text": Text,
+	"json": JSON,
+}
+
+// ByName returns the writer of a form.
+func ByName(name string) (Writer, error) {
+	if w, ok := writers[name]; ok {
+		return w, nil
+	}
+	return nil, fmt.Errorf("output format %.80q: %s is expected", name, strings.Join(Forms(), " or "))
+}
+
+// Forms are the names of all forms.
+func Forms() []string {
+	var names []string
+	for name := range writers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,45 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Text writes the report for people: a paragraph for each finding, which begins
+// with path:line:column as compilers do, and a line that counts.
+func Text(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	for i := range r.Results {
+		result := &r.Results[i]
+		for _, f := range result.Findings {
+			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s: %s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, f.Path, f.Message)
+			if f.Remedy != "" {
+				fmt.Fprintf(&b, "  To fix it: %s\n", strings.ReplaceAll(f.Remedy, "\n", "\n  "))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	fmt.Fprintf(&b, "%s checked: %d denied, %d warned", plural(r.Summary.Checked, "object"), r.Summary.Denied, r.Summary.Warned)
+	if r.Summary.Patched > 0 {
+		fmt.Fprintf(&b, ", %d patched", r.Summary.Patched)
+	}
+	if r.Summary.Skipped > 0 {
+		fmt.Fprintf(&b, "; %s of other kinds skipped", plural(r.Summary.Skipped, "object"))
+	}
+	b.WriteByte('\n')
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func title(o Object) string { return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name) }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
