@@ -1,0 +1,103 @@
+// Package deploy applies the manifests to a control plane whose API server
+// reaches the webhook at an address instead of through its Service: a control
+// plane without nodes routes no Services. Everything else is applied as it is.
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
+	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+)
+
+// Namespace and ServiceAccount of the server in the manifests.
+const (
+	Namespace      = "macvlan-webhook"
+	ServiceAccount = "macvlan-webhook"
+)
+
+// Base applies manifests/base. The webhook configurations call the address.
+func Base(ctx context.Context, c *controlplane.ControlPlane, address string) error {
+	rendered, err := Kubectl(ctx, c, "", "kustomize", filepath.Join(server.Root(), "manifests", "base"))
+	if err != nil {
+		return err
+	}
+	text, err := redirect([]byte(rendered), address)
+	if err != nil {
+		return err
+	}
+	_, err = Kubectl(ctx, c, text, "apply", "--server-side", "--validate=strict", "-f", "-")
+	return err
+}
+
+// redirect puts a URL in place of the Service in every webhook.
+func redirect(manifests []byte, address string) (string, error) {
+	docs, err := document.Parse(manifests)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for _, doc := range docs {
+		var object map[string]any
+		if err := json.Unmarshal(doc.JSON, &object); err != nil {
+			return "", err
+		}
+		webhooks, _ := object["webhooks"].([]any)
+		for _, w := range webhooks {
+			client := w.(map[string]any)["clientConfig"].(map[string]any)
+			service := client["service"].(map[string]any)
+			delete(client, "service")
+			client["url"] = "https://" + address + service["path"].(string)
+		}
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return "", err
+		}
+		out.WriteString("---\n")
+		out.Write(text)
+	}
+	return out.String(), nil
+}
+
+// Kubectl runs kubectl as administrator and expects it to succeed.
+func Kubectl(ctx context.Context, c *controlplane.ControlPlane, stdin string, args ...string) (stdout string, err error) {
+	result, err := c.Kubectl(ctx, stdin, args...)
+	if err != nil {
+		return "", err
+	}
+	if result.ExitCode != 0 {
+		return "", fmt.Errorf("kubectl %s: exit status %d: %s", strings.Join(args, " "), result.ExitCode, result.Stderr)
+	}
+	return result.Stdout, nil
+}
+
+// FreeAddress is an address of the loopback interface that nothing listens on.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// ServerFlags are the flags of a server that runs beside a cluster as the
+// manifests run it within one.
+func ServerFlags(kubeconfig, address, config string) []string {
+	return []string{
+		"--kubeconfig=" + kubeconfig,
+		"--listen=" + address,
+		"--config=" + config,
+		"--cert-secret=" + Namespace + "/macvlan-webhook-ca",
+		"--cert-host=127.0.0.1",
+		"--webhook-configuration=macvlan-webhook",
+		"--drain=0s",
+	}
+}

@@ -1,0 +1,201 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+)
+
+// pod is the manifest of a pod with some annotations.
+func pod(name string, annotations ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: %s\n", name)
+	if len(annotations) > 0 {
+		b.WriteString("  annotations:\n")
+	}
+	for _, a := range annotations {
+		fmt.Fprintf(&b, "    %s\n", a)
+	}
+	b.WriteString("spec:\n  containers:\n  - {name: app, image: app:1}\n")
+	return b.String()
+}
+
+func network(name, config string) string {
+	return fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: %s, namespace: default}\nspec:\n  config: '%s'\n", name, config)
+}
+
+const (
+	overlayAsDefault = "v1.multus-cni.io/default-network: kube-system/macvlan-overlay-vlan0"
+	overlayConfig    = `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`
+)
+
+// useConfig puts a PolicyConfig into force.
+func useConfig(t *testing.T, text []byte) {
+	t.Helper()
+	old, err := os.ReadFile(cluster.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(old) == string(text) {
+		return
+	}
+	reloads := strings.Count(cluster.webhook.Log(), "configuration reloaded")
+	if err := os.WriteFile(cluster.config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "configuration reloaded", func() bool {
+		return strings.Count(cluster.webhook.Log(), "configuration reloaded") > reloads
+	})
+}
+
+func TestFixtures(t *testing.T) {
+	all, err := fixtures.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer useConfig(t, nil)
+	for _, f := range all {
+		// Workloads are judged when the API server is told to send them; the
+		// manifests have it send pods.
+		if strings.Contains(string(f.Text), "\nkind: Deployment\n") {
+			continue
+		}
+		t.Run(f.Path, func(t *testing.T) {
+			useConfig(t, f.PolicyConfig())
+			result := kubectl(t, string(f.Text), "create", "-f", "-")
+			denied := result.ExitCode != 0
+			if want := f.Decision() == "deny"; denied != want {
+				t.Fatalf("refused: %t, expected %t\n%s", denied, want, result.Stderr)
+			}
+			for _, finding := range f.Findings {
+				switch finding.Action {
+				case "deny":
+					for _, part := range []string{"[" + finding.Rule + "] ", "To fix it: "} {
+						if !strings.Contains(result.Stderr, part) {
+							t.Errorf("kubectl does not print %q:\n%s", part, result.Stderr)
+						}
+					}
+					if !strings.Contains(result.Stderr, "] metadata.annotations[") {
+						t.Errorf("kubectl does not print the field:\n%s", result.Stderr)
+					}
+				case "warn":
+					if !strings.Contains(result.Stderr, "Warning: "+finding.Rule+": ") {
+						t.Errorf("kubectl does not print the warning of %s:\n%s", finding.Rule, result.Stderr)
+					}
+				}
+			}
+			if len(f.Findings) == 0 && result.Stderr != "" {
+				t.Errorf("kubectl prints to standard error:\n%s", result.Stderr)
+			}
+			if !denied {
+				mustKubectl(t, string(f.Text), "delete", "--now", "-f", "-")
+			}
+		})
+	}
+}
+
+func TestWebhookDown(t *testing.T) {
+	if err := cluster.webhook.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		// It comes back with the CA that is in the Secret.
+		if err := startWebhook(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if result := kubectl(t, pod("after", overlayAsDefault), "create", "-f", "-"); !strings.Contains(result.Stderr, "overlay-as-default-network") {
+			t.Errorf("the webhook does not judge after its restart:\n%s", result.Stderr)
+		}
+	}()
+	mustKubectl(t, pod("without-annotations"), "create", "-f", "-")
+	mustKubectl(t, pod("other-annotations", "example.com/owner: team-a"), "create", "-f", "-")
+	result := kubectl(t, pod("annotated", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "-f", "-")
+	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "failed calling webhook") {
+		t.Errorf("an annotated pod is let through while the webhook is down:\n%s", result.Stderr)
+	}
+	mustKubectl(t, "", "delete", "pod", "--now", "without-annotations", "other-annotations")
+}
+
+func TestNetworkAndItsPodInOneApply(t *testing.T) {
+	for i := range 50 {
+		name := fmt.Sprintf("fresh-%d", i)
+		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, "k8s.v1.cni.cncf.io/networks: "+name), "apply", "-f", "-")
+	}
+}
+
+// A network that was wrong until a moment ago is judged as it is now, whatever
+// the cache still says, and so is one that was missing.
+func TestRepairedNetwork(t *testing.T) {
+	for i := range 20 {
+		name := fmt.Sprintf("repaired-%d", i)
+		annotation := "k8s.v1.cni.cncf.io/networks: " + name
+		if result := kubectl(t, pod(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-not-found") {
+			t.Fatalf("missing network: %s", result.Stderr)
+		}
+		mustKubectl(t, network(name, `{"plugins":[]}`), "apply", "-f", "-")
+		if result := kubectl(t, pod(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-config-unusable") {
+			t.Fatalf("broken network: %s", result.Stderr)
+		}
+		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, annotation), "apply", "-f", "-")
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	result := kubectl(t, pod("dry", overlayAsDefault), "create", "--dry-run=server", "-f", "-")
+	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[overlay-as-default-network]") {
+		t.Errorf("a dry run is not refused:\n%s", result.Stderr)
+	}
+	mustKubectl(t, pod("dry", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "--dry-run=server", "-f", "-")
+	if result := kubectl(t, "", "get", "pod", "dry"); result.ExitCode == 0 {
+		t.Errorf("a dry run stores the pod")
+	}
+}
+
+// Pods of a Deployment come without a name, by the controller manager.
+func TestPodsOfDeployment(t *testing.T) {
+	deployment := func(name, annotation string) string {
+		return fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s}
+spec:
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata:
+      labels: {app: %[1]s}
+      annotations:
+        %[2]s
+    spec:
+      containers:
+      - {name: app, image: app:1}
+`, name, annotation)
+	}
+	mustKubectl(t, deployment("good", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "apply", "-f", "-")
+	eventually(t, "the good Deployment's pod", func() bool {
+		return strings.HasPrefix(mustKubectl(t, "", "get", "pods", "-l", "app=good", "-o", "name"), "pod/good-")
+	})
+	mustKubectl(t, deployment("bad", overlayAsDefault), "apply", "-f", "-")
+	eventually(t, "the refusal in the bad Deployment's status", func() bool {
+		status := mustKubectl(t, "", "get", "deployment", "bad", "-o", "jsonpath={.status.conditions[?(@.type=='ReplicaFailure')].message}")
+		return strings.Contains(status, "[overlay-as-default-network] metadata.annotations[v1.multus-cni.io/default-network]")
+	})
+	if pods := mustKubectl(t, "", "get", "pods", "-l", "app=bad", "-o", "name"); pods != "" {
+		t.Errorf("the bad Deployment has pods: %s", pods)
+	}
+	mustKubectl(t, "", "delete", "deployment", "good", "bad")
+}
+
+func TestExemptNamespaceIsNotAsked(t *testing.T) {
+	mustKubectl(t, pod("exempt", overlayAsDefault), "create", "--namespace=kube-system", "-f", "-")
+}
+
+// The base is applied as it is, in one command.
+func TestBaseAppliesAsItIs(t *testing.T) {
+	base := filepath.Join(server.Root(), "manifests", "base")
+	mustKubectl(t, "", "apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-k", base)
+	mustKubectl(t, "", "apply", "--dry-run=server", "--validate=strict", "-k", base)
+}

@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+)
+
+// memoryLimit is what the server may use under attack, in bytes.
+const memoryLimit = 100 << 20
+
+// standalone runs a server without a cluster.
+func standalone(t *testing.T, inventory string, flags ...string) (*server.Server, *http.Client) {
+	t.Helper()
+	folder := t.TempDir()
+	client, certificate, err := server.Certificate(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := filepath.Join(folder, "networks.yaml")
+	write(t, networks, []byte(inventory))
+	s, err := server.Start(t.Context(), append(append(certificate, "--inventory="+networks), flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	if err := s.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s, client
+}
+
+// review is the AdmissionReview of a pod's creation.
+func review(uid, annotations string) string {
+	return fmt.Sprintf(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":%q,"kind":{"group":"","version":"v1","kind":"Pod"},`+
+		`"resource":{"group":"","version":"v1","resource":"pods"},"namespace":"default","operation":"CREATE",`+
+		`"object":{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-","annotations":{%s}},"spec":{"containers":[]}}}}`, uid, annotations)
+}
+
+// post sends a body and returns the status and the body of the answer.
+func post(client *http.Client, url, contentType string, body io.Reader) (int, string, error) {
+	response, err := client.Post(url, contentType, body)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// expectGood sends a good request, which must be answered rightly.
+func expectGood(t *testing.T, s *server.Server, client *http.Client) {
+	t.Helper()
+	for annotations, want := range map[string]bool{
+		`"v1.multus-cni.io/default-network":"kube-system/macvlan-overlay-vlan0"`: false,
+		`"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`:      true,
+	} {
+		status, text, err := post(client, "https://"+s.Address+"/validate?timeout=5s", "application/json", strings.NewReader(review("good", annotations)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			Response struct {
+				UID     string
+				Allowed bool
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != http.StatusOK || answer.Response.UID != "good" || answer.Response.Allowed != want {
+			t.Errorf("a good request is answered with %d %s", status, text)
+		}
+	}
+}
+
+// peakMemory is the largest resident size that the process has had.
+func peakMemory(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatal("no VmHWM in the status of the process")
+	return 0
+}
+
+func TestGarbage(t *testing.T) {
+	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
+	url := "https://" + s.Address + "/validate"
+	random := make([]byte, 1<<20)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	good := review("u", "")
+	for _, test := range []struct {
+		name, path, contentType string
+		body                    io.Reader
+		status                  int
+		says                    string
+	}{
+		{"random bytes", "", "application/json", bytes.NewReader(random), 400, "no AdmissionReview"},
+		{"empty body", "", "application/json", strings.NewReader(""), 400, "no AdmissionReview"},
+		{"truncated", "", "application/json", strings.NewReader(good[:len(good)/2]), 400, "no AdmissionReview"},
+		{"100 MB", "", "application/json", bytes.NewReader(make([]byte, 100<<20)), 413, "larger than"},
+		{"100 MB without a length", "", "application/json", io.MultiReader(bytes.NewReader(make([]byte, 100<<20))), 413, "larger than"},
+		{"content type", "", "text/plain", strings.NewReader(good), 415, "application/json"},
+		{"path", "/nowhere", "application/json", strings.NewReader(good), 404, "not found"},
+		{"uid of the wrong type", "", "application/json", strings.NewReader(strings.Replace(good, `"uid":"u"`, `"uid":7`, 1)), 400, "uid"},
+		{"no uid", "", "application/json", strings.NewReader(strings.Replace(good, `"uid":"u",`, ``, 1)), 400, "uid"},
+		{"no request", "", "application/json", strings.NewReader(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}`), 400, "no request"},
+		{"another kind", "", "application/json", strings.NewReader(`{"apiVersion":"v1","kind":"Pod"}`), 400, "AdmissionReview"},
+		{"brackets", "", "application/json", strings.NewReader(strings.Repeat("[", 10_000)), 400, "no AdmissionReview"},
+		{"brackets in the object", "", "application/json", strings.NewReader(strings.Replace(good, `"spec":{`, `"spec":{"x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+",", 1)), 400, "depth"},
+		{"brackets in an annotation", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("[", 10_000)+`"`)), 200, "network-annotation-invalid"},
+		{"an annotation of 256 KiB", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("a,", 128<<10)+`"`)), 200, "network-annotation-invalid"},
+		{"no pod", "", "application/json", strings.NewReader(strings.Replace(good, `"kind":"Pod"}`, `"kind":"ConfigMap"}`, 1)), 200, "judges pods"},
+		{"annotations of the wrong type", "", "application/json", strings.NewReader(strings.Replace(good, `"annotations":{}`, `"annotations":7`, 1)), 200, "wrong type"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			target := url
+			if test.path != "" {
+				target = "https://" + s.Address + test.path
+			}
+			status, text, err := post(client, target, test.contentType, test.body)
+			// A client that is still sending when it is refused may see the
+			// connection close instead of the answer.
+			if err != nil {
+				if test.status != http.StatusRequestEntityTooLarge {
+					t.Fatal(err)
+				}
+				return
+			}
+			if status != test.status || !strings.Contains(text, test.says) {
+				t.Errorf("answered with %d %.300s", status, text)
+			}
+			if status == http.StatusOK && strings.Contains(text, `"allowed":true`) {
+				t.Errorf("let through: %.300s", text)
+			}
+		})
+	}
+	t.Run("get", func(t *testing.T) {
+		response, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "POST" {
+			t.Errorf("GET is answered with %s", response.Status)
+		}
+	})
+	t.Run("plain text on the TLS port", func(t *testing.T) {
+		conn, err := net.Dial("tcp", s.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(random[:4096]); err != nil {
+			t.Fatal(err)
+		}
+		// Whatever it says, it ends the connection.
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	t.Run("large bodies at once", func(t *testing.T) {
+		body := []byte(strings.Replace(good, `"spec":{`, `"spec":{"x":"`+strings.Repeat("x", 6<<20)+`",`, 1))
+		var senders sync.WaitGroup
+		for range 20 {
+			senders.Go(func() {
+				status, text, err := post(client, url, "application/json", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+				} else if status != http.StatusOK && status != http.StatusServiceUnavailable {
+					t.Errorf("answered with %d %.300s", status, text)
+				}
+			})
+		}
+		senders.Wait()
+	})
+	expectGood(t, s, client)
+	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
+		t.Errorf("the server took %d MiB", peak>>20)
+	} else {
+		t.Logf("peak memory %d MiB", peak>>20)
+	}
+}
+
+// Clients that never finish what they send are cut off, and do not keep others
+// from being answered.
+func TestSlowClients(t *testing.T) {
+	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
+	var clients sync.WaitGroup
+	for i := range 100 {
+		clients.Go(func() {
+			conn, err := tls.Dial("tcp", s.Address, client.Transport.(*http.Transport).TLSClientConfig)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			head := "POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\n"
+			if i%2 == 0 {
+				head += "Content-Length: 6000000\r\n\r\n" + strings.Repeat("x", 100_000)
+			}
+			if _, err := io.WriteString(conn, head); err != nil {
+				t.Error(err)
+				return
+			}
+			// The server answers with an error or ends the connection; a server
+			// that does neither lets this wait for ever.
+			_, _ = io.Copy(io.Discard, conn)
+		})
+	}
+	expectGood(t, s, client)
+	clients.Wait()
+	expectGood(t, s, client)
+	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
+		t.Errorf("the server took %d MiB", peak>>20)
+	}
+}
+
+func TestLargeNetworkConfig(t *testing.T) {
+	config := `{"cniVersion":"0.3.1","x":"` + strings.Repeat("x", 1<<20) + `","plugins":[{"type":"macvlan"},{"type":"router"}]}`
+	inventory := fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: macvlan-overlay-vlan0, namespace: kube-system}\nspec: {config: '%s'}\n", config)
+	s, client := standalone(t, inventory)
+	expectGood(t, s, client)
+	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
+		t.Errorf("the server took %d MiB", peak>>20)
+	}
+}
+
+// After SIGTERM the server says that it is not ready, goes on answering, and
+// ends by itself.
+func TestDrain(t *testing.T) {
+	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n", "--drain=2s")
+	if err := s.Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "not ready", func() bool {
+		status, text, err := s.Probe(t.Context(), "/readyz")
+		return err == nil && status == http.StatusServiceUnavailable && strings.Contains(text, "the server is stopping")
+	})
+	response, err := client.Post("https://"+s.Address+"/validate", "application/json", strings.NewReader(review("u", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK || !response.Close {
+		t.Errorf("while draining: %s, connection closed: %t", response.Status, response.Close)
+	}
+	<-s.Exited()
+	if s.Err() != nil {
+		t.Errorf("the server ended with %v\n%s", s.Err(), s.Log())
+	}
+}
+
+func TestTLSVersionsAndProtocol(t *testing.T) {
+	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
+	roots := client.Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for _, test := range []struct {
+		max, want uint16
+	}{{tls.VersionTLS13, tls.VersionTLS13}, {tls.VersionTLS12, tls.VersionTLS12}} {
+		conn, err := tls.Dial("tcp", s.Address, &tls.Config{RootCAs: roots, MaxVersion: test.max, NextProtos: []string{"h2", "http/1.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := conn.ConnectionState(); state.Version != test.want || state.NegotiatedProtocol != "http/1.1" {
+			t.Errorf("negotiated %s and %q", tls.VersionName(state.Version), state.NegotiatedProtocol)
+		}
+		conn.Close()
+	}
+	if _, err := tls.Dial("tcp", s.Address, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+		t.Error("TLS 1.1 is accepted")
+	}
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+)
+
+// auditEvent is what is read of a line of the audit log.
+type auditEvent struct {
+	Verb string `json:"verb"`
+	User struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ObjectRef struct {
+		APIGroup  string `json:"apiGroup"`
+		Resource  string `json:"resource"`
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
+	} `json:"objectRef"`
+	RequestURI     string `json:"requestURI"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+}
+
+// serverRequests are what the webhook server asked the API server for so far.
+func serverRequests(t *testing.T) []auditEvent {
+	t.Helper()
+	log, err := os.Open(cluster.AuditLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	var events []auditEvent
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e auditEvent
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.User.Username == "system:serviceaccount:"+deploy.Namespace+":"+deploy.ServiceAccount {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// The server's roles allow what it does, which every other test shows, and
+// nothing that it does not do, which this one shows.
+func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
+	if err := cluster.webhook.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	// A Secret made in advance, empty, is filled in place.
+	mustKubectl(t, "", "delete", "secret", "--namespace="+deploy.Namespace, "macvlan-webhook-ca")
+	mustKubectl(t, "", "create", "secret", "generic", "--namespace="+deploy.Namespace, "macvlan-webhook-ca")
+	// API servers that cannot stream the first list are asked for it.
+	t.Setenv("KUBE_FEATURE_WatchListClient", "false")
+	if err := startWebhook(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	used := map[auditEvent]bool{}
+	for _, e := range serverRequests(t) {
+		if e.ResponseStatus.Code == http.StatusForbidden {
+			t.Errorf("the server's roles do not allow %s %s", e.Verb, e.RequestURI)
+		}
+		key := auditEvent{Verb: e.Verb, ObjectRef: e.ObjectRef}
+		key.ObjectRef.Namespace = ""
+		if e.Verb == "create" {
+			key.ObjectRef.Name = ""
+		}
+		used[key] = true
+		key.ObjectRef.Name = ""
+		used[key] = true
+	}
+
+	var rules []rbacv1.PolicyRule
+	var role rbacv1.Role
+	unmarshal(t, mustKubectl(t, "", "get", "role", "--namespace="+deploy.Namespace, "macvlan-webhook", "-o", "json"), &role)
+	var clusterRole rbacv1.ClusterRole
+	unmarshal(t, mustKubectl(t, "", "get", "clusterrole", "macvlan-webhook", "-o", "json"), &clusterRole)
+	rules = append(role.Rules, clusterRole.Rules...)
+	if len(rules) == 0 {
+		t.Fatal("the roles have no rules")
+	}
+	for _, r := range rules {
+		if slices.Contains(r.Verbs, "*") || slices.Contains(r.Resources, "*") || slices.Contains(r.APIGroups, "*") {
+			t.Errorf("a rule with a wildcard: %v", r)
+		}
+		names := r.ResourceNames
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, group := range r.APIGroups {
+			for _, resource := range r.Resources {
+				for _, name := range names {
+					for _, verb := range r.Verbs {
+						key := auditEvent{Verb: verb}
+						key.ObjectRef.APIGroup, key.ObjectRef.Resource, key.ObjectRef.Name = group, resource, name
+						if !used[key] {
+							t.Errorf("the roles allow %s %s.%s %q, which the server never did", verb, resource, group, name)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func unmarshal(t *testing.T, text string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/macvlan-webhook/macvlan-webhook/certs"
+)
+
+// Certificate writes a serving certificate for 127.0.0.1 into a folder, and
+// returns a client that trusts it, and the flags that make a server use it.
+func Certificate(folder string) (*http.Client, []string, error) {
+	ca, err := certs.NewCA(time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	leaf, err := ca.Sign(time.Now(), nil, []net.IP{net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	certFile, keyFile := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
+	var chain []byte
+	for _, der := range leaf.Certificate {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	err = errors.Join(
+		os.WriteFile(certFile, chain, 0o600),
+		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600),
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca.BundlePEM())
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	return client, []string{"--cert-file=" + certFile, "--key-file=" + keyFile}, nil
+}
