@@ -1,5 +1,7 @@
 package policy
 
+import "encoding/json"
+
 // Action is what a finding leads to.
 type Action string
 
@@ -13,6 +15,16 @@ const (
 	// Off, in a configuration, silences a rule.
 	Off Action = "off"
 )
+
+// UnmarshalJSON takes false for Off as well: an unquoted off is a boolean in the
+// YAML that Kubernetes reads.
+func (a *Action) UnmarshalJSON(text []byte) error {
+	if string(text) == "false" {
+		*a = Off
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(a))
+}
 
 // severity orders actions, so that the strongest of several can be found.
 func (a Action) severity() int {

@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestEmptyConfigIsTheDefault(t *testing.T) {
+	for _, text := range []string{"", "# nothing but a comment\n", "apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"} {
+		got, err := ParseConfig([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(DefaultConfig(), got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	got, err := ParseConfig([]byte(`
+apiVersion: macvlan-webhook.io/v1alpha1
+kind: PolicyConfig
+multus:
+  defaultNetworkNamespace: multus
+  clusterNetwork: calico
+  namespaceIsolation: true
+  globalNamespaces: [default, shared]
+spiderpool:
+  namespace: spiderpool
+  subnets: false
+  coordinatorMode: underlay
+limits:
+  addressPairs: 20
+rules:
+  interface-name-unsupported: deny
+  host-network: off
+  network-not-coordinated: "off"
+ippoolDefaults:
+- networks: ["kube-system/macvlan-standalone-*"]
+  namespaceSelector: {matchLabels: {team: a}}
+  ipv4: [vlan100-v4]
+  ipv6: [vlan100-v6]
+exempt:
+  namespaces: [kube-system, storage]
+  users: [system:admin]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.clusterNetwork != (Reference{"multus", "calico"}) {
+		t.Errorf("cluster network %v", got.clusterNetwork)
+	}
+	if got.Limits.AddressPairs != 20 || got.Spiderpool.Subnets || got.Rules["interface-name-unsupported"] != Deny ||
+		got.Rules["host-network"] != Off || got.Rules["network-not-coordinated"] != Off ||
+		got.IPPoolDefaults[0].NamespaceSelector.MatchLabels["team"] != "a" || got.ExemptUser("system:admin") != "user system:admin" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	head := "apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"
+	for _, test := range []struct{ name, text, want string }{
+		{"no YAML", "a: [", "line 1"},
+		{"unknown field", head + "multus:\n  namespace: x\n", "line 4, column 3"},
+		{"unknown field of the wrong case", head + "Multus: {}\n", "line 3, column 1"},
+		{"field twice", head + "limits: {}\nlimits: {}\n", "line 4"},
+		{"wrong type", head + "limits:\n  addressPairs: many\n", "line 4"},
+		{"other kind", "apiVersion: v1\nkind: ConfigMap\n", `line 2, column 7: kind "ConfigMap": PolicyConfig is expected`},
+		{"other version", "apiVersion: macvlan-webhook.io/v9\nkind: PolicyConfig\n", `line 1, column 13: apiVersion "macvlan-webhook.io/v9"`},
+		{"two documents", head + "---\n" + head, "line 4: one PolicyConfig is expected"},
+		{"unknown rule", head + "rules: {no-rule: off}\n", `no rule is called "no-rule"`},
+		{"unknown action", head + "rules: {host-network: audit}\n", `"audit": deny, warn or off is expected`},
+		{"limit", head + "limits: {addressPairs: 0}\n", "a number above 0"},
+		{"mode", head + "spiderpool: {coordinatorMode: sometimes}\n", "auto, underlay, overlay or disable"},
+		{"empty namespace", head + "multus: {defaultNetworkNamespace: ''}\n", "defaultNetworkNamespace is empty"},
+		{"cluster network", head + "multus: {clusterNetwork: a/b/c}\n", "namespace/name is expected"},
+		{"selector", head + "ippoolDefaults: [{networks: [a], namespaceSelector: {matchExpressions: [{key: a, operator: Near}]}}]\n", "namespaceSelector"},
+		{"no networks", head + "ippoolDefaults: [{ipv4: [a]}]\n", "name at least one network"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := ParseConfig([]byte(test.text))
+			if err == nil {
+				t.Fatalf("accepted: %+v", c)
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q does not say %q", err, test.want)
+			}
+		})
+	}
+}
