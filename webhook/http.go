@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,9 +25,10 @@ const (
 	// smallBody is read without asking: nearly all pods fit, and none of them
 	// has to wait for the large ones.
 	smallBody = 64 << 10
-	// largeBodies is what all bodies above smallBody may take up at once: four
-	// of the largest. Decoding needs about as much again.
-	largeBodies = 4 * maxBody
+	// largeBodies is what all bodies above smallBody may take up at once: two of
+	// the largest. Decoding needs as much again, and the garbage collector lets
+	// the sum of both double before it frees what is done with.
+	largeBodies = 2 * maxBody
 	// bodyTimeout is how long a client may take to send its body. The API
 	// server has it in memory.
 	bodyTimeout = 5 * time.Second
@@ -125,7 +127,7 @@ func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	// A server that cannot set a deadline has none to set: in tests.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, release, problem := e.readBody(ctx, r.Body)
+	body, release, problem := e.readBody(ctx, r)
 	defer release()
 	if problem != nil {
 		return nil, problem
@@ -151,27 +153,32 @@ func tooLarge() *httpError {
 
 // readBody reads a body within the limits. Release gives back its share of
 // memory and is never nil.
-func (e *endpoint) readBody(ctx context.Context, r io.Reader) (body []byte, release func(), problem *httpError) {
+func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, release func(), problem *httpError) {
 	release = func() {}
-	body, err := io.ReadAll(io.LimitReader(r, smallBody))
+	body, err := io.ReadAll(io.LimitReader(r.Body, smallBody))
 	if err != nil {
 		return nil, release, unread(err)
 	}
 	if len(body) < smallBody {
 		return body, release, nil
 	}
-	if err := e.bodies.Acquire(ctx, maxBody); err != nil {
+	size := r.ContentLength
+	if size < 0 {
+		size = maxBody // not said: as much as it may be
+	}
+	if err := e.bodies.Acquire(ctx, size); err != nil {
 		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
 	}
-	release = func() { e.bodies.Release(maxBody) }
-	rest, err := io.ReadAll(io.LimitReader(r, maxBody-smallBody+1))
-	if err != nil {
+	release = func() { e.bodies.Release(size) }
+	whole := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	whole.Write(body)
+	if _, err := whole.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
 		return nil, release, unread(err)
 	}
-	if body = append(body, rest...); len(body) > maxBody {
+	if whole.Len() > maxBody {
 		return nil, release, tooLarge()
 	}
-	return body, release, nil
+	return whole.Bytes(), release, nil
 }
 
 func unread(err error) *httpError {
