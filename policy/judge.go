@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 // Verdict is what is to be said about a subject.
@@ -94,7 +95,7 @@ func (p *Pod) Judge(f Facts) Verdict {
 	if v.Decision() != Deny {
 		for i, fact := range f.Networks {
 			if fact.Err != nil {
-				v.Undecided = fmt.Errorf("look up network %s: %w", p.references[i], fact.Err)
+				v.Undecided = fmt.Errorf("look up network %s: %w", quote.Value(p.references[i].String()), fact.Err)
 				break
 			}
 		}

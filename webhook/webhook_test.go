@@ -1,0 +1,258 @@
+package webhook_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/webhook"
+)
+
+// fixtureNetworks is the inventory of the fixtures.
+func fixtureNetworks(tb testing.TB) inventory.Inventory {
+	tb.Helper()
+	name := filepath.Join(tb.TempDir(), "networks.yaml")
+	if err := os.WriteFile(name, fixtures.Inventory(), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	objects, err := files.Read([]string{name}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	inv, err := files.NewInventory("default", objects)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return inv
+}
+
+// serve runs the handler over HTTP.
+func serve(tb testing.TB, inv inventory.Inventory, config *policy.Config, logs io.Writer, deadline time.Duration) (url string, registry *prometheus.Registry) {
+	tb.Helper()
+	registry = prometheus.NewRegistry()
+	metrics, err := webhook.NewMetrics(registry)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	decider := &webhook.Decider{
+		Config:    func() *policy.Config { return config },
+		Inventory: inv, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
+	}
+	server := httptest.NewServer(decider.Handler(deadline))
+	tb.Cleanup(server.Close)
+	return server.URL, registry
+}
+
+// request is an AdmissionReview of a pod with the annotations, in JSON.
+func request(annotations, user string) string {
+	return fmt.Sprintf(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"7f0c","kind":{"group":"","version":"v1","kind":"Pod"},`+
+		`"resource":{"group":"","version":"v1","resource":"pods"},"namespace":"team-a","operation":"CREATE","userInfo":{"username":%q},`+
+		`"object":{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-","annotations":{%s}},"spec":{"containers":[{"name":"app"}]}}}}`, user, annotations)
+}
+
+func ask(tb testing.TB, url, body string) *admissionv1.AdmissionResponse {
+	tb.Helper()
+	response, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	var review admissionv1.AdmissionReview
+	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
+		tb.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK || review.APIVersion != "admission.k8s.io/v1" || review.Kind != "AdmissionReview" || review.Request != nil || review.Response == nil || review.Response.UID != "7f0c" {
+		tb.Fatalf("status %s, review %+v", response.Status, review)
+	}
+	return review.Response
+}
+
+const (
+	overlayFirst = `"v1.multus-cni.io/default-network":"macvlan-overlay-vlan0"`
+	overlayExtra = `"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`
+)
+
+func TestDenial(t *testing.T) {
+	var logs strings.Builder
+	url, registry := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	r := ask(t, url+"/validate", request(overlayFirst+`,"k8s.v1.cni.cncf.io/networks":"[null]"`, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusForbidden || r.Result.Reason != "Forbidden" {
+		t.Fatalf("response %+v", r)
+	}
+	var causes []string
+	for _, c := range r.Result.Details.Causes {
+		causes = append(causes, string(c.Type)+" "+c.Field)
+		if !strings.Contains(r.Result.Message, c.Message) {
+			t.Errorf("the message lacks %q", c.Message)
+		}
+	}
+	want := "network-annotation-invalid metadata.annotations[k8s.v1.cni.cncf.io/networks], overlay-as-default-network metadata.annotations[v1.multus-cni.io/default-network]"
+	if got := strings.Join(causes, ", "); got != want {
+		t.Errorf("causes %s\nwant %s", got, want)
+	}
+	if lines := strings.Count(logs.String(), "\n"); lines != 1 || !strings.Contains(logs.String(), `"rules":["network-annotation-invalid","overlay-as-default-network"]`) {
+		t.Errorf("%d lines of log:\n%s", lines, logs.String())
+	}
+	metrics := "# HELP macvlan_webhook_verdicts_total Findings, by rule and action.\n# TYPE macvlan_webhook_verdicts_total counter\n" +
+		"macvlan_webhook_verdicts_total{action=\"deny\",rule=\"network-annotation-invalid\"} 1\nmacvlan_webhook_verdicts_total{action=\"deny\",rule=\"overlay-as-default-network\"} 1\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(metrics), "macvlan_webhook_verdicts_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllowIsNotLogged(t *testing.T) {
+	var logs strings.Builder
+	url, registry := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	for _, path := range []string{"/validate", "/mutate"} {
+		if r := ask(t, url+path, request(overlayExtra, "jane")); !r.Allowed || len(r.Warnings) > 0 || r.Patch != nil {
+			t.Errorf("%s: response %+v", path, r)
+		}
+	}
+	if logs.Len() > 0 {
+		t.Errorf("log:\n%s", logs.String())
+	}
+	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_request_duration_seconds"); err != nil || n != 2 {
+		t.Errorf("%d histograms: %v", n, err)
+	}
+}
+
+// What a pod says is quoted and cut wherever it is shown.
+func TestLongAndOddValues(t *testing.T) {
+	var logs strings.Builder
+	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	long := strings.Repeat("x", 5000)
+	r := ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@`+long+`\u001b[31m"`, long))
+	if r.Allowed || len(r.Result.Message) > 1000 || strings.Contains(r.Result.Message, "\x1b") {
+		t.Errorf("allowed %t, message %q", r.Allowed, r.Result.Message)
+	}
+	if logs.Len() > 1000 {
+		t.Errorf("%d bytes of log", logs.Len())
+	}
+}
+
+func TestExemptions(t *testing.T) {
+	config := policy.DefaultConfig()
+	config.Exempt = policy.ExemptConfig{Users: []string{"system:serviceaccount:ops:repair"}, Namespaces: []string{"storage"}}
+	url, _ := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
+	if r := ask(t, url+"/validate", request(overlayFirst, "system:serviceaccount:ops:repair")); !r.Allowed || r.AuditAnnotations["exempt"] != "user system:serviceaccount:ops:repair" {
+		t.Errorf("exempt user: %+v", r)
+	}
+	if r := ask(t, url+"/validate", strings.Replace(request(overlayFirst, "jane"), `"namespace":"team-a"`, `"namespace":"storage"`, 1)); !r.Allowed || r.AuditAnnotations["exempt"] != "namespace storage" {
+		t.Errorf("exempt namespace: %+v", r)
+	}
+	if r := ask(t, url+"/validate", request(overlayFirst, "jane")); r.Allowed {
+		t.Errorf("neither: %+v", r)
+	}
+}
+
+// What is sent here by mistake is not passed in silence.
+func TestRequestsThatAreNotForUs(t *testing.T) {
+	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), io.Discard, time.Minute)
+	body := request(overlayFirst, "jane")
+	if r := ask(t, url+"/validate", strings.Replace(body, `"kind":"Pod"}`, `"kind":"Secret"}`, 1)); r.Allowed || r.Result.Code != http.StatusUnprocessableEntity {
+		t.Errorf("another kind: %+v", r)
+	}
+	for _, change := range [][2]string{{`"operation":"CREATE"`, `"operation":"DELETE"`}, {`"operation":"CREATE"`, `"operation":"UPDATE"`}, {`"namespace":"team-a"`, `"namespace":"team-a","subResource":"status"`}} {
+		if r := ask(t, url+"/validate", strings.Replace(body, change[0], change[1], 1)); !r.Allowed || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "correct the webhook configuration") {
+			t.Errorf("%s: %+v", change[1], r)
+		}
+	}
+}
+
+// hangingAPIServer accepts connections and never answers.
+func hangingAPIServer(t *testing.T) inventory.Inventory {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	inv, err := cluster.New(cluster.Options{
+		Config:  &rest.Config{Host: "http://" + listener.Addr().String()},
+		Logger:  slog.New(slog.DiscardHandler),
+		Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+// Before the API server gives up waiting, the answer says why there is no
+// verdict; what is wrong by itself is still named.
+func TestDeadlineIsAnsweredInWords(t *testing.T) {
+	url, registry := serve(t, hangingAPIServer(t), policy.DefaultConfig(), io.Discard, time.Second/4)
+	r := ask(t, url+"/validate", request(overlayExtra, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, `look up network "kube-system/macvlan-overlay-vlan0": the API server did not answer in time`) {
+		t.Errorf("response %+v", r.Result)
+	}
+	// The API server says in the query how long it waits.
+	r = ask(t, url+"/validate?timeout=200ms", request(overlayExtra, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable {
+		t.Errorf("response %+v", r.Result)
+	}
+	r = ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@lo"`, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusForbidden || !strings.Contains(r.Result.Message, "[interface-name-conflict]") {
+		t.Errorf("response %+v", r.Result)
+	}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"undecided\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var logs lockedBuilder
+	logger := slog.New(slog.NewTextHandler(&logs, nil))
+	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: none}\n")
+	if _, err := webhook.ReadConfigFile(name, logger); err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Fatalf("a wrong file at the start: %v", err)
+	}
+	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 3}\n")
+	f, err := webhook.ReadConfigFile(name, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 5}\n")
+	eventually(t, "the change is in force", func() bool { return f.Current().Limits.AddressPairs == 5 })
+	write("kind: [\n")
+	eventually(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last good one stays in force") })
+	if f.Current().Limits.AddressPairs != 5 {
+		t.Errorf("in force: %+v", f.Current())
+	}
+}
