@@ -9,6 +9,11 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
+// maxFaults is how many faults of one kind in one annotation are reported. All
+// that a person wrote by hand fits; a list of thousands of wrong addresses would
+// only bury what else is wrong.
+const maxFaults = 20
+
 // faultCheck makes the check of a rule that reports what the annotation grammar
 // found wrong. The noun names the culprit, where the field does not; remedy says
 // what to write instead.
@@ -22,8 +27,12 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*Pod) []Fi
 			{multus.DefaultNetworkAnnotation, p.defaultFaults},
 			{multus.NetworksAnnotation, p.networkFaults},
 		} {
+			count := 0
 			for _, f := range a.faults {
 				if !slices.Contains(problems, f.Problem) {
+					continue
+				}
+				if count++; count > maxFaults {
 					continue
 				}
 				found = append(found, Finding{
@@ -32,6 +41,9 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*Pod) []Fi
 					Message:    faultMessage(noun, f),
 					Remedy:     remedy,
 				})
+			}
+			if count > maxFaults {
+				found[len(found)-1].Message += fmt.Sprintf(" (and %d more of the kind)", count-maxFaults)
 			}
 		}
 		return found

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
@@ -76,6 +77,14 @@ type Pod struct {
 	facts                            Facts
 }
 
+// Limits of what is judged about one pod. Multus has none, but each network costs
+// a look-up, and an annotation may be 256 KiB long; no pod that is meant to run
+// comes near either.
+const (
+	maxNetworks        = 128
+	maxAnnotationBytes = 64 << 10
+)
+
 // Parse reads the network annotations of a subject.
 func Parse(s *Subject, c *Config) *Pod {
 	p := &Pod{Subject: s, config: c}
@@ -84,11 +93,30 @@ func Parse(s *Subject, c *Config) *Pod {
 	}
 	defaultValue, hasDefault := s.Annotations[multus.DefaultNetworkAnnotation]
 	if hasDefault {
-		p.defaultElements, p.defaultFaults = multus.ParseDefaultNetwork(defaultValue, c.Multus.DefaultNetworkNamespace)
+		p.defaultElements, p.defaultFaults = bounded(multus.ParseDefaultNetwork, defaultValue, c.Multus.DefaultNetworkNamespace)
 	}
-	p.networkElements, p.networkFaults = multus.ParseNetworks(s.Annotations[multus.NetworksAnnotation], s.Namespace)
+	p.networkElements, p.networkFaults = bounded(multus.ParseNetworks, s.Annotations[multus.NetworksAnnotation], s.Namespace)
 	p.lineUp(hasDefault)
 	return p
+}
+
+// bounded parses an annotation within the limits; beyond them the annotation
+// counts as one that cannot be read.
+func bounded(parse func(value, namespace string) ([]multus.Element, []multus.Fault), value, namespace string) ([]multus.Element, []multus.Fault) {
+	tooMuch := func(what string, n, most int) []multus.Fault {
+		return []multus.Fault{{
+			Problem: multus.ProblemSyntax, Element: -1,
+			Detail: fmt.Sprintf("is too large to be judged: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
+		}}
+	}
+	if len(value) > maxAnnotationBytes {
+		return nil, tooMuch("bytes", len(value), maxAnnotationBytes)
+	}
+	elements, faults := parse(value, namespace)
+	if len(elements) > maxNetworks {
+		return nil, tooMuch("networks", len(elements), maxNetworks)
+	}
+	return elements, faults
 }
 
 // ignored says whether the annotations of the pod are read by nobody.

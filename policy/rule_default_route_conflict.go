@@ -31,26 +31,27 @@ var ruleDefaultRouteConflict = Rule{
 			name string
 			v4   bool
 		}{{"IPv4", true}, {"IPv6", false}} {
-			count := 0
-			var last Finding
+			count, member := 0, 0
+			var last *Interface
 			for i := range p.interfaces {
 				iface := &p.interfaces[i]
 				if iface.element == nil {
 					continue
 				}
 				for n, gateway := range iface.element.DefaultRoutes {
-					if (gateway.To4() != nil) != family.v4 {
-						continue
+					if (gateway.To4() != nil) == family.v4 {
+						count++
+						last, member = iface, n
 					}
-					count++
-					last.Annotation = iface.annotation
-					last.Offset = multus.Locate(p.Subject.Annotations[iface.annotation], iface.index, "default-route", n)
 				}
 			}
 			if count > 1 {
-				last.Message = fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name)
-				last.Remedy = "leave default-route on one network only"
-				found = append(found, last)
+				found = append(found, Finding{
+					Annotation: last.annotation,
+					Offset:     multus.Locate(p.Subject.Annotations[last.annotation], last.index, "default-route", member),
+					Message:    fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
+					Remedy:     "leave default-route on one network only",
+				})
 			}
 		}
 		return found
