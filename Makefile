@@ -1,0 +1,138 @@
+# `make` alone lists the targets. Go, make and git are enough to run any of
+# them, apart from `image`; the tools are pinned in go.mod.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+MODULE := github.com/macvlan-webhook/macvlan-webhook
+
+# A source archive has no git, and a young repository no commit.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Version control stamping is off because it fails in checkouts that belong to
+# another user; the version says the same.
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false
+
+PLUGINS := github.com/containernetworking/plugins
+PLUGIN_PACKAGES := $(addprefix $(PLUGINS)/plugins/,main/macvlan ipam/host-local ipam/static ipam/dhcp)
+
+# The nested modules: what they need stays out of the product's go.mod.
+CONTROL_PLANE_MODULE := test/controlplane/build
+MULTUS_MODULE := test/multus
+MODULES := . $(CONTROL_PLANE_MODULE) $(MULTUS_MODULE)
+
+# Programs that were built elsewhere take the place of our own.
+ASSETS := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
+
+# What each run of the tests did, one JSON event a line.
+RESULTS := $(CURDIR)/bin/results
+
+FUZZTIME ?= 60s
+FUZZTIME_OTHERS ?= 15s
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the programs into bin/ and the bundled CNI plugins into bin/cni/
+	mkdir -p bin/cni
+	$(BUILD) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+	@# Without a build ID and paths the same sources give the same bytes, so that
+	@# a plugin's checksum tells where it comes from.
+	$(BUILD) -ldflags "-s -w -buildid= -X $(PLUGINS)/pkg/utils/buildversion.BuildVersion=$$(go list -m -f '{{.Version}}' $(PLUGINS))" \
+		-o bin/cni/ $(PLUGIN_PACKAGES)
+
+.PHONY: controlplane
+controlplane: ## Build what tests run against into bin/controlplane, once (minutes)
+ifeq ($(KUBEBUILDER_ASSETS),)
+	@$(CONTROL_PLANE_MODULE)/build.sh bin/controlplane
+endif
+
+.PHONY: test
+test: build controlplane compiler ## Run every test
+	@mkdir -p $(RESULTS)
+	@rm -f $(RESULTS)/*.json
+	KUBEBUILDER_ASSETS='$(ASSETS)' go tool gotestsum --jsonfile $(RESULTS)/main.json -- -race -count=1 ./...
+	go tool gotestsum --jsonfile $(RESULTS)/multus.json --raw-command -- go test -C $(MULTUS_MODULE) -json -count=1 ./...
+
+# The race detector is linked against C.
+.PHONY: compiler
+compiler:
+	@if command -v "$$(go env CC)" >/dev/null; then exit; fi; \
+	if [[ $$(id -u) == 0 ]] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y gcc libc6-dev; \
+	else \
+		echo "the tests run under the race detector, which needs a C compiler: install gcc and the C library's headers (Debian: gcc libc6-dev)" >&2; \
+		exit 1; \
+	fi
+
+# A test that is skipped proves nothing, however green the run.
+.PHONY: no-skips
+no-skips:
+	@if grep -h '"Action":"skip".*"Test":' $(RESULTS)/*.json; then echo "the tests above were skipped" >&2; exit 1; fi
+
+.PHONY: demo
+demo: build ## Show the main job, without a cluster
+	go run ./test/demo
+
+.PHONY: demo-cluster
+demo-cluster: build controlplane ## The demo against a real API server
+	KUBEBUILDER_ASSETS='$(ASSETS)' go run ./test/demo -cluster
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck and the go.mod files
+	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	cd $(MULTUS_MODULE) && go vet ./...
+	@for module in $(MODULES); do \
+		echo "go mod tidy -diff && go mod verify # in $$module"; \
+		(cd "$$module" && go mod tidy -diff && go mod verify); \
+	done
+
+.PHONY: docs
+docs: ## Write docs/rules.md anew from the rules
+	@mkdir -p docs
+	go run ./cmd/kubectl-macvlan explain -o markdown >docs/rules.md.new
+	mv docs/rules.md.new docs/rules.md
+
+.PHONY: docs-check
+docs-check:
+	@go run ./cmd/kubectl-macvlan explain -o markdown | diff -u docs/rules.md - || { echo "docs/rules.md is not what the rules say: run make docs" >&2; exit 1; }
+
+# One target at a time is all that go test takes.
+.PHONY: fuzz
+fuzz: controlplane ## Fuzz every target: policy/multus for FUZZTIME, others for FUZZTIME_OTHERS
+	@grep -rlE --include='*_test.go' --exclude-dir=bin '^func Fuzz[A-Z]' . | xargs -rn1 dirname | sort -u | while read -r folder; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$folder"/*_test.go | cut -d ' ' -f 2); do \
+			duration=$(FUZZTIME_OTHERS); [[ $$folder != ./policy/multus ]] || duration=$(FUZZTIME); \
+			echo "fuzz $$folder $$target for $$duration"; \
+			(cd "$$folder" && KUBEBUILDER_ASSETS='$(ASSETS)' go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$$duration" .); \
+		done; \
+	done
+
+.PHONY: bench
+bench: controlplane ## Run the benchmarks
+	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=bin '^func Benchmark[A-Z]' . | xargs -rn1 dirname | sort -u); \
+	if [[ -n $$packages ]]; then KUBEBUILDER_ASSETS='$(ASSETS)' go test -run '^$$' -bench . -benchmem $$packages; fi
+
+.PHONY: verify
+verify: ## Everything that CI runs
+	$(MAKE) lint
+	$(MAKE) docs-check
+	$(MAKE) test
+	$(MAKE) no-skips
+	$(MAKE) fuzz
+	$(MAKE) demo
+
+.PHONY: image
+image: ## Build the container image macvlan-webhook:VERSION
+	@command -v docker >/dev/null || { echo "docker is not installed: it is what builds the image" >&2; exit 1; }
+	docker build --build-arg VERSION=$(VERSION) -t macvlan-webhook:$(VERSION) .
+
+.PHONY: clean
+clean: ## Remove what was built, but for the control plane, which takes minutes
+	find bin -mindepth 1 -maxdepth 1 ! -name controlplane -exec rm -rf {} +

@@ -1,0 +1,112 @@
+// Package architecture tests that the rooms of the house stay apart: who may
+// import whom, and what no folder is called.
+package architecture
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/macvlan-webhook/macvlan-webhook"
+
+// mayImport lists, for each room of the product, the others that it may import.
+// cmd puts everything together; test may import anything.
+var mayImport = map[string][]string{
+	"cmd":       {"webhook", "inventory", "policy", "certs"},
+	"webhook":   {"inventory", "policy"},
+	"inventory": {"policy"},
+	"policy":    nil,
+	"certs":     nil,
+}
+
+// impure is what policy does without, so that it judges alike in a cluster, on
+// a laptop and in a test: what it needs to know is given to it.
+var impure = []string{"os", "os/exec", "net/http", "log", "log/slog", "k8s.io/client-go", "k8s.io/klog/v2", "sigs.k8s.io/controller-runtime"}
+
+// nameless are folder names that say nothing about what belongs there.
+var nameless = []string{"util", "utils", "common", "helper", "helpers", "pkg", "misc", "shared"}
+
+// check returns what is wrong with a package and its imports.
+func check(path string, imports []string) []string {
+	inside := strings.TrimPrefix(path, module+"/")
+	elements := strings.Split(inside, "/")
+	var wrong []string
+	for _, element := range elements {
+		if slices.Contains(nameless, element) {
+			wrong = append(wrong, fmt.Sprintf("%s: no folder is called %q: name it after what it holds", inside, element))
+		}
+	}
+	room := elements[0]
+	allowed, product := mayImport[room]
+	if !product {
+		return wrong
+	}
+	for _, imported := range imports {
+		if target, ours := strings.CutPrefix(imported, module+"/"); ours {
+			other, _, _ := strings.Cut(target, "/")
+			if other != room && !slices.Contains(allowed, other) {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s: %s may import %q", inside, target, room, allowed))
+			}
+		}
+		if room == "policy" && slices.ContainsFunc(impure, func(p string) bool { return imported == p || strings.HasPrefix(imported, p+"/") }) {
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: policy knows what it is given, and nothing else", inside, imported))
+		}
+	}
+	return wrong
+}
+
+func TestImports(t *testing.T) {
+	// -e: a package that does not compile is for other checks to report.
+	list := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"/...")
+	var stderr strings.Builder
+	list.Stderr = &stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, stderr.String())
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		for _, problem := range check(fields[0], fields[1:]) {
+			t.Error(problem)
+		}
+		room, _, _ := strings.Cut(strings.TrimPrefix(fields[0], module+"/"), "/")
+		seen[room] = true
+	}
+	for room := range mayImport {
+		if !seen[room] {
+			t.Errorf("no package in %s: the rule for it is out of date", room)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	tests := []struct {
+		name     string
+		path     string
+		imports  []string
+		problems int
+	}{
+		{"downwards", "cmd/a", []string{module + "/webhook", module + "/policy/multus", "os"}, 0},
+		{"within a room", "policy", []string{module + "/policy/multus"}, 0},
+		{"upwards", "policy/multus", []string{module + "/inventory"}, 1},
+		{"a program", "webhook", []string{module + "/cmd/a/internal/b"}, 1},
+		{"tests", "certs", []string{module + "/test/controlplane"}, 1},
+		{"tests may", "test/demo", []string{module + "/cmd/a/internal/b", module + "/policy"}, 0},
+		{"policy reads files", "policy", []string{"os"}, 1},
+		{"policy asks the cluster", "policy/multus", []string{"k8s.io/client-go/kubernetes"}, 1},
+		{"policy knows the types", "policy", []string{"k8s.io/api/core/v1", "ossify"}, 0},
+		{"nameless", "inventory/util", nil, 1},
+		{"nameless in tests", "test/helpers/pkg", nil, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := check(module+"/"+tt.path, tt.imports); len(got) != tt.problems {
+				t.Errorf("problems = %q, want %d", got, tt.problems)
+			}
+		})
+	}
+}
