@@ -1,0 +1,41 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Result is what a run of kubectl left behind.
+type Result struct {
+	Stdout, Stderr string
+	ExitCode       int
+}
+
+// Kubectl runs the kubectl of the assets as administrator, unless args name
+// another --kubeconfig. An exit status other than 0 is no error: it is in the
+// Result.
+func (c *ControlPlane) Kubectl(ctx context.Context, stdin string, args ...string) (Result, error) {
+	var stdout, stderr strings.Builder
+	cmd := exec.CommandContext(ctx, filepath.Join(c.assets, "kubectl"), args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	// kubectl keeps what it discovered under the home folder, by address and
+	// port. Another control plane may have had the same port and other CRDs. PATH
+	// is where it looks for plugins.
+	cmd.Env = []string{"KUBECONFIG=" + c.kubeconfig, "HOME=" + c.dir, "PATH=" + os.Getenv("PATH")}
+	err := cmd.Run()
+	result := Result{Stdout: stdout.String(), Stderr: stderr.String()}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && ctx.Err() == nil {
+		result.ExitCode = exit.ExitCode()
+		return result, nil
+	}
+	if err != nil {
+		return result, fmt.Errorf("run kubectl %s: %w", strings.Join(args, " "), err)
+	}
+	return result, nil
+}
