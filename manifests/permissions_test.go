@@ -1,0 +1,66 @@
+package manifests
+
+import (
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The server's ServiceAccount may do what the server does, and nothing that
+// would help somebody who has taken it over.
+func TestPermissions(t *testing.T) {
+	apply(t, "base")
+	const (
+		networks     = "network-attachment-definitions.k8s.cni.cncf.io"
+		registration = "admissionregistration.k8s.io"
+		validating   = "validatingwebhookconfigurations." + registration
+		mutating     = "mutatingwebhookconfigurations." + registration
+		ca           = "macvlan-webhook-ca"
+	)
+	tests := []struct {
+		verbs                     string
+		resource, namespace, name string
+		allowed                   bool
+	}{
+		{"get list watch", networks, "", "", true},
+		{"get list watch", networks, "team-a", "", true},
+		{"create update patch delete", networks, "team-a", "", false},
+		{"get patch", validating, "", name, true},
+		{"get patch", mutating, "", name, true},
+		{"create update delete list watch", validating, "", name, false},
+		{"create update delete list watch", mutating, "", name, false},
+		{"get patch", validating, "", "other", false},
+		{"get patch", mutating, "", "other", false},
+		{"get update", "secrets", name, ca, true},
+		{"create", "secrets", name, "", true},
+		{"patch delete list watch", "secrets", name, ca, false},
+		{"get update", "secrets", name, "other", false},
+		{"get update", "secrets", "kube-system", ca, false},
+		{"create", "secrets", "kube-system", "", false},
+		{"get list watch create", "pods", name, "", false},
+		{"get list watch", "configmaps", name, "", false},
+		{"get list watch", "namespaces", "", "", false},
+		{"get create update patch", "clusterroles.rbac.authorization.k8s.io", "", name, false},
+	}
+	for _, tt := range tests {
+		for _, verb := range strings.Fields(tt.verbs) {
+			resource, group, _ := strings.Cut(tt.resource, ".")
+			review, err := client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorizationv1.SubjectAccessReview{
+				Spec: authorizationv1.SubjectAccessReviewSpec{
+					User: "system:serviceaccount:" + name + ":" + name,
+					ResourceAttributes: &authorizationv1.ResourceAttributes{
+						Verb: verb, Group: group, Resource: resource, Namespace: tt.namespace, Name: tt.name,
+					},
+				},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if review.Status.Allowed != tt.allowed {
+				t.Errorf("%s %s %s/%s: allowed = %t, want %t", verb, tt.resource, tt.namespace, tt.name, review.Status.Allowed, tt.allowed)
+			}
+		}
+	}
+}

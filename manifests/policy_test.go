@@ -1,0 +1,35 @@
+package manifests
+
+import (
+	"os"
+	"reflect"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// The file shows the defaults, so they must be those of the program.
+func TestPolicyIsTheDefault(t *testing.T) {
+	text, err := os.ReadFile("base/30-policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object corev1.ConfigMap
+	if err := yaml.UnmarshalStrict(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	got, err := policy.ParseConfig([]byte(object.Data["policy.yaml"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Shown empty in the file, absent in the program.
+	if len(got.Rules) == 0 && len(got.IPPoolDefaults) == 0 && len(got.Exempt.Users) == 0 {
+		got.Rules, got.IPPoolDefaults, got.Exempt.Users = nil, nil, nil
+	}
+	if want := policy.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("policy.yaml means %+v, want %+v", got, want)
+	}
+}
