@@ -9,9 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -84,24 +82,15 @@ func expectGood(t *testing.T, s *server.Server, client *http.Client) {
 	}
 }
 
-// peakMemory is the largest resident size that the process has had.
-func peakMemory(t *testing.T, pid int) int {
+// expectLittleMemory compares the largest resident size that the server has had
+// with what it may use.
+func expectLittleMemory(t *testing.T, s *server.Server) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
+	peak := memory(t, s.PID(), "VmHWM:")
+	t.Logf("peak memory %d MiB", peak>>20)
+	if peak > memoryLimit {
+		t.Errorf("the server took %d MiB, %d are allowed", peak>>20, memoryLimit>>20)
 	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.Atoi(strings.Fields(value)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	t.Fatal("no VmHWM in the status of the process")
-	return 0
 }
 
 func TestGarbage(t *testing.T) {
@@ -196,11 +185,7 @@ func TestGarbage(t *testing.T) {
 		senders.Wait()
 	})
 	expectGood(t, s, client)
-	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
-		t.Errorf("the server took %d MiB", peak>>20)
-	} else {
-		t.Logf("peak memory %d MiB", peak>>20)
-	}
+	expectLittleMemory(t, s)
 }
 
 // Clients that never finish what they send are cut off, and do not keep others
@@ -232,9 +217,7 @@ func TestSlowClients(t *testing.T) {
 	expectGood(t, s, client)
 	clients.Wait()
 	expectGood(t, s, client)
-	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
-		t.Errorf("the server took %d MiB", peak>>20)
-	}
+	expectLittleMemory(t, s)
 }
 
 func TestLargeNetworkConfig(t *testing.T) {
@@ -242,9 +225,7 @@ func TestLargeNetworkConfig(t *testing.T) {
 	inventory := fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: macvlan-overlay-vlan0, namespace: kube-system}\nspec: {config: '%s'}\n", config)
 	s, client := standalone(t, inventory)
 	expectGood(t, s, client)
-	if peak := peakMemory(t, s.PID()); peak > memoryLimit {
-		t.Errorf("the server took %d MiB", peak>>20)
-	}
+	expectLittleMemory(t, s)
 }
 
 // After SIGTERM the server says that it is not ready, goes on answering, and
