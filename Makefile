@@ -24,7 +24,7 @@ MULTUS_MODULE := test/multus
 MODULES := . $(CONTROL_PLANE_MODULE) $(MULTUS_MODULE)
 
 # Programs that were built elsewhere take the place of our own.
-ASSETS := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/bin/controlplane)
+ASSETS := $(abspath $(or $(KUBEBUILDER_ASSETS),bin/controlplane))
 
 # What each run of the tests did, one JSON event a line.
 RESULTS := $(CURDIR)/bin/results

@@ -3,12 +3,10 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
-	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )
 
 // pod is the manifest of a pod with some annotations.
@@ -191,11 +189,4 @@ spec:
 
 func TestExemptNamespaceIsNotAsked(t *testing.T) {
 	mustKubectl(t, pod("exempt", overlayAsDefault), "create", "--namespace=kube-system", "-f", "-")
-}
-
-// The base is applied as it is, in one command.
-func TestBaseAppliesAsItIs(t *testing.T) {
-	base := filepath.Join(server.Root(), "manifests", "base")
-	mustKubectl(t, "", "apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-k", base)
-	mustKubectl(t, "", "apply", "--dry-run=server", "--validate=strict", "-k", base)
 }
