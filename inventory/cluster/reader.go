@@ -10,7 +10,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
 const (
@@ -24,53 +23,62 @@ const (
 	absencesKept = 4096
 )
 
-// getFunc reads one network from the API server; nil without an error when there
-// is none.
-type getFunc func(context.Context, policy.Reference) (*cniconf.Network, error)
+// getFunc reads one object from the API server; nil without an error when there is
+// none.
+type getFunc[T any] func(context.Context, policy.Reference) (*T, error)
+
+// answer is what a read found out. The value is nil when there is no such object,
+// and when err says why nothing could be found out. A fresh answer is one that was
+// asked for after the question came up.
+type answer[T any] struct {
+	value *T
+	err   error
+	fresh bool
+}
 
 // reader shares live reads between concurrent askers.
 //
 // golang.org/x/sync/singleflight would hand an asker the answer to a read that
 // was sent before the asker came. Here an asker waits for the next read then, so
-// at most one read of a network is under way and one is waiting.
-type reader struct {
-	get     getFunc
+// at most one read of an object is under way and one is waiting.
+type reader[T any] struct {
+	get     getFunc[T]
 	limiter *rate.Limiter
 	now     func() time.Time
 	count   func(result string)
 
 	mu       sync.Mutex
-	running  map[policy.Reference]*read
-	waiting  map[policy.Reference]*read
+	running  map[policy.Reference]*read[T]
+	waiting  map[policy.Reference]*read[T]
 	absences map[policy.Reference]time.Time
 }
 
-type read struct {
-	done    chan struct{}
-	network *cniconf.Network
-	err     error
+type read[T any] struct {
+	done  chan struct{}
+	value *T
+	err   error
 }
 
-func newReader(get getFunc, limiter *rate.Limiter, now func() time.Time, count func(string)) *reader {
-	return &reader{
+func newReader[T any](get getFunc[T], limiter *rate.Limiter, now func() time.Time, count func(string)) *reader[T] {
+	return &reader[T]{
 		get: get, limiter: limiter, now: now, count: count,
-		running:  map[policy.Reference]*read{},
-		waiting:  map[policy.Reference]*read{},
+		running:  map[policy.Reference]*read[T]{},
+		waiting:  map[policy.Reference]*read[T]{},
 		absences: map[policy.Reference]time.Time{},
 	}
 }
 
-// read asks the API server for a network. It gives up when ctx ends.
-func (r *reader) read(ctx context.Context, ref policy.Reference) policy.Fact {
+// read asks the API server for an object. It gives up when ctx ends.
+func (r *reader[T]) read(ctx context.Context, ref policy.Reference) answer[T] {
 	r.mu.Lock()
 	call, ok := r.waiting[ref]
 	if !ok {
 		if _, busy := r.running[ref]; !busy && r.absentLately(ref) && r.limiter.Tokens() < 1 {
 			r.mu.Unlock()
 			r.count("remembered")
-			return policy.Fact{}
+			return answer[T]{}
 		}
-		call = &read{done: make(chan struct{})}
+		call = &read[T]{done: make(chan struct{})}
 		if _, busy := r.running[ref]; busy {
 			r.waiting[ref] = call
 		} else {
@@ -82,27 +90,27 @@ func (r *reader) read(ctx context.Context, ref policy.Reference) policy.Fact {
 
 	select {
 	case <-call.done:
-		return policy.Fact{Network: call.network, Err: call.err, Fresh: call.err == nil}
+		return answer[T]{value: call.value, err: call.err, fresh: call.err == nil}
 	case <-ctx.Done():
-		return policy.Fact{Err: fmt.Errorf("the API server did not answer in time: %w", ctx.Err())}
+		return answer[T]{err: fmt.Errorf("the API server did not answer in time: %w", ctx.Err())}
 	}
 }
 
-// absentLately says whether the network was not there a moment ago.
-func (r *reader) absentLately(ref policy.Reference) bool {
+// absentLately says whether the object was not there a moment ago.
+func (r *reader[T]) absentLately(ref policy.Reference) bool {
 	seen, ok := r.absences[ref]
 	return ok && r.now().Sub(seen) < absenceKept
 }
 
-// run does one read and starts the next of the same network, if one waits. It
+// run does one read and starts the next of the same object, if one waits. It
 // belongs to all who wait, so no asker's context ends it.
-func (r *reader) run(ref policy.Reference, call *read) {
+func (r *reader[T]) run(ref policy.Reference, call *read[T]) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	if err := r.limiter.Wait(ctx); err != nil {
-		call.err = errors.New("too many reads of networks at once: try again in a moment")
+		call.err = errors.New("too many reads at once: try again in a moment")
 	} else {
-		call.network, call.err = r.get(ctx, ref)
+		call.value, call.err = r.get(ctx, ref)
 	}
 
 	result := "found"
@@ -110,7 +118,7 @@ func (r *reader) run(ref policy.Reference, call *read) {
 	switch {
 	case call.err != nil:
 		result = "failed"
-	case call.network == nil:
+	case call.value == nil:
 		result = "absent"
 		r.rememberAbsence(ref)
 	default:
@@ -128,7 +136,7 @@ func (r *reader) run(ref policy.Reference, call *read) {
 	close(call.done)
 }
 
-func (r *reader) rememberAbsence(ref policy.Reference) {
+func (r *reader[T]) rememberAbsence(ref policy.Reference) {
 	now := r.now()
 	if len(r.absences) >= absencesKept {
 		for old, seen := range r.absences {

@@ -36,7 +36,7 @@ func (s *source) get(ctx context.Context, _ policy.Reference) (*cniconf.Network,
 	}
 }
 
-func (s *source) reader(limit rate.Limit, burst int) (*reader, map[string]int) {
+func (s *source) reader(limit rate.Limit, burst int) (*reader[cniconf.Network], map[string]int) {
 	var mu sync.Mutex
 	results := map[string]int{}
 	return newReader(s.get, rate.NewLimiter(limit, burst), time.Now, func(result string) {
@@ -54,7 +54,7 @@ func TestReadsAreShared(t *testing.T) {
 		var askers sync.WaitGroup
 		for range 100 {
 			askers.Go(func() {
-				if f := r.read(t.Context(), vlan0); f.Network == nil || f.Err != nil || !f.Fresh {
+				if f := r.read(t.Context(), vlan0); f.value == nil || f.err != nil || !f.fresh {
 					t.Errorf("got %+v", f)
 				}
 			})
@@ -75,25 +75,25 @@ func TestAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 		r, _ := s.reader(rate.Inf, 1)
 		var askers sync.WaitGroup
 		askers.Go(func() {
-			if f := r.read(t.Context(), vlan0); f.Network != nil || f.Err != nil {
+			if f := r.read(t.Context(), vlan0); f.value != nil || f.err != nil {
 				t.Errorf("before it was created: %+v", f)
 			}
 		})
 		time.Sleep(time.Second / 2) // the first read is under way
 		s.network.Store(&cniconf.Network{Name: "vlan0"})
 		askers.Go(func() {
-			if f := r.read(t.Context(), vlan0); f.Network == nil {
+			if f := r.read(t.Context(), vlan0); f.value == nil {
 				t.Errorf("after it was created: %+v", f)
 			}
 		})
 		askers.Wait()
 		// And right after an answer that there is none.
 		s.network.Store(nil)
-		if f := r.read(t.Context(), vlan0); f.Network != nil {
+		if f := r.read(t.Context(), vlan0); f.value != nil {
 			t.Errorf("after it was deleted: %+v", f)
 		}
 		s.network.Store(&cniconf.Network{Name: "vlan0"})
-		if f := r.read(t.Context(), vlan0); f.Network == nil || !f.Fresh {
+		if f := r.read(t.Context(), vlan0); f.value == nil || !f.fresh {
 			t.Errorf("created again: %+v", f)
 		}
 	})
@@ -105,11 +105,11 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{}
 		r, results := s.reader(rate.Every(time.Hour), 1)
-		if f := r.read(t.Context(), vlan0); f.Network != nil || !f.Fresh {
+		if f := r.read(t.Context(), vlan0); f.value != nil || !f.fresh {
 			t.Errorf("first read: %+v", f)
 		}
 		for range 10 {
-			if f := r.read(t.Context(), vlan0); f.Network != nil || f.Err != nil || f.Fresh {
+			if f := r.read(t.Context(), vlan0); f.value != nil || f.err != nil || f.fresh {
 				t.Errorf("under pressure: %+v", f)
 			}
 		}
@@ -117,7 +117,7 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 			t.Errorf("%d reads, results %v", n, results)
 		}
 		time.Sleep(absenceKept)
-		if f := r.read(t.Context(), vlan0); f.Err == nil {
+		if f := r.read(t.Context(), vlan0); f.err == nil {
 			t.Errorf("an absence of more than a second ago is taken for an answer: %+v", f)
 		}
 	})
@@ -128,12 +128,12 @@ func TestFailureAndDeadline(t *testing.T) {
 		broken := errors.New("connection refused")
 		s := &source{err: broken}
 		r, _ := s.reader(rate.Inf, 1)
-		if f := r.read(t.Context(), vlan0); !errors.Is(f.Err, broken) || f.Fresh {
+		if f := r.read(t.Context(), vlan0); !errors.Is(f.err, broken) || f.fresh {
 			t.Errorf("failed read: %+v", f)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/10)
 		defer cancel()
-		if f := r.read(ctx, vlan0); !errors.Is(f.Err, context.DeadlineExceeded) {
+		if f := r.read(ctx, vlan0); !errors.Is(f.err, context.DeadlineExceeded) {
 			t.Errorf("past the deadline: %+v", f)
 		}
 		time.Sleep(readTimeout) // the read goes on without its asker, for so long at most
@@ -142,7 +142,7 @@ func TestFailureAndDeadline(t *testing.T) {
 
 func TestMemoryForAbsencesIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReader(nil, rate.NewLimiter(rate.Inf, 1), time.Now, func(string) {})
+		r := newReader[cniconf.Network](nil, rate.NewLimiter(rate.Inf, 1), time.Now, func(string) {})
 		for i := range 3 * absencesKept {
 			r.rememberAbsence(policy.Reference{Namespace: "default", Name: string(rune(i))})
 		}

@@ -1,0 +1,239 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// absentInterval is how often the API server is asked whether a resource has
+// been installed meanwhile.
+const absentInterval = 2 * time.Second
+
+// kind says how objects of one resource are read and what is kept of them.
+type kind[T any] struct {
+	resource schema.GroupVersionResource
+	// object and list make empty values to decode into.
+	object func() runtime.Object
+	list   func() runtime.Object
+	// compile makes the value that rules read of a decoded object.
+	compile func(runtime.Object) *T
+}
+
+// watched follows the objects of one resource: an informer whose store holds
+// compiled values, and live reads beside it.
+type watched[T any] struct {
+	kind     kind[T]
+	logger   *slog.Logger
+	client   *rest.RESTClient
+	informer cache.SharedIndexInformer
+	reader   *reader[T]
+
+	// absent says that the cluster has no such resource at all.
+	absent atomic.Bool
+	// heard is when the watch last brought anything, in Unix nanoseconds.
+	heard atomic.Int64
+}
+
+// follow prepares to follow a resource; nothing is asked before run.
+func follow[T any](config *rest.Config, k kind[T], logger *slog.Logger, reads *rate.Limiter, count func(resource, result string)) (*watched[T], error) {
+	client, err := clientFor(config, k)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for %s: %w", k.resource.Resource, err)
+	}
+	w := &watched[T]{kind: k, logger: logger.With("resource", k.resource.GroupResource().String()), client: client}
+	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
+	if err := w.informer.SetTransform(w.transform); err != nil {
+		return nil, err
+	}
+	if err := w.informer.SetWatchErrorHandlerWithContext(w.watchFailed); err != nil {
+		return nil, err
+	}
+	w.reader = newReader(w.get, reads, time.Now, func(result string) { count(k.resource.Resource, result) })
+	return w, nil
+}
+
+// clientFor is a REST client of one API group. It has no rate limit: the watch
+// needs none, and live reads have their own.
+func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) {
+	gv := k.resource.GroupVersion()
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(gv, k.object(), k.list())
+	metav1.AddToGroupVersion(scheme, gv)
+	c := rest.CopyConfig(config)
+	c.GroupVersion = &gv
+	c.APIPath = "/apis"
+	if gv.Group == "" {
+		c.APIPath = "/api"
+	}
+	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	c.QPS = -1
+	return rest.RESTClientFor(c)
+}
+
+// cached is what the informer's store holds of an object: the compiled value, and
+// the metadata that client-go itself needs.
+type cached[T any] struct {
+	metav1.ObjectMeta
+	value *T
+}
+
+// transform drops the object and keeps what is compiled of it.
+func (w *watched[T]) transform(object any) (any, error) {
+	decoded, ok := object.(runtime.Object)
+	if !ok {
+		return object, nil
+	}
+	meta, ok := object.(metav1.Object)
+	if !ok {
+		return object, nil
+	}
+	return &cached[T]{
+		ObjectMeta: metav1.ObjectMeta{Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion()},
+		value:      w.kind.compile(decoded),
+	}, nil
+}
+
+func (w *watched[T]) listWatch() *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			list := w.kind.list()
+			err := w.client.Get().Resource(w.kind.resource.Resource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+			if err == nil {
+				w.hear()
+			}
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.Watch = true
+			events, err := w.client.Get().Resource(w.kind.resource.Resource).VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
+			if err != nil {
+				return nil, err
+			}
+			// Bookmarks come once a minute on a quiet cluster: they tell that
+			// the cache is up to date although nothing changes.
+			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) {
+				w.hear()
+				return event, true
+			}), nil
+		},
+	}
+}
+
+func (w *watched[T]) hear() { w.heard.Store(time.Now().UnixNano()) }
+
+func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err error) {
+	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		return
+	}
+	w.logger.Warn("watch failed, it is tried again", "error", err)
+}
+
+// run fills the cache and keeps it up to date until ctx ends. A cluster without
+// the resource is asked again every two seconds.
+func (w *watched[T]) run(ctx context.Context) {
+	for {
+		served, err := w.served(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.logger.Warn("the API server does not say which resources it has, it is asked again", "error", err)
+		}
+		if served {
+			break
+		}
+		if err == nil && w.absent.CompareAndSwap(false, true) {
+			w.logger.Info("the cluster has no such resource yet")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait.Jitter(absentInterval, 0.2)):
+		}
+	}
+	if w.absent.CompareAndSwap(true, false) {
+		w.logger.Info("the resource is there now")
+	}
+	w.informer.RunWithContext(ctx)
+}
+
+// served says whether the API server has the resource.
+func (w *watched[T]) served(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	path := []string{"/apis", w.kind.resource.Group, w.kind.resource.Version}
+	if w.kind.resource.Group == "" {
+		path = []string{"/api", w.kind.resource.Version}
+	}
+	raw, err := w.client.Get().AbsPath(path...).Do(ctx).Raw()
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	var resources metav1.APIResourceList
+	if err := json.Unmarshal(raw, &resources); err != nil {
+		return false, fmt.Errorf("decode the list of resources: %w", err)
+	}
+	for _, r := range resources.APIResources {
+		if r.Name == w.kind.resource.Resource {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ready is nil when the cache is filled, or when there is nothing to fill it
+// with.
+func (w *watched[T]) ready() error {
+	if w.informer.HasSynced() || w.absent.Load() {
+		return nil
+	}
+	return fmt.Errorf("the cache of %s is not filled yet", w.kind.resource.Resource)
+}
+
+// get reads one object from the API server.
+func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) {
+	object := w.kind.object()
+	err := w.client.Get().NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Resource(w.kind.resource.Resource).Name(ref.Name).Do(ctx).Into(object)
+	var status apierrors.APIStatus
+	switch {
+	case err == nil:
+		return w.kind.compile(object), nil
+	case errors.As(err, &status) && status.Status().Code == http.StatusNotFound:
+		return nil, nil
+	default:
+		return nil, err
+	}
+}
+
+// lookup answers from memory, nil when memory has nothing.
+func (w *watched[T]) lookup(ref policy.Reference) *T {
+	key := ref.Name
+	if ref.Namespace != "" {
+		key = ref.String()
+	}
+	object, ok, err := w.informer.GetStore().GetByKey(key)
+	if err != nil || !ok {
+		return nil
+	}
+	return object.(*cached[T]).value
+}
