@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
@@ -38,12 +39,11 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 		if err := introduce(out, &pods[i]); err != nil {
 			return err
 		}
-		result, err := cluster.Kubectl(ctx, string(pods[i].JSON), "create", "-f", "-")
+		result, err := cluster.Kubectl(ctx, "", "create", "-f", pods[i].Path)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  $ kubectl create -f %s\n  %s", filepath.Base(pods[i].Path), indent(result.Stderr+result.Stdout))
-		fmt.Fprintln(out)
+		fmt.Fprintf(out, "  $ kubectl create -f %s\n  %s\n", filepath.Base(pods[i].Path), indent(strings.TrimSpace(result.Stderr+result.Stdout)))
 	}
 	kubectl, err := controlplane.Assets()
 	if err != nil {
