@@ -25,6 +25,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
@@ -249,9 +250,9 @@ func TestConfigFile(t *testing.T) {
 		}
 	}()
 	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 5}\n")
-	eventually(t, "the change is in force", func() bool { return f.Current().Limits.AddressPairs == 5 })
+	wait.Until(t, "the change is in force", func() bool { return f.Current().Limits.AddressPairs == 5 })
 	write("kind: [\n")
-	eventually(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last good one stays in force") })
+	wait.Until(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last good one stays in force") })
 	if f.Current().Limits.AddressPairs != 5 {
 		t.Errorf("in force: %+v", f.Current())
 	}

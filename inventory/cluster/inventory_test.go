@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -18,10 +17,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
-
-// patience bounds waiting for what is bound to happen.
-const patience = 2 * time.Minute
 
 var plane *controlplane.ControlPlane
 
@@ -75,16 +72,6 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if condition() {
-			return
-		}
-	}
-	t.Fatalf("%s: not within %s", what, patience)
-}
-
 func network(name, plugin string) string {
 	return fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: %s, namespace: default}\n"+
 		"spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"},{\"type\":%q}]}'}\n", name, plugin)
@@ -108,19 +95,19 @@ func role(f policy.Fact) cniconf.Role {
 
 func TestCacheFollowsTheCluster(t *testing.T) {
 	inv, registry := open(t, true)
-	eventually(t, "ready", func() bool { return inv.Ready() == nil })
+	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	kubectl(t, network("followed", "router"), "apply", "-f", "-")
-	eventually(t, "in the cache", func() bool {
+	wait.Until(t, "in the cache", func() bool {
 		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
 		return role(f) == cniconf.RoleOverlay && !f.Fresh
 	})
 	kubectl(t, network("followed", "veth"), "apply", "-f", "-")
-	eventually(t, "changed in the cache", func() bool {
+	wait.Until(t, "changed in the cache", func() bool {
 		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
 		return role(f) == cniconf.RoleStandalone && !f.Fresh
 	})
 	kubectl(t, "", "delete", "net-attach-def", "followed")
-	eventually(t, "gone", func() bool {
+	wait.Until(t, "gone", func() bool {
 		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
 		return f.Network == nil && f.Err == nil && f.Fresh
 	})
@@ -176,17 +163,17 @@ func TestResourceInstalledLater(t *testing.T) {
 	crd := kubectl(t, "", "get", "crd", "network-attachment-definitions.k8s.cni.cncf.io", "-o", "yaml")
 	kubectl(t, "", "delete", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
 	inv, _ := open(t, true)
-	eventually(t, "ready without the resource", func() bool { return inv.Ready() == nil })
+	wait.Until(t, "ready without the resource", func() bool { return inv.Ready() == nil })
 	if f := inv.Facts(t.Context(), refs("later")).Networks[0]; f.Network != nil || f.Err != nil {
 		t.Errorf("without the resource: %+v", f)
 	}
 	kubectl(t, crd, "create", "-f", "-")
 	kubectl(t, "", "wait", "--for=condition=Established", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
-	eventually(t, "a network", func() bool {
+	wait.Until(t, "a network", func() bool {
 		_, err := deploy.Kubectl(t.Context(), plane, network("later", "router"), "apply", "-f", "-")
 		return err == nil
 	})
-	eventually(t, "in the cache", func() bool {
+	wait.Until(t, "in the cache", func() bool {
 		f := inv.Facts(t.Context(), refs("later")).Networks[0]
 		return role(f) == cniconf.RoleOverlay && !f.Fresh
 	})

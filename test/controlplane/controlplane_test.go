@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // running is one control plane with everything on, shared by the tests.
@@ -43,18 +44,6 @@ func kubectl(t *testing.T, stdin string, args ...string) string {
 		t.Fatalf("kubectl %s: exit status %d: %s", strings.Join(args, " "), result.ExitCode, result.Stderr)
 	}
 	return result.Stdout
-}
-
-// eventually polls until the condition holds. The time is a bound for a machine
-// that hangs, not an expectation.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(startTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if condition() {
-			return
-		}
-	}
-	t.Fatalf("%s: not within %s", what, startTimeout)
 }
 
 func TestNetworkAttachmentDefinition(t *testing.T) {
@@ -97,7 +86,7 @@ spec:
     spec: {containers: [{name: web, image: web}]}
 `, "apply", "-f", "-")
 	reason := ""
-	eventually(t, "pod judged by the scheduler", func() bool {
+	wait.Until(t, "pod judged by the scheduler", func() bool {
 		reason = kubectl(t, "", "get", "pods", "-l", "app=web",
 			"-o", `jsonpath={.items[*].status.conditions[?(@.type=="PodScheduled")].reason}`)
 		return reason != ""

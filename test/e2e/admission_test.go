@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // pod is the manifest of a pod with some annotations.
@@ -46,7 +47,7 @@ func useConfig(t *testing.T, text []byte) {
 	if err := os.WriteFile(cluster.config, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "configuration reloaded", func() bool {
+	wait.Until(t, "configuration reloaded", func() bool {
 		return strings.Count(cluster.webhook.Log(), "configuration reloaded") > reloads
 	})
 }
@@ -173,11 +174,11 @@ spec:
 `, name, annotation)
 	}
 	mustKubectl(t, deployment("good", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "apply", "-f", "-")
-	eventually(t, "the good Deployment's pod", func() bool {
+	wait.Until(t, "the good Deployment's pod", func() bool {
 		return strings.HasPrefix(mustKubectl(t, "", "get", "pods", "-l", "app=good", "-o", "name"), "pod/good-")
 	})
 	mustKubectl(t, deployment("bad", overlayAsDefault), "apply", "-f", "-")
-	eventually(t, "the refusal in the bad Deployment's status", func() bool {
+	wait.Until(t, "the refusal in the bad Deployment's status", func() bool {
 		status := mustKubectl(t, "", "get", "deployment", "bad", "-o", "jsonpath={.status.conditions[?(@.type=='ReplicaFailure')].message}")
 		return strings.Contains(status, "[overlay-as-default-network] metadata.annotations[v1.multus-cni.io/default-network]")
 	})

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 var networksMetric = regexp.MustCompile(`(?m)^macvlan_webhook_networks (\S+)$`)
@@ -95,7 +96,7 @@ func createNetworks(b *testing.B, networks nadclient.Interface, count int) {
 
 func waitForNetworks(b *testing.B, s *server.Server, count int) {
 	b.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(wait.Patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		_, text, err := s.Probe(b.Context(), "/metrics")
 		if err != nil {
 			b.Fatal(err)

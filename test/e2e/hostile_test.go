@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // memoryLimit is what the server may use under attack, in bytes.
@@ -235,7 +236,7 @@ func TestDrain(t *testing.T) {
 	if err := s.Terminate(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "not ready", func() bool {
+	wait.Until(t, "not ready", func() bool {
 		status, text, err := s.Probe(t.Context(), "/readyz")
 		return err == nil && status == http.StatusServiceUnavailable && strings.Contains(text, "the server is stopping")
 	})

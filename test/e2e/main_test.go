@@ -16,10 +16,6 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )
 
-// patience bounds waiting for something that is bound to happen. It is no
-// expectation: tests end as soon as it has happened.
-const patience = 2 * time.Minute
-
 // cluster is the control plane that all tests share, with the manifests applied,
 // the networks of the fixtures in it, and the webhook running beside it under
 // its own ServiceAccount.
@@ -113,15 +109,4 @@ func mustKubectl(t *testing.T, stdin string, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// eventually polls until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if condition() {
-			return
-		}
-	}
-	t.Fatalf("%s: not within %s", what, patience)
 }
