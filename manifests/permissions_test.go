@@ -27,6 +27,8 @@ func TestPermissions(t *testing.T) {
 		{"get list watch", networks, "", "", true},
 		{"get list watch", networks, "team-a", "", true},
 		{"create update patch delete", networks, "team-a", "", false},
+		{"list watch", "spidercoordinators.spiderpool.spidernet.io", "", "", true},
+		{"get create update patch delete", "spidercoordinators.spiderpool.spidernet.io", "", "", false},
 		{"get patch", validating, "", name, true},
 		{"get patch", mutating, "", name, true},
 		{"create update delete list watch", validating, "", name, false},

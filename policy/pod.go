@@ -33,6 +33,17 @@ type Facts struct {
 	// NamesOnly says that the inventory knows no networks at all: they are
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
+	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
+	// there is none, or when it names no mode.
+	CoordinatorMode cniconf.CoordinatorMode
+}
+
+// coordinatorMode is the mode of coordinators that name none.
+func (f *Facts) coordinatorMode(c *Config) cniconf.CoordinatorMode {
+	if f.CoordinatorMode != "" {
+		return f.CoordinatorMode
+	}
+	return c.Spiderpool.CoordinatorMode
 }
 
 // Interface is one network interface that a pod will have.
@@ -196,6 +207,7 @@ func (p *Pod) References() []Reference { return p.references }
 // resolve fills in what the inventory says of each interface's network.
 func (p *Pod) resolve(f Facts) {
 	p.facts = f
+	mode := f.coordinatorMode(p.config)
 	for i := range p.interfaces {
 		iface := &p.interfaces[i]
 		if iface.ref < 0 {
@@ -205,7 +217,7 @@ func (p *Pod) resolve(f Facts) {
 		own := iface.Reference == p.config.clusterNetwork
 		switch {
 		case iface.network != nil:
-			iface.Role, iface.Evidence = iface.network.Role(p.config.Spiderpool.CoordinatorMode)
+			iface.Role, iface.Evidence = iface.network.Role(mode)
 			if own && !canBeFirst(iface.Role) {
 				iface.Role = cniconf.RoleDefault
 			}

@@ -36,7 +36,8 @@ type Options struct {
 
 // Inventory answers from a cluster.
 type Inventory struct {
-	networks *watched[cniconf.Network]
+	networks     *watched[cniconf.Network]
+	coordinators *watched[cniconf.CoordinatorMode]
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -52,6 +53,9 @@ func New(o Options) (*Inventory, error) {
 	if inv.networks, err = follow(o.Config, networkKind, o.Logger, reads, count); err != nil {
 		return nil, err
 	}
+	if inv.coordinators, err = follow(o.Config, coordinatorKind, o.Logger, reads, count); err != nil {
+		return nil, err
+	}
 	return inv, nil
 }
 
@@ -64,22 +68,33 @@ var networkKind = kind[cniconf.Network]{
 	},
 }
 
+var coordinatorKind = kind[cniconf.CoordinatorMode]{
+	resource: inventory.SpiderpoolVersion.WithResource(inventory.CoordinatorResource),
+	object:   func() runtime.Object { return &inventory.SpiderCoordinator{} },
+	list:     func() runtime.Object { return &inventory.SpiderCoordinatorList{} },
+	compile: func(o runtime.Object) *cniconf.CoordinatorMode {
+		mode := o.(*inventory.SpiderCoordinator).Spec.Mode
+		return &mode
+	},
+}
+
 // Run fills the caches and keeps them up to date until ctx ends.
 func (i *Inventory) Run(ctx context.Context) error {
 	var resources sync.WaitGroup
 	resources.Go(func() { i.networks.run(ctx) })
+	resources.Go(func() { i.coordinators.run(ctx) })
 	resources.Wait()
 	return nil
 }
 
 // Ready is nil when the caches are filled.
 func (i *Inventory) Ready() error {
-	return errors.Join(i.networks.ready())
+	return errors.Join(i.networks.ready(), i.coordinators.ready())
 }
 
 // Facts implements [inventory.Inventory].
 func (i *Inventory) Facts(ctx context.Context, references []policy.Reference) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Fact, len(references))}
+	facts := policy.Facts{Networks: make([]policy.Fact, len(references)), CoordinatorMode: i.coordinatorMode(ctx)}
 	missing := false
 	for n, ref := range references {
 		facts.Networks[n].Network = i.networks.lookup(ref)
@@ -91,9 +106,29 @@ func (i *Inventory) Facts(ctx context.Context, references []policy.Reference) po
 	return facts
 }
 
+// coordinatorMode is the mode of the cluster's SpiderCoordinator, empty when there
+// is none. It is read live only while the cache is not filled, as in a check from
+// the command line; when that fails, the configured mode has to do.
+func (i *Inventory) coordinatorMode(ctx context.Context) cniconf.CoordinatorMode {
+	ref := policy.Reference{Name: inventory.CoordinatorName}
+	mode := i.coordinators.lookup(ref)
+	if mode == nil && i.coordinators.ready() != nil {
+		read := i.coordinators.reader.read(ctx, ref)
+		if read.err != nil {
+			i.coordinators.logger.Warn("the mode of coordinators that name none is not known, the configured one stands in", "error", read.err)
+		}
+		mode = read.value
+	}
+	if mode == nil {
+		return ""
+	}
+	return *mode
+}
+
 // Refresh implements [inventory.Inventory].
 func (i *Inventory) Refresh(ctx context.Context, references []policy.Reference, facts policy.Facts) policy.Facts {
-	fresh := policy.Facts{Networks: slices.Clone(facts.Networks), NamesOnly: facts.NamesOnly}
+	fresh := facts
+	fresh.Networks = slices.Clone(facts.Networks)
 	i.readAll(ctx, references, fresh, func(f policy.Fact) bool { return !f.Fresh })
 	for n := range fresh.Networks {
 		if fresh.Networks[n].Err != nil {

@@ -16,7 +16,8 @@ import (
 
 // Inventory is what some files say that a cluster holds. It never changes.
 type Inventory struct {
-	networks map[policy.Reference]*cniconf.Network
+	networks        map[policy.Reference]*cniconf.Network
+	coordinatorMode cniconf.CoordinatorMode
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -31,6 +32,12 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 		places := map[policy.Reference]string{}
 		for i := range layer {
 			o := &layer[i]
+			if o.Kind == inventory.CoordinatorKind && inSpiderpool(o) {
+				if err := inv.setCoordinatorMode(o); err != nil {
+					return nil, fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+				}
+				continue
+			}
 			network, err := compile(o, namespace)
 			if err != nil {
 				return nil, fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
@@ -48,6 +55,23 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 	return inv, nil
 }
 
+// inSpiderpool says whether an object belongs to Spiderpool's API, in whichever
+// version: a file may be older than what is read of a cluster.
+func inSpiderpool(o *Object) bool {
+	return strings.HasPrefix(o.APIVersion, inventory.SpiderpoolVersion.Group+"/")
+}
+
+func (i *Inventory) setCoordinatorMode(o *Object) error {
+	var c inventory.SpiderCoordinator
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &c); err != nil {
+		return err
+	}
+	if c.Name == inventory.CoordinatorName {
+		i.coordinatorMode = c.Spec.Mode
+	}
+	return nil
+}
+
 // compile is what an object says of a network, nil when it says nothing.
 func compile(o *Object, namespace string) (*cniconf.Network, error) {
 	switch {
@@ -60,7 +84,7 @@ func compile(o *Object, namespace string) (*cniconf.Network, error) {
 			nad.Namespace = namespace
 		}
 		return inventory.CompileNetwork(&nad), nil
-	case o.Kind == spiderMultusConfigKind && strings.HasPrefix(o.APIVersion, spiderpoolGroup+"/"):
+	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
 		return compileSpiderMultusConfig(o, namespace)
 	default:
 		return nil, nil
@@ -73,7 +97,7 @@ func (i *Inventory) Len() int { return len(i.networks) }
 // Facts implements [inventory.Inventory]. Without any network at all, networks
 // are judged by their names.
 func (i *Inventory) Facts(_ context.Context, references []policy.Reference) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(references)), NamesOnly: len(i.networks) == 0}
+	f := policy.Facts{Networks: make([]policy.Fact, len(references)), NamesOnly: len(i.networks) == 0, CoordinatorMode: i.coordinatorMode}
 	for n, ref := range references {
 		f.Networks[n].Fresh = true
 		if f.NamesOnly {

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	spiderpoolGroup        = "spiderpool.spidernet.io"
 	spiderMultusConfigKind = "SpiderMultusConfig"
 	// crNameAnnotation on a SpiderMultusConfig names the
 	// NetworkAttachmentDefinition that Spiderpool makes of it.

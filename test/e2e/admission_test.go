@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -142,6 +143,26 @@ func TestRepairedNetwork(t *testing.T) {
 		}
 		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, annotation), "apply", "-f", "-")
 	}
+}
+
+// A coordinator that names no mode has that of the cluster's SpiderCoordinator,
+// and its changes are followed.
+func TestClusterCoordinatorMode(t *testing.T) {
+	annotation := "k8s.v1.cni.cncf.io/networks: kube-system/coordinator-inherit"
+	mustKubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-")
+	mustKubectl(t, "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderCoordinator\nmetadata: {name: default}\nspec: {mode: underlay, tunePodRoutes: true}\n", "apply", "-f", "-")
+	wait.Until(t, "the mode is that of the SpiderCoordinator", func() bool {
+		return strings.Contains(kubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-").Stderr, "[standalone-on-overlay-pod]")
+	})
+	file := filepath.Join(t.TempDir(), "pod.yaml")
+	write(t, file, []byte(pod("inherit", annotation)))
+	if report, _ := check(t, "-f", file, "--live"); report.Results[0].Decision != "deny" {
+		t.Errorf("a live check does not know the mode: %+v", report)
+	}
+	mustKubectl(t, "", "delete", "spidercoordinator", "default")
+	wait.Until(t, "the mode is the configured one", func() bool {
+		return kubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-").ExitCode == 0
+	})
 }
 
 func TestDryRun(t *testing.T) {
