@@ -39,6 +39,7 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	}
 	config := d.Config()
 	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
+		d.Metrics.count(&policy.Verdict{Exempt: who})
 		return exempted(who)
 	}
 	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, req.Object.Raw)

@@ -147,31 +147,37 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 	return namespace, err
 }
 
+// openInventory is what the objects are judged against: those of --inventory, or
+// the cluster's, and over either those of the checked files themselves.
 func (o *checkOptions) openInventory(objects []files.Object, namespace string) (inventory.Inventory, error) {
-	if o.live {
-		config, err := o.cluster().ClientConfig()
-		if err != nil {
-			return nil, fmt.Errorf("find the cluster: %w", err)
-		}
-		// Not run, so its cache stays empty and every network is read live.
-		return cluster.New(cluster.Options{
-			Config:  config,
-			Logger:  slog.New(slog.NewTextHandler(o.err, nil)),
-			Metrics: prometheus.NewRegistry(),
-		})
-	}
 	held, err := files.Read(o.inventory, o.in)
 	if err != nil {
 		return nil, err
 	}
-	inv, err := files.NewInventory(namespace, held, objects)
+	inFiles, err := files.NewInventory(namespace, held, objects)
 	if err != nil {
 		return nil, err
 	}
-	if inv.Len() == 0 {
-		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+	if !o.live {
+		if inFiles.Len() == 0 {
+			fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+		}
+		return inFiles, nil
 	}
-	return inv, nil
+	config, err := o.cluster().ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	// Not run, so its cache stays empty and every network is read live.
+	live, err := cluster.New(cluster.Options{
+		Config:  config,
+		Logger:  slog.New(slog.NewTextHandler(o.err, nil)),
+		Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil || inFiles.Len() == 0 {
+		return live, err
+	}
+	return inventory.Overlay(inFiles, live), nil
 }
 
 // output is one -o: it writes a report to its file, or to standard output.

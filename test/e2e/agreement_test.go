@@ -80,6 +80,18 @@ func TestCheckAgreesWithServer(t *testing.T) {
 	}
 }
 
+// Networks among the checked files count beside those of the cluster.
+func TestLiveCheckWithNetworksInFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "all.yaml")
+	write(t, file, []byte(network("in-file", overlayConfig)+"---\n"+
+		pod("a", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/macvlan-overlay-vlan0")+"---\n"+
+		pod("b", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/nowhere")))
+	report, stderr := check(t, "-f", file, "--live")
+	if len(report.Results) != 2 || report.Results[0].Decision != "allow" || len(report.Results[1].Findings) != 1 || report.Results[1].Findings[0].Rule != "network-not-found" {
+		t.Errorf("%+v\n%s", report, stderr)
+	}
+}
+
 func write(t *testing.T, name string, text []byte) {
 	t.Helper()
 	if err := os.WriteFile(name, text, 0o600); err != nil {
