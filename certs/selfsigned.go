@@ -58,7 +58,8 @@ type SelfSigned struct {
 
 	pass    sync.Mutex // one Reconcile at a time
 	current atomic.Pointer[serving]
-	trusted atomic.Bool // a pass has published the bundle at least once
+	trusted atomic.Bool           // a pass has published the bundle at least once
+	failure atomic.Pointer[error] // of the last pass, for Ready
 }
 
 // serving is what a replica serves and the CA it comes from. It is immutable.
@@ -125,6 +126,12 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 func (s *SelfSigned) Reconcile(ctx context.Context) error {
 	s.pass.Lock()
 	defer s.pass.Unlock()
+	err := s.reconcile(ctx)
+	s.failure.Store(&err)
+	return err
+}
+
+func (s *SelfSigned) reconcile(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
 
@@ -220,13 +227,14 @@ func (s *SelfSigned) Bundle() []byte {
 // configurations, as far as they existed, have trusted it once. It stays nil
 // while the API server is away.
 func (s *SelfSigned) Ready(now time.Time) error {
-	if err := servable(s.Leaf(), now); err != nil {
-		return err
+	err := servable(s.Leaf(), now)
+	if err == nil && !s.trusted.Load() {
+		err = errors.New("the webhook configurations do not trust the serving certificate yet")
 	}
-	if !s.trusted.Load() {
-		return errors.New("the webhook configurations do not trust the serving certificate yet")
+	if failure := s.failure.Load(); err != nil && failure != nil && *failure != nil {
+		return fmt.Errorf("%w: %w", err, *failure)
 	}
-	return nil
+	return err
 }
 
 func (s *serving) due(now time.Time) bool {

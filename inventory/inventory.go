@@ -19,14 +19,15 @@ type Inventory interface {
 	// that memory does not have. One answer per reference, in their order.
 	Facts(ctx context.Context, references []policy.Reference) policy.Facts
 	// Refresh asks the source itself about the networks whose facts are not
-	// fresh, and returns the facts with those replaced. An answer that cannot be
-	// had leaves the fact as it was.
+	// fresh, and returns the facts with those replaced. Where no answer can be
+	// had, the fact says so.
 	Refresh(ctx context.Context, references []policy.Reference, facts policy.Facts) policy.Facts
 }
 
 // Judge gives the verdict on a subject. A refusal that rests on what memory says
 // of a network is confirmed first: the network may have been repaired a moment
-// ago.
+// ago. When that cannot be confirmed, and nothing else is wrong, there is no
+// verdict.
 func Judge(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) policy.Verdict {
 	pod := policy.Parse(subject, config)
 	references := pod.References()

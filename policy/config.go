@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
@@ -140,8 +142,8 @@ func ParseConfig(text []byte) (*Config, error) {
 // compile checks what decoding cannot, and computes what rules look up.
 func (c *Config) compile(doc *document.Document) error {
 	var errs []error
-	bad := func(problem string, path ...any) {
-		at := doc.Position(0, path...)
+	bad := func(problem string, field ...any) {
+		at := doc.Position(0, field...)
 		errs = append(errs, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem))
 	}
 	if c.APIVersion != ConfigAPIVersion {
@@ -181,7 +183,22 @@ func (c *Config) compile(doc *document.Document) error {
 			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
 		}
 	}
+	for i, namespace := range c.Exempt.Namespaces {
+		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+			bad(fmt.Sprintf("exempt.namespaces[%d] %s is no name of a namespace; there are no patterns here", i, quote.Value(namespace)), "exempt", "namespaces", i)
+		}
+	}
+	for i, user := range c.Exempt.Users {
+		if user == "" {
+			bad(fmt.Sprintf("exempt.users[%d] is empty", i), "exempt", "users", i)
+		}
+	}
 	for i, d := range c.IPPoolDefaults {
+		for n, pattern := range d.Networks {
+			if _, err := path.Match(pattern, ""); err != nil {
+				bad(fmt.Sprintf("ippoolDefaults[%d].networks[%d] %s: %v", i, n, quote.Value(pattern), err), "ippoolDefaults", i, "networks", n)
+			}
+		}
 		if len(d.Networks) == 0 {
 			bad(fmt.Sprintf("ippoolDefaults[%d].networks is empty: name at least one network", i), "ippoolDefaults", i)
 		}

@@ -55,8 +55,8 @@ func (v *Verdict) RestsOnNetworks() bool {
 // [Pod.References], in that order. A pod is judged as often as there are new
 // facts; each verdict stands on its own.
 func (p *Pod) Judge(f Facts) Verdict {
-	if reason := p.config.exemptNamespace(p.Subject.Namespace); reason != "" {
-		return Verdict{Exempt: reason}
+	if p.exempt != "" {
+		return Verdict{Exempt: p.exempt}
 	}
 	if _, mirror := p.Subject.Annotations[mirrorAnnotation]; mirror {
 		return Verdict{}
@@ -109,7 +109,7 @@ func (p *Pod) misread() bool {
 	for _, faults := range [][]multus.Fault{p.defaultFaults, p.networkFaults} {
 		for _, f := range faults {
 			switch f.Problem {
-			case multus.ProblemSyntax, multus.ProblemName, multus.ProblemCount:
+			case multus.ProblemSyntax, multus.ProblemName, multus.ProblemCount, problemTooLarge:
 				return true
 			}
 		}

@@ -1,37 +1,157 @@
 package policy
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
-// paste is a line of YAML that a reader can put among the annotations.
-func paste(annotation string, references ...Reference) string {
-	names := make([]string, len(references))
-	for i, r := range references {
-		names[i] = r.String()
+// A remedy shows annotations to paste in place of the pod's own. They must be
+// right as they stand: elements keep all that they ask for, and a value that is
+// too long to be shown in full is put into words instead of being cut.
+
+// notStandalone and notOverlay select the networks that can stay together.
+func notStandalone(r cniconf.Role) bool { return r != cniconf.RoleStandalone }
+func notOverlay(r cniconf.Role) bool    { return r != cniconf.RoleOverlay }
+
+// pasteNetworks is a line of YAML with the networks annotation made of some
+// interfaces, or words that say the same.
+func (p *Pod) pasteNetworks(interfaces []*Interface) string {
+	if len(interfaces) == 0 {
+		return "remove " + multus.NetworksAnnotation
 	}
-	return annotation + ": " + quote.Value(strings.Join(names, ","))
+	if value, ok := p.render(interfaces, false); ok {
+		return multus.NetworksAnnotation + ": " + value
+	}
+	return "the list in " + multus.NetworksAnnotation + " keeps " + names(interfaces)
 }
 
-// roleOverlayOnly selects the interfaces that fit beside the cluster's own
-// network.
-func roleOverlayOnly(r cniconf.Role) bool { return r != cniconf.RoleStandalone }
-
-// pasteNetworks is the networks annotation made of some interfaces put first,
-// and of the pod's own extra networks whose roles are kept.
-func (p *Pod) pasteNetworks(keep func(cniconf.Role) bool, before ...*Interface) string {
-	var references []Reference
-	for _, i := range before {
-		references = append(references, i.Reference)
+// pasteDefaultNetwork is a line of YAML that makes an interface's network the
+// default-network, or words that say the same.
+func (p *Pod) pasteDefaultNetwork(i *Interface) string {
+	if value, ok := p.render([]*Interface{i}, true); ok {
+		return multus.DefaultNetworkAnnotation + ": " + value
 	}
-	for _, i := range p.extras() {
-		if !i.unreadable && keep(i.Role) {
-			references = append(references, i.Reference)
+	return multus.DefaultNetworkAnnotation + " names " + i.label() + ", without an interface name"
+}
+
+// kept are the extra networks whose roles are to stay, but for one.
+func (p *Pod) kept(keep func(cniconf.Role) bool, but *Interface) []*Interface {
+	var interfaces []*Interface
+	for n := range p.extras() {
+		if i := &p.extras()[n]; i != but && !i.unreadable && keep(i.Role) {
+			interfaces = append(interfaces, i)
 		}
 	}
-	return paste(multus.NetworksAnnotation, references...)
+	return interfaces
+}
+
+// names lists networks in words: the first ones, where there are many.
+func names(interfaces []*Interface) string {
+	const most = 3
+	var labels []string
+	for _, i := range interfaces[:min(most, len(interfaces))] {
+		labels = append(labels, i.label())
+	}
+	text := strings.Join(labels, ", ")
+	if len(interfaces) > most {
+		text += " and so on"
+	}
+	return text
+}
+
+// render is the value of an annotation that asks for the networks of some
+// interfaces as the pod does, quoted for YAML. It is not ok when the value would
+// have to be cut, and when an interface moves to another place with a name that
+// was meant for its old one.
+func (p *Pod) render(interfaces []*Interface, first bool) (value string, ok bool) {
+	inJSON := slices.ContainsFunc(interfaces, func(i *Interface) bool {
+		return i.element.Offset < 0 && !plain(p.raw(i)) || strings.Contains(i.Reference.Name, ".")
+	})
+	var elements []string
+	for _, i := range interfaces {
+		if i.element.Interface != "" && (first || i.annotation == multus.DefaultNetworkAnnotation) {
+			return "", false
+		}
+		if inJSON {
+			elements = append(elements, p.object(i))
+			continue
+		}
+		element := i.Reference.String()
+		if i.element.Interface != "" {
+			element += "@" + i.element.Interface
+		}
+		elements = append(elements, element)
+	}
+	value = strings.Join(elements, ",")
+	if inJSON {
+		value = "[" + value + "]"
+	}
+	if utf8.RuneCountInString(value) > quote.Limit || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", false
+	}
+	if inJSON {
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'", true
+	}
+	return `"` + value + `"`, true
+}
+
+// raw is the JSON object that asks for the interface's network, empty when it is
+// asked for in the comma form.
+func (p *Pod) raw(i *Interface) string {
+	if i.element.Offset >= 0 {
+		return ""
+	}
+	var raw json.RawMessage
+	text := p.Subject.Annotations[i.annotation][p.locate(i, ""):]
+	if json.NewDecoder(strings.NewReader(text)).Decode(&raw) != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// plain says whether a JSON object asks for nothing but a network and an
+// interface name, which the comma form can say as well.
+func plain(raw string) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(raw), &fields) != nil {
+		return false
+	}
+	for field := range fields {
+		switch field {
+		case "name", "namespace", "interface":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// object is the JSON object that asks for the interface's network, with all that
+// the pod's own says and with the namespace, which another annotation would take
+// from elsewhere.
+func (p *Pod) object(i *Interface) string {
+	fields := map[string]json.RawMessage{}
+	// In the comma form there is nothing to take over but the name.
+	_ = json.Unmarshal([]byte(p.raw(i)), &fields)
+	set := func(field, value string) {
+		if value != "" {
+			// A string always encodes.
+			fields[field], _ = json.Marshal(value)
+		}
+	}
+	set("name", i.Reference.Name)
+	set("namespace", i.Reference.Namespace)
+	set("interface", i.element.Interface)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

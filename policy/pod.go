@@ -79,6 +79,8 @@ func (i *Interface) because() string { return i.network.EvidenceDetail() }
 type Pod struct {
 	Subject *Subject
 	config  *Config
+	// exempt says why the configuration spares the subject.
+	exempt string
 
 	defaultElements, networkElements []multus.Element
 	defaultFaults, networkFaults     []multus.Fault
@@ -96,10 +98,13 @@ const (
 	maxAnnotationBytes = 64 << 10
 )
 
+// problemTooLarge is our own, beside the problems of the grammar.
+const problemTooLarge multus.Problem = "too-large"
+
 // Parse reads the network annotations of a subject.
 func Parse(s *Subject, c *Config) *Pod {
-	p := &Pod{Subject: s, config: c}
-	if p.ignored() {
+	p := &Pod{Subject: s, config: c, exempt: c.exemptNamespace(s.Namespace)}
+	if p.exempt != "" || p.ignored() {
 		return p
 	}
 	defaultValue, hasDefault := s.Annotations[multus.DefaultNetworkAnnotation]
@@ -116,7 +121,7 @@ func Parse(s *Subject, c *Config) *Pod {
 func bounded(parse func(value, namespace string) ([]multus.Element, []multus.Fault), value, namespace string) ([]multus.Element, []multus.Fault) {
 	tooMuch := func(what string, n, most int) []multus.Fault {
 		return []multus.Fault{{
-			Problem: multus.ProblemSyntax, Element: -1,
+			Problem: problemTooLarge, Element: -1,
 			Detail: fmt.Sprintf("is too large to be judged: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
 		}}
 	}
@@ -199,6 +204,11 @@ func (p *Pod) faulty(i *Interface, problem multus.Problem) bool {
 		return hasFault(p.defaultFaults, i.index, problem)
 	}
 	return hasFault(p.networkFaults, i.index, problem)
+}
+
+// conflicting says whether the name of the n-th interface is taken already.
+func (p *Pod) conflicting(n int) bool {
+	return slices.ContainsFunc(p.conflicts, func(c multus.Conflict) bool { return c.Index == n })
 }
 
 // References are the networks that a verdict on the pod depends on, each once.

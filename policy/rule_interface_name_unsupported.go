@@ -35,12 +35,12 @@ var ruleInterfaceNameUnsupported = Rule{
 				Annotation: i.annotation,
 				Offset:     p.locate(i, "interface"),
 				Message:    fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.label(), problem),
-				Remedy:     "leave the name out: Multus then names the interfaces eth0, net1, net2 and so on",
+				Remedy:     "leave the interface names out: they are then eth0, net1, net2 and so on",
 			})
 		}
 		for n := range p.interfaces {
 			iface := &p.interfaces[n]
-			if iface.element == nil || iface.element.Interface == "" || p.faulty(iface, multus.ProblemInterface) {
+			if iface.element == nil || p.faulty(iface, multus.ProblemInterface) || p.conflicting(n) {
 				continue
 			}
 			if n == 0 {

@@ -36,7 +36,7 @@ var ruleOverlayAsDefaultNetwork = Rule{
 			Message: "network " + first.label() + " is an overlay network (" + first.because() + ") and cannot be the pod's first interface; " +
 				"accepted: a standalone network, or no " + multus.DefaultNetworkAnnotation + " at all",
 			Remedy: "remove " + multus.DefaultNetworkAnnotation + " and write it as an extra network:\n" +
-				"  " + p.pasteNetworks(roleOverlayOnly, first),
+				"  " + p.pasteNetworks(append([]*Interface{first}, p.kept(notStandalone, nil)...)),
 		}}
 	},
 }

@@ -57,15 +57,14 @@ var ruleStandaloneMixedWithOverlay = Rule{
 // separate says how to keep one of the two kinds: the one that the pod's first
 // interface is of, else the overlay networks.
 func (p *Pod) separate(standalone, overlay *Interface) string {
-	if standalone != p.first() {
-		if overlay == p.first() {
-			return "leave out the standalone networks and " + multus.DefaultNetworkAnnotation + ":\n  " + p.pasteNetworks(roleOverlayOnly, overlay)
-		}
-		return "leave out the standalone networks:\n  " + p.pasteNetworks(roleOverlayOnly)
+	switch p.first() {
+	case standalone:
+		return "leave out the overlay networks, or use the standalone networks of the same VLANs in their place:\n  " +
+			p.pasteNetworks(p.kept(notOverlay, nil))
+	case overlay:
+		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +
+			p.pasteNetworks(append([]*Interface{overlay}, p.kept(notStandalone, nil)...))
+	default:
+		return "leave out the standalone networks:\n  " + p.pasteNetworks(p.kept(notStandalone, nil))
 	}
-	remedy := "leave out the overlay networks, or use the standalone networks of the same VLANs in their place"
-	if standalone.annotation != "" {
-		remedy += ":\n  " + paste(multus.DefaultNetworkAnnotation, standalone.Reference) + "\n  " + paste(multus.NetworksAnnotation, standalone.Reference)
-	}
-	return remedy
 }

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
-)
+import "github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 
 // A standalone network beside the cluster's own overlay network as first
 // interface: the veth plugin misroutes without a word, and a coordinator in
@@ -37,10 +34,28 @@ var ruleStandaloneOnOverlayPod = Rule{
 				Offset:     p.locateNetwork(iface),
 				Message: "network " + iface.label() + " is a standalone network (" + iface.because() + ") and cannot be an extra interface of a pod " +
 					"whose first interface is on the cluster's own network; accepted: overlay networks",
-				Remedy: "make it the pod's first interface:\n  " + paste(multus.DefaultNetworkAnnotation, iface.Reference) +
-					"\nor use the overlay network of the same VLAN as the extra network",
+				Remedy: p.settleStandalone(),
 			})
 		}
 		return found
 	},
+}
+
+// settleStandalone says how to get a pod with standalone networks right: all of
+// its networks are the same kind then. A pod that has overlay networks as well
+// keeps those, as the rule that finds the mixture says too.
+func (p *Pod) settleStandalone() string {
+	var standalone *Interface
+	for n := range p.extras() {
+		switch i := &p.extras()[n]; i.Role {
+		case cniconf.RoleOverlay:
+			return "leave out the standalone networks:\n  " + p.pasteNetworks(p.kept(notStandalone, nil))
+		case cniconf.RoleStandalone:
+			if standalone == nil {
+				standalone = i
+			}
+		}
+	}
+	return "make a standalone network the pod's first interface:\n  " + p.pasteDefaultNetwork(standalone) + "\n  " +
+		p.pasteNetworks(p.kept(notOverlay, standalone)) + "\nor use the overlay network of the same VLAN as the extra network"
 }

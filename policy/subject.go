@@ -50,17 +50,19 @@ func (s *Subject) FieldPath(field string) string {
 // podShape is the part of a pod, or of a pod template, that rules look at.
 // Nothing else is decoded, so fields that newer API versions add cannot matter.
 type podShape struct {
-	Metadata objectMeta `json:"metadata"`
-	Spec     struct {
+	Metadata struct {
+		objectMeta
+		Annotations podAnnotations `json:"annotations"`
+	} `json:"metadata"`
+	Spec struct {
 		HostNetwork bool `json:"hostNetwork"`
 	} `json:"spec"`
 }
 
 type objectMeta struct {
-	Name         string            `json:"name"`
-	GenerateName string            `json:"generateName"`
-	Namespace    string            `json:"namespace"`
-	Annotations  map[string]string `json:"annotations"`
+	Name         string `json:"name"`
+	GenerateName string `json:"generateName"`
+	Namespace    string `json:"namespace"`
 }
 
 type templateShape struct {
@@ -105,8 +107,10 @@ func HoldsPod(apiVersion, kind string) bool {
 type FieldError struct {
 	// Field is the path in the object, such as metadata.annotations; empty for
 	// the object as a whole.
-	Field   string
-	Problem string
+	Field string
+	// Annotation is the key at fault, where Field is a pod's annotations.
+	Annotation string
+	Problem    string
 }
 
 func (e *FieldError) Error() string {
@@ -141,7 +145,7 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	switch path {
 	case "":
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &pod)
-		meta = pod.Metadata
+		meta = pod.Metadata.objectMeta
 	case "spec.template":
 		var t templateShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &t)
@@ -154,13 +158,18 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	if err != nil {
 		return nil, decodeError(err)
 	}
+	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
+		s := &Subject{PodPath: path}
+		return nil, &FieldError{Field: s.FieldPath("metadata.annotations"), Annotation: wrong,
+			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+	}
 	s := &Subject{
 		APIVersion:  apiVersion,
 		Kind:        kind,
 		Namespace:   meta.Namespace,
 		Name:        meta.Name,
 		PodPath:     path,
-		Annotations: pod.Metadata.Annotations,
+		Annotations: pod.Metadata.Annotations.values,
 		HostNetwork: pod.Spec.HostNetwork,
 	}
 	if s.Namespace == "" {

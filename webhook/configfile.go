@@ -22,7 +22,9 @@ type ConfigFile struct {
 	path    string
 	logger  *slog.Logger
 	current atomic.Pointer[policy.Config]
+	// text is what was read last, problem what was wrong with that.
 	text    []byte
+	problem string
 }
 
 // ReadConfigFile reads a PolicyConfig. Without a path it is the default one.
@@ -69,18 +71,28 @@ func (f *ConfigFile) Run(ctx context.Context) error {
 func (f *ConfigFile) reload() {
 	text, err := os.ReadFile(f.path)
 	if err != nil {
-		f.logger.Error("configuration cannot be read, the last good one stays in force", "error", err)
+		f.complain(err)
 		return
 	}
-	if bytes.Equal(text, f.text) {
+	if bytes.Equal(text, f.text) && f.problem == "" {
 		return
 	}
 	f.text = text
 	config, err := policy.ParseConfig(text)
 	if err != nil {
-		f.logger.Error("configuration is wrong, the last good one stays in force", "path", f.path, "error", err)
+		f.complain(err)
 		return
 	}
+	f.problem = ""
 	f.current.Store(config)
 	f.logger.Info("configuration reloaded", "path", f.path)
+}
+
+// complain logs a problem with the file once, not each time it is looked at.
+func (f *ConfigFile) complain(err error) {
+	if err.Error() == f.problem {
+		return
+	}
+	f.problem = err.Error()
+	f.logger.Error("the configuration cannot be used, the last good one stays in force", "path", f.path, "error", err)
 }

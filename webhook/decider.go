@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,7 +36,7 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	}
 	if req.Operation != admissionv1.Create || req.SubResource != "" {
 		return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges objects when they are created, not %s %s: correct the webhook configuration",
-			req.Operation, quote.Value(resourceName(req))))
+			quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
 	}
 	config := d.Config()
 	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
@@ -92,7 +93,7 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 	if len(rules) > 0 {
 		d.Logger.Info("denied",
 			"kind", subject.Kind, "namespace", quote.Value(subject.Namespace), "name", quote.Value(subject.Name),
-			"user", quote.Value(req.UserInfo.Username), "rules", rules, "uid", req.UID)
+			"user", quote.Value(req.UserInfo.Username), "rules", slices.Compact(rules), "uid", req.UID)
 		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
 			Warnings: warnings,
 			Result: &metav1.Status{

@@ -9,12 +9,13 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 	admissionv1 "k8s.io/api/admission/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 const (
@@ -23,7 +24,8 @@ const (
 	// the old one, and less than 1 MiB of its own: 7 MiB.
 	maxBody = 7 << 20
 	// smallBody is read without asking: nearly all pods fit, and none of them
-	// has to wait for the large ones.
+	// has to wait for the large ones. Together with maxConnections it bounds the
+	// memory that small bodies take.
 	smallBody = 64 << 10
 	// largeBodies is what all bodies above smallBody may take up at once: two of
 	// the largest. Decoding needs as much again, and the garbage collector lets
@@ -31,7 +33,9 @@ const (
 	largeBodies = 2 * maxBody
 	// bodyTimeout is how long a client may take to send its body. The API
 	// server has it in memory.
-	bodyTimeout = 5 * time.Second
+	bodyTimeout = 3 * time.Second
+	// maxUID is far above the 36 bytes of a UUID. The UID is logged.
+	maxUID = 128
 	// answerMargin is kept of the API server's own timeout for the answer to
 	// arrive: what is not decided by then is answered in words.
 	answerMargin = time.Second
@@ -86,7 +90,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), e.timeout(r))
 	defer cancel()
-	review, problem := e.read(ctx, w, r)
+	// The share of memory is kept until the answer is written: the object lives
+	// that long.
+	review, release, problem := e.read(ctx, w, r)
+	defer release()
 	if problem != nil {
 		e.metrics.malformed(problem.status)
 		w.Header().Set("Connection", "close")
@@ -114,37 +121,40 @@ func (e *endpoint) timeout(r *http.Request) time.Duration {
 	return min(e.deadline, max(asked-answerMargin, asked/2))
 }
 
-// read reads an AdmissionReview with a request.
-func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionReview, *httpError) {
+// read reads an AdmissionReview with a request. Release gives back the memory
+// reserved for it and is never nil.
+func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (review *admissionv1.AdmissionReview, release func(), problem *httpError) {
+	release = func() {}
 	if r.Method != http.MethodPost {
-		return nil, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview is sent with POST", strconv.Quote(r.Method))
+		return nil, release, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview is sent with POST", quote.Value(r.Method))
 	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		return nil, fail(http.StatusUnsupportedMediaType, "content type %.80q: application/json is expected", r.Header.Get("Content-Type"))
+		return nil, release, fail(http.StatusUnsupportedMediaType, "content type %s: application/json is expected", quote.Value(r.Header.Get("Content-Type")))
 	}
 	if r.ContentLength > maxBody {
-		return nil, tooLarge()
+		return nil, release, tooLarge()
 	}
 	// A server that cannot set a deadline has none to set: in tests.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, release, problem := e.readBody(ctx, r)
-	defer release()
 	if problem != nil {
-		return nil, problem
+		return nil, release, problem
 	}
-	var review admissionv1.AdmissionReview
-	if err := json.Unmarshal(body, &review); err != nil {
-		return nil, fail(http.StatusBadRequest, "the body is no AdmissionReview: %.200s", err)
+	review = &admissionv1.AdmissionReview{}
+	if err := json.Unmarshal(body, review); err != nil {
+		return nil, release, fail(http.StatusBadRequest, "the body is no AdmissionReview: %.200s", err)
 	}
 	switch {
 	case review.Kind != "AdmissionReview" || review.APIVersion != admissionv1.SchemeGroupVersion.String():
-		return nil, fail(http.StatusBadRequest, "the body is %.80q of %.80q: an AdmissionReview of admission.k8s.io/v1 is expected", review.Kind, review.APIVersion)
+		return nil, release, fail(http.StatusBadRequest, "the body is %s of %s: an AdmissionReview of admission.k8s.io/v1 is expected", quote.Value(review.Kind), quote.Value(review.APIVersion))
 	case review.Request == nil:
-		return nil, fail(http.StatusBadRequest, "the AdmissionReview has no request")
+		return nil, release, fail(http.StatusBadRequest, "the AdmissionReview has no request")
 	case review.Request.UID == "":
-		return nil, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid to answer to")
+		return nil, release, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid to answer to")
+	case len(review.Request.UID) > maxUID:
+		return nil, release, fail(http.StatusBadRequest, "the uid of the request has %d bytes: up to %d are expected", len(review.Request.UID), maxUID)
 	}
-	return &review, nil
+	return review, release, nil
 }
 
 func tooLarge() *httpError {
@@ -155,23 +165,25 @@ func tooLarge() *httpError {
 // memory and is never nil.
 func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, release func(), problem *httpError) {
 	release = func() {}
-	body, err := io.ReadAll(io.LimitReader(r.Body, smallBody))
-	if err != nil {
-		return nil, release, unread(err)
-	}
-	if len(body) < smallBody {
-		return body, release, nil
-	}
 	size := r.ContentLength
 	if size < 0 {
 		size = maxBody // not said: as much as it may be
+	}
+	// One allocation of the size that was announced: growing would leave as much
+	// garbage again. ReadFrom wants room left at the end.
+	read := bytes.NewBuffer(make([]byte, 0, min(size, smallBody)+bytes.MinRead))
+	if _, err := read.ReadFrom(io.LimitReader(r.Body, smallBody)); err != nil {
+		return nil, release, unread(err)
+	}
+	if read.Len() < smallBody {
+		return read.Bytes(), release, nil
 	}
 	if err := e.bodies.Acquire(ctx, size); err != nil {
 		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
 	}
 	release = func() { e.bodies.Release(size) }
 	whole := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	whole.Write(body)
+	whole.Write(read.Bytes())
 	if _, err := whole.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
 		return nil, release, unread(err)
 	}

@@ -29,9 +29,10 @@ const (
 	idleTimeout = 120 * time.Second
 	// shutdownTimeout is for requests still under way after the drain time.
 	shutdownTimeout = 5 * time.Second
-	// maxConnections bounds memory. An API server opens one connection per
-	// request under way, 200 at its default limit of mutating requests.
-	maxConnections = 1000
+	// maxConnections bounds memory: with a small body and the state of TLS, a
+	// connection takes some 150 KiB. An API server keeps up to 25 idle ones and
+	// opens one more per request under way; those above the limit wait.
+	maxConnections = 250
 	maxHeaderBytes = 16 << 10
 )
 
@@ -77,8 +78,9 @@ func (s *Server) Run(ctx context.Context) error {
 	// the certificate) are not worth a line each at the default level.
 	quiet := slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug)
 	admission := &http.Server{
-		Handler:           s.Handler,
+		Handler:           s.closeWhileDraining(s.Handler),
 		TLSConfig:         s.tlsConfig(),
+		Protocols:         http1(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       headerTimeout + bodyTimeout,
 		WriteTimeout:      writeTimeout,
@@ -106,9 +108,6 @@ func (s *Server) Run(ctx context.Context) error {
 		<-ctx.Done()
 		s.draining.Store(true)
 		s.Logger.Info("stopping", "drain", s.Drain.String())
-		// Every answer from now on tells the client to take another replica for
-		// its next request.
-		admission.SetKeepAlivesEnabled(false)
 		time.Sleep(s.Drain)
 		stop, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 		defer cancel()
@@ -124,14 +123,33 @@ func closed(err error) error {
 	return err
 }
 
+// closeWhileDraining makes every answer, once the server is to stop, tell the
+// client to take another connection, and so another replica, for its next request.
+// Idle connections stay open until the end of the drain time: closing one in the
+// moment in which the API server sends a request on it would lose the request.
+func (s *Server) closeWhileDraining(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// http1 is HTTP/1.1 alone: kube-apiserver speaks nothing else to webhooks, and
+// not serving HTTP/2 rules out its denial-of-service weaknesses.
+func http1() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	return p
+}
+
 func (s *Server) tlsConfig() *tls.Config {
 	return &tls.Config{
 		// crypto/tls prefers 1.3 where both sides have it.
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: s.GetCertificate,
-		// kube-apiserver speaks HTTP/1.1 to webhooks; not offering HTTP/2 rules
-		// out its denial-of-service weaknesses.
-		NextProtos: []string{"http/1.1"},
+		NextProtos:     []string{"http/1.1"},
 	}
 }
 

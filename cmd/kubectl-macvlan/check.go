@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
@@ -20,6 +21,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 // checkOptions are the flags of `check`.
@@ -70,6 +72,12 @@ func (o *checkOptions) run(ctx context.Context) error {
 	}
 	if o.live && len(o.inventory) > 0 {
 		return errors.New("--live and --inventory exclude each other: the networks come from one of them")
+	}
+	if !o.live && (o.kubeconfig != "" || o.context != "") {
+		return errors.New("--kubeconfig and --context go with --live")
+	}
+	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
+		return fmt.Errorf("--namespace %s is no name of a namespace", quote.Value(o.namespace))
 	}
 	outputs, err := parseOutputs(o.outputs)
 	if err != nil {

@@ -111,8 +111,10 @@ func (o *options) check() error {
 		return errors.New("--cert-secret needs a cluster: with --inventory, give --cert-file and --key-file")
 	case o.certSecret.name != "" && o.service.name == "" && len(o.certHosts) == 0:
 		return errors.New("--cert-secret needs --service or --cert-host: whom is the serving certificate made out to?")
-	case len(o.inventory) > 0 && o.kubeconfig != "":
-		return errors.New("--inventory and --kubeconfig exclude each other: the networks come from one of them")
+	case o.certFile != "" && (o.service.name != "" || len(o.certHosts) > 0 || len(o.webhookConfigurations) > 0):
+		return errors.New("--service, --cert-host and --webhook-configuration go with --cert-secret: with --cert-file, whoever makes the files sees to the names and to the caBundle")
+	case len(o.inventory) > 0 && (o.kubeconfig != "" || o.context != ""):
+		return errors.New("--inventory excludes --kubeconfig and --context: the networks come from files or from a cluster")
 	case o.deadline <= 0:
 		return fmt.Errorf("--decision-timeout %s: a time above 0 is expected", o.deadline)
 	case o.drain < 0:

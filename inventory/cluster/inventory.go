@@ -130,11 +130,6 @@ func (i *Inventory) Refresh(ctx context.Context, references []policy.Reference, 
 	fresh := facts
 	fresh.Networks = slices.Clone(facts.Networks)
 	i.readAll(ctx, references, fresh, func(f policy.Fact) bool { return !f.Fresh })
-	for n := range fresh.Networks {
-		if fresh.Networks[n].Err != nil {
-			fresh.Networks[n] = facts.Networks[n]
-		}
-	}
 	return fresh
 }
 

@@ -30,6 +30,7 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 	inv := &Inventory{networks: map[policy.Reference]*cniconf.Network{}}
 	for _, layer := range layers {
 		places := map[policy.Reference]string{}
+		generated := map[policy.Reference]*cniconf.Network{}
 		for i := range layer {
 			o := &layer[i]
 			if o.Kind == inventory.CoordinatorKind && inSpiderpool(o) {
@@ -46,10 +47,21 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 				continue
 			}
 			ref := policy.Reference{Namespace: network.Namespace, Name: network.Name}
+			// A dump of a cluster has the objects that Spiderpool generated beside
+			// those it generated them from: what was generated counts.
+			if o.Kind == spiderMultusConfigKind {
+				generated[ref] = network
+				continue
+			}
 			if before, twice := places[ref]; twice {
 				return nil, fmt.Errorf("%s: network %s stands at %s already: remove one of them", o.Place(), quote.Value(ref.String()), before)
 			}
 			places[ref], inv.networks[ref] = o.Place(), network
+		}
+		for ref, network := range generated {
+			if _, written := places[ref]; !written {
+				inv.networks[ref] = network
+			}
 		}
 	}
 	return inv, nil

@@ -3,6 +3,7 @@
 package files
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
@@ -48,6 +51,9 @@ func (o *Object) Place() string {
 	at := o.Position(0)
 	return fmt.Sprintf("%s:%d:%d", o.Path, at.Line, at.Column)
 }
+
+// typed is what an object is taken to be that does not say it itself.
+type typed struct{ apiVersion, kind string }
 
 // identity is the part of an object that tells what it is.
 type identity struct {
@@ -100,9 +106,15 @@ func expand(path string) ([]string, error) {
 		return []string{path}, nil
 	}
 	var names []string
-	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+	// With the separator behind it, a link to a folder is searched like the folder.
+	err = filepath.WalkDir(path+string(filepath.Separator), func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		// Hidden folders hold what is not meant to be found: the versions behind a
+		// mounted ConfigMap (..data), a repository's own files.
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && filepath.Clean(name) != filepath.Clean(path) {
+			return fs.SkipDir
 		}
 		switch filepath.Ext(name) {
 		case ".yaml", ".yml", ".json":
@@ -113,7 +125,7 @@ func expand(path string) ([]string, error) {
 		if base := entry.Name(); entry.IsDir() || base == "kustomization.yaml" || base == "kustomization.yml" {
 			return nil
 		}
-		names = append(names, name)
+		names = append(names, filepath.Clean(name))
 		return nil
 	})
 	return names, err
@@ -137,7 +149,7 @@ func readFile(name string, stdin io.Reader) ([]Object, error) {
 	var objects []Object
 	var errs []error
 	for i := range docs {
-		found, err := unpack(name, &docs[i], nil, docs[i].JSON)
+		found, err := unpack(name, &docs[i], nil, docs[i].JSON, typed{})
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -156,19 +168,20 @@ func positioned(name string, err error) error {
 }
 
 // unpack makes objects of one value, and of the members of a List.
-func unpack(name string, doc *document.Document, prefix []any, value []byte) ([]Object, error) {
+func unpack(name string, doc *document.Document, prefix []any, value []byte, in typed) ([]Object, error) {
 	fail := func(problem string, path ...any) error {
 		at := doc.Position(0, append(slices.Clone(prefix), path...)...)
 		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, problem)
 	}
 	var id identity
-	if err := json.Unmarshal(value, &id); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(value, &id); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return nil, fail(fmt.Sprintf("%s is of the wrong type: %s", wrong.Field, wrong.Value))
 		}
 		return nil, fail("no Kubernetes object: a mapping with apiVersion and kind is expected")
 	}
+	id.APIVersion, id.Kind = cmp.Or(id.APIVersion, in.apiVersion), cmp.Or(id.Kind, in.kind)
 	switch {
 	case id.APIVersion == "":
 		return nil, fail("no Kubernetes object: apiVersion is missing")
@@ -177,7 +190,7 @@ func unpack(name string, doc *document.Document, prefix []any, value []byte) ([]
 	case id.Kind == "AdmissionReview":
 		return unpackReview(name, doc, prefix, value, fail)
 	case strings.HasSuffix(id.Kind, "List"):
-		return unpackList(name, doc, prefix, value, fail)
+		return unpackList(name, doc, prefix, value, id, fail)
 	}
 	o := Object{
 		Path: name, Document: doc.Index, JSON: value,
@@ -190,17 +203,22 @@ func unpack(name string, doc *document.Document, prefix []any, value []byte) ([]
 	return []Object{o}, nil
 }
 
-func unpackList(name string, doc *document.Document, prefix []any, value []byte, fail func(string, ...any) error) ([]Object, error) {
-	var list struct {
+func unpackList(name string, doc *document.Document, prefix []any, value []byte, list identity, fail func(string, ...any) error) ([]Object, error) {
+	var members struct {
 		Items []json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(value, &list); err != nil {
+	if err := json.Unmarshal(value, &members); err != nil {
 		return nil, fail("items is not a list", "items")
+	}
+	// The members of a PodList are Pods, though they do not say so.
+	var in typed
+	if kind := strings.TrimSuffix(list.Kind, "List"); kind != "" {
+		in = typed{list.APIVersion, kind}
 	}
 	var objects []Object
 	var errs []error
-	for i, item := range list.Items {
-		found, err := unpack(name, doc, append(slices.Clone(prefix), "items", i), item)
+	for i, item := range members.Items {
+		found, err := unpack(name, doc, append(slices.Clone(prefix), "items", i), item, in)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -222,7 +240,7 @@ func unpackReview(name string, doc *document.Document, prefix []any, value []byt
 	if review.Request == nil || len(review.Request.Object) == 0 || string(review.Request.Object) == "null" {
 		return nil, fail("the AdmissionReview asks about no object: request.object is missing", "request")
 	}
-	objects, err := unpack(name, doc, append(slices.Clone(prefix), "request", "object"), review.Request.Object)
+	objects, err := unpack(name, doc, append(slices.Clone(prefix), "request", "object"), review.Request.Object, typed{})
 	for i := range objects {
 		// The request's namespace is the one that counts: the object's own may
 		// be empty.

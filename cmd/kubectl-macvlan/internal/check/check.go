@@ -50,7 +50,11 @@ func located(o *files.Object, err error) error {
 	at := o.Position(0)
 	var field *policy.FieldError
 	if errors.As(err, &field) && field.Field != "" {
-		at = o.Position(0, steps(field.Field)...)
+		path := steps(field.Field)
+		if field.Annotation != "" {
+			path = append(path, field.Annotation)
+		}
+		at = o.Position(0, path...)
 	}
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }

@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+)
+
+// annotationKeys are the annotations that rules read.
+var annotationKeys = []string{multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation}
+
+// podAnnotations are the annotations of a pod that rules read. The others are
+// passed over while decoding: a hostile object can have hundreds of thousands.
+type podAnnotations struct {
+	values map[string]string
+	// wrong is the key among them whose value is no text, if any.
+	wrong string
+}
+
+// UnmarshalJSON keeps the values of annotationKeys. A later value of a key counts,
+// as it does for Kubernetes.
+func (a *podAnnotations) UnmarshalJSON(text []byte) error {
+	*a = podAnnotations{}
+	if string(text) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return &json.UnmarshalTypeError{Field: "metadata.annotations", Value: "not an object"}
+	}
+	var value json.RawMessage
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key, ok := token.(string)
+		if !ok {
+			return errors.New("a key of the annotations is no text")
+		}
+		value = value[:0]
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		if !slices.Contains(annotationKeys, key) {
+			continue
+		}
+		var decoded string
+		if json.Unmarshal(value, &decoded) != nil {
+			a.wrong = key
+			continue
+		}
+		if a.values == nil {
+			a.values = make(map[string]string, len(annotationKeys))
+		}
+		a.values[key] = decoded
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package spiderpool
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Problem is the kind of a [Fault].
+type Problem string
+
+// The kinds of faults.
+const (
+	// ProblemInvalid: Spiderpool refuses the value, or the pod fails with it.
+	ProblemInvalid Problem = "invalid"
+	// ProblemUnknownField: Spiderpool passes over this part of the value
+	// without a word, and the pod starts without what it asked for.
+	ProblemUnknownField Problem = "unknown-field"
+)
+
+// Fault is one thing that is wrong with an annotation's value.
+type Fault struct {
+	Problem Problem
+	// Annotation is the annotation's key.
+	Annotation string
+	// Index is the element of a list, -1 for the value as a whole and in
+	// annotations that hold a single object.
+	Index int
+	// Field is the JSON key whose value is at fault; "" for an element, for a
+	// key that is unknown, and for the value as a whole.
+	Field string
+	// Offset is where the culprit starts in the value, in bytes; at a string or
+	// a key that is its opening quote. It equals the value's length when
+	// something is missing at its end.
+	Offset int
+	// Value is the culprit's text, a JSON string without its quotes and
+	// escapes; "" for none. It is as long as its author made it.
+	Value string
+	// Detail says what is wrong, without the value. It continues a sentence
+	// that starts with Value, or, where that is empty, with what Index and
+	// Field name: "is named twice".
+	Detail string
+	// Want says what is accepted, again without the value.
+	Want string
+}
+
+// inOrder sorts faults by where they are, leaving those of one place as found.
+func inOrder(faults []Fault) []Fault {
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.Offset, b.Offset) })
+	return faults
+}

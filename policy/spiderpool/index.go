@@ -1,0 +1,131 @@
+package spiderpool
+
+import (
+	"slices"
+	"sync"
+)
+
+// Index holds the pools of a cluster for [Choose], so that no look-up but that
+// of a pattern takes longer the more pools there are. It may be used from
+// several goroutines at once. A nil Index holds no pools.
+type Index struct {
+	mu    sync.RWMutex
+	pools map[string]*Pool
+	// names and defaults are those of all pools and of the default ones, by
+	// family, sorted. The slices are replaced, never changed.
+	names, defaults [2][]string
+}
+
+// NewIndex holds the given pools; of equal names the last one counts.
+func NewIndex(pools ...*Pool) *Index {
+	x := &Index{pools: make(map[string]*Pool, len(pools))}
+	for _, p := range pools {
+		x.pools[p.Name] = p
+	}
+	for _, p := range x.pools {
+		if i, ok := familyIndex(p.Version); ok {
+			x.names[i] = append(x.names[i], p.Name)
+			if p.Default {
+				x.defaults[i] = append(x.defaults[i], p.Name)
+			}
+		}
+	}
+	for i := range x.names {
+		slices.Sort(x.names[i])
+		slices.Sort(x.defaults[i])
+	}
+	return x
+}
+
+func familyIndex(family int) (int, bool) {
+	switch family {
+	case IPv4:
+		return 0, true
+	case IPv6:
+		return 1, true
+	default:
+		return 0, false
+	}
+}
+
+// Set adds a pool or replaces the one of its name. A change of nothing but the
+// addresses in use, which is what changes most, takes constant time.
+func (x *Index) Set(p *Pool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.pools[p.Name]
+	x.pools[p.Name] = p
+	if old != nil && old.Version == p.Version && old.Default == p.Default {
+		return
+	}
+	x.unlist(old)
+	if i, ok := familyIndex(p.Version); ok {
+		x.names[i] = with(x.names[i], p.Name)
+		if p.Default {
+			x.defaults[i] = with(x.defaults[i], p.Name)
+		}
+	}
+}
+
+// Delete removes a pool, which need not be there.
+func (x *Index) Delete(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.unlist(x.pools[name])
+	delete(x.pools, name)
+}
+
+func (x *Index) unlist(p *Pool) {
+	if p == nil {
+		return
+	}
+	if i, ok := familyIndex(p.Version); ok {
+		x.names[i] = without(x.names[i], p.Name)
+		x.defaults[i] = without(x.defaults[i], p.Name)
+	}
+}
+
+func with(sorted []string, name string) []string {
+	at, _ := slices.BinarySearch(sorted, name)
+	return slices.Insert(slices.Clip(sorted), at, name)
+}
+
+func without(sorted []string, name string) []string {
+	at, found := slices.BinarySearch(sorted, name)
+	if !found {
+		return sorted
+	}
+	return slices.Concat(sorted[:at], sorted[at+1:])
+}
+
+// Pool is the pool of a name, nil when there is none.
+func (x *Index) Pool(name string) *Pool {
+	if x == nil {
+		return nil
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.pools[name]
+}
+
+// Names are those of the pools of a family, sorted. They must not be changed.
+func (x *Index) Names(family int) []string {
+	names, _ := x.lists(family)
+	return names
+}
+
+// Defaults are those of [Index.Names] whose pools are default ones.
+func (x *Index) Defaults(family int) []string {
+	_, defaults := x.lists(family)
+	return defaults
+}
+
+func (x *Index) lists(family int) (names, defaults []string) {
+	i, ok := familyIndex(family)
+	if x == nil || !ok {
+		return nil, nil
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.names[i], x.defaults[i]
+}

@@ -1,0 +1,79 @@
+package spiderpool
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestIndexFollowsChanges compares an index that was changed step by step with
+// one that was made at once.
+func TestIndexFollowsChanges(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	pools := map[string]*Pool{}
+	x := NewIndex()
+	for step := range 2000 {
+		p := &Pool{Name: fmt.Sprint("p", random.IntN(30)), Version: []int{0, 4, 6}[random.IntN(3)], Default: random.IntN(2) == 0, Allocated: int64(step)}
+		if random.IntN(3) == 0 {
+			x.Delete(p.Name)
+			delete(pools, p.Name)
+		} else {
+			x.Set(p)
+			pools[p.Name] = p
+		}
+		var all []*Pool
+		for _, p := range pools {
+			all = append(all, p)
+		}
+		fresh := NewIndex(all...)
+		for _, family := range []int{IPv4, IPv6, 0} {
+			if !slices.Equal(x.Names(family), fresh.Names(family)) || !slices.Equal(x.Defaults(family), fresh.Defaults(family)) {
+				t.Fatalf("step %d, family %d: names %q and defaults %q, want %q and %q", step, family,
+					x.Names(family), x.Defaults(family), fresh.Names(family), fresh.Defaults(family))
+			}
+		}
+		if got := x.Pool(p.Name); got != pools[p.Name] {
+			t.Fatalf("step %d: pool %+v, want %+v", step, got, pools[p.Name])
+		}
+	}
+}
+
+// TestIndexKeepsWhatItGave: a list that was handed out is not changed later.
+func TestIndexKeepsWhatItGave(t *testing.T) {
+	x := NewIndex(&Pool{Name: "b", Version: IPv4, Default: true}, &Pool{Name: "d", Version: IPv4})
+	names, defaults := x.Names(IPv4), x.Defaults(IPv4)
+	x.Set(&Pool{Name: "a", Version: IPv4, Default: true})
+	x.Set(&Pool{Name: "c", Version: IPv4})
+	x.Delete("b")
+	x.Delete("nothing")
+	if diff := cmp.Diff([][]string{{"b", "d"}, {"b"}}, [][]string{names, defaults}); diff != "" {
+		t.Errorf("lists handed out before (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([][]string{{"a", "c", "d"}, {"a"}}, [][]string{x.Names(IPv4), x.Defaults(IPv4)}); diff != "" {
+		t.Errorf("lists now (-want +got):\n%s", diff)
+	}
+}
+
+// TestIndexConcurrently is for the race detector.
+func TestIndexConcurrently(t *testing.T) {
+	x := NewIndex()
+	var group sync.WaitGroup
+	for worker := range 4 {
+		group.Go(func() {
+			for i := range 200 {
+				x.Set(&Pool{Name: fmt.Sprint(i % 20), Version: IPv4, Default: i%3 == worker%3})
+				Choose(&none, []Interface{{IPv4Pools: []string{"1*"}}, {}}, &World{Pools: x})
+				x.Pool("1")
+				x.Delete(fmt.Sprint(i % 7))
+			}
+		})
+	}
+	group.Wait()
+	if n := len(x.Names(IPv4)); n < 13 || n > 20 {
+		t.Errorf("%d names are left, want 13 to 20", n)
+	}
+}

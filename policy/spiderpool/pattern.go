@@ -1,0 +1,55 @@
+package spiderpool
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// isPattern tells patterns from names as Spiderpool does (HasWildcardInStr in
+// pkg/ippoolmanager/utils.go): a lone bracket is part of a name.
+func isPattern(s string) bool {
+	return strings.ContainsAny(s, "*?") || strings.Contains(s, "[") && strings.Contains(s, "]")
+}
+
+// badPattern says that Spiderpool cannot match by a pattern. It matches with
+// [path/filepath.Match] on Linux, which is [path.Match]; that reads a pattern to
+// its end, whatever the name.
+func badPattern(pattern string) bool {
+	_, err := path.Match(pattern, "")
+	return err != nil
+}
+
+// expand replaces the patterns among names by the pools of the family that they
+// match. Without patterns it returns names itself.
+func expand(names []string, pools *Index, family int) []string {
+	if !slices.ContainsFunc(names, isPattern) {
+		return names
+	}
+	sorted := pools.Names(family)
+	out := []string{}
+	for _, name := range names {
+		if isPattern(name) {
+			out = appendMatches(out, name, sorted)
+		} else {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// appendMatches adds the sorted names that match. It looks only at those that
+// begin as the pattern does.
+func appendMatches(out []string, pattern string, sorted []string) []string {
+	prefix := pattern[:strings.IndexAny(pattern, `*?[\`)]
+	from, _ := slices.BinarySearch(sorted, prefix)
+	for _, name := range sorted[from:] {
+		if !strings.HasPrefix(name, prefix) {
+			break
+		}
+		if ok, err := path.Match(pattern, name); ok && err == nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}
