@@ -53,8 +53,9 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	return d.respond(req, subject, &verdict)
 }
 
-// Mutate fills in what an object leaves out. There is nothing to fill in for a
-// pod that names its networks; the object passes as it is.
+// Mutate lets every object pass as it is: default IP pools, which it is there for,
+// are not filled in by this version, and a pod that depends on them is left to
+// Spiderpool's own choice.
 func (d *Decider) Mutate(_ context.Context, _ admission.Request) admission.Response {
 	return admission.Allowed("")
 }

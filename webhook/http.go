@@ -169,8 +169,8 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, 
 	if size < 0 {
 		size = maxBody // not said: as much as it may be
 	}
-	// One allocation of the size that was announced: growing would leave as much
-	// garbage again. ReadFrom wants room left at the end.
+	// A small body takes one allocation of the size that was announced. ReadFrom
+	// wants room left at the end.
 	read := bytes.NewBuffer(make([]byte, 0, min(size, smallBody)+bytes.MinRead))
 	if _, err := read.ReadFrom(io.LimitReader(r.Body, smallBody)); err != nil {
 		return nil, release, unread(err)
@@ -182,15 +182,14 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, 
 		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
 	}
 	release = func() { e.bodies.Release(size) }
-	whole := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	whole.Write(read.Bytes())
-	if _, err := whole.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
+	// It grows as the body arrives, not as it is announced.
+	if _, err := read.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
 		return nil, release, unread(err)
 	}
-	if whole.Len() > maxBody {
+	if read.Len() > maxBody {
 		return nil, release, tooLarge()
 	}
-	return whole.Bytes(), release, nil
+	return read.Bytes(), release, nil
 }
 
 func unread(err error) *httpError {

@@ -1,8 +1,10 @@
 package webhook_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +21,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
@@ -93,6 +100,63 @@ const (
 	overlayExtra = `"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`
 )
 
+// TestFixtures asks about every fixture, templates included, as an API server
+// does that is told to send them.
+func TestFixtures(t *testing.T) {
+	all, err := fixtures.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := fixtureNetworks(t)
+	for _, f := range all {
+		t.Run(f.Path, func(t *testing.T) {
+			config, err := policy.ParseConfig(f.PolicyConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := files.Read([]string{files.Stdin}, bytes.NewReader(f.Text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := objects[0]
+			kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+			namespace := o.Namespace
+			if namespace == "" {
+				namespace = "default"
+			}
+			body, err := json.Marshal(admissionv1.AdmissionReview{
+				TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+				Request: &admissionv1.AdmissionRequest{
+					UID: "7f0c", Operation: admissionv1.Create, Namespace: namespace,
+					Kind:   metav1.GroupVersionKind{Group: kind.Group, Version: kind.Version, Kind: kind.Kind},
+					Object: runtime.RawExtension{Raw: o.JSON},
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url, _ := serve(t, networks, config, io.Discard, time.Minute)
+			r := ask(t, url+"/validate", string(body))
+			if r.Allowed == (f.Decision() == "deny") {
+				t.Fatalf("allowed: %t, expected %s", r.Allowed, f.Decision())
+			}
+			var got []fixtures.Finding
+			if r.Result != nil && r.Result.Details != nil {
+				for _, c := range r.Result.Details.Causes {
+					got = append(got, fixtures.Finding{Action: "deny", Rule: string(c.Type)})
+				}
+			}
+			for _, w := range r.Warnings {
+				rule, _, _ := strings.Cut(w, ":")
+				got = append(got, fixtures.Finding{Action: "warn", Rule: rule})
+			}
+			if !slices.Equal(got, f.Findings) {
+				t.Errorf("findings %v, expected %v", got, f.Findings)
+			}
+		})
+	}
+}
+
 func TestDenial(t *testing.T) {
 	var logs strings.Builder
 	url, registry := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
@@ -132,8 +196,24 @@ func TestAllowIsNotLogged(t *testing.T) {
 	if logs.Len() > 0 {
 		t.Errorf("log:\n%s", logs.String())
 	}
-	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_request_duration_seconds"); err != nil || n != 2 {
-		t.Errorf("%d histograms: %v", n, err)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	histograms := 0
+	for _, f := range families {
+		if f.GetName() != "macvlan_webhook_request_duration_seconds" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			histograms++
+			if h := m.GetHistogram(); h.GetSampleCount() != 1 || h.GetBucket()[0].GetUpperBound() >= 0.001 {
+				t.Errorf("%d samples, first bucket up to %g s", h.GetSampleCount(), h.GetBucket()[0].GetUpperBound())
+			}
+		}
+	}
+	if histograms != 2 {
+		t.Errorf("%d histograms", histograms)
 	}
 }
 
@@ -154,7 +234,7 @@ func TestLongAndOddValues(t *testing.T) {
 func TestExemptions(t *testing.T) {
 	config := policy.DefaultConfig()
 	config.Exempt = policy.ExemptConfig{Users: []string{"system:serviceaccount:ops:repair"}, Namespaces: []string{"storage"}}
-	url, _ := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
+	url, registry := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
 	if r := ask(t, url+"/validate", request(overlayFirst, "system:serviceaccount:ops:repair")); !r.Allowed || r.AuditAnnotations["exempt"] != "user system:serviceaccount:ops:repair" {
 		t.Errorf("exempt user: %+v", r)
 	}
@@ -163,6 +243,43 @@ func TestExemptions(t *testing.T) {
 	}
 	if r := ask(t, url+"/validate", request(overlayFirst, "jane")); r.Allowed {
 		t.Errorf("neither: %+v", r)
+	}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"exempt\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// outdated has a broken network in memory, and a source that does not answer.
+type outdated struct{}
+
+func (outdated) Facts(_ context.Context, references []policy.Reference) policy.Facts {
+	f := policy.Facts{Networks: make([]policy.Fact, len(references))}
+	for n, r := range references {
+		f.Networks[n].Network = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: "{"})
+	}
+	return f
+}
+
+func (outdated) Refresh(_ context.Context, references []policy.Reference, _ policy.Facts) policy.Facts {
+	f := policy.Facts{Networks: make([]policy.Fact, len(references))}
+	for n := range references {
+		f.Networks[n].Err = errors.New("connection refused")
+	}
+	return f
+}
+
+// A refusal that rests on memory and cannot be confirmed is none.
+func TestUnconfirmedRefusal(t *testing.T) {
+	url, _ := serve(t, outdated{}, policy.DefaultConfig(), io.Discard, time.Minute)
+	r := ask(t, url+"/validate", request(overlayExtra, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, "connection refused") {
+		t.Errorf("response %+v", r.Result)
+	}
+	// What is wrong whatever the network is stays refused.
+	r = ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@lo"`, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusForbidden || len(r.Result.Details.Causes) != 1 {
+		t.Errorf("response %+v", r.Result)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -32,8 +34,17 @@ type certificate interface {
 	Leaf() *x509.Certificate
 }
 
+// memoryGoal is where the garbage collector begins to work harder, in bytes. In
+// peace the server stays far below; under a flood of large requests it is garbage,
+// not what is in use, that would take it past a limit of 128 MiB. GOMEMLIMIT in
+// the environment takes its place, for clusters with very many networks.
+const memoryGoal = 64 << 20
+
 // serve puts the parts together and runs them until ctx ends.
 func serve(ctx context.Context, o *options, logger *slog.Logger) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics, err := webhook.NewMetrics(registry)
@@ -43,6 +54,9 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 	config, err := webhook.ReadConfigFile(o.config, logger)
 	if err != nil {
 		return err
+	}
+	if len(config.Current().IPPoolDefaults) > 0 {
+		logger.Warn("ippoolDefaults are not filled in by this version: pods without pools get what Spiderpool chooses")
 	}
 
 	// What runs beside the server goes on while the server drains: it still

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
@@ -185,37 +186,56 @@ func TestGarbage(t *testing.T) {
 		}
 		senders.Wait()
 	})
+	t.Run("hundreds of thousands of annotations at once", func(t *testing.T) {
+		var annotations strings.Builder
+		annotations.WriteString(`"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`)
+		for i := range 300_000 {
+			fmt.Fprintf(&annotations, `,"a%d":"b"`, i)
+		}
+		body := []byte(review("u", annotations.String()))
+		var senders sync.WaitGroup
+		for range 12 {
+			senders.Go(func() {
+				status, text, err := post(client, url, "application/json", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+				} else if status != http.StatusOK && status != http.StatusServiceUnavailable {
+					t.Errorf("answered with %d %.300s", status, text)
+				}
+			})
+		}
+		senders.Wait()
+	})
 	expectGood(t, s, client)
 	expectLittleMemory(t, s)
 }
 
-// Clients that never finish what they send are cut off, and do not keep others
-// from being answered.
+// Clients that never finish what they send are cut off, however many they are, and
+// leave a server that answers.
 func TestSlowClients(t *testing.T) {
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
 	var clients sync.WaitGroup
-	for i := range 100 {
+	for i := range 900 {
 		clients.Go(func() {
 			conn, err := tls.Dial("tcp", s.Address, client.Transport.(*http.Transport).TLSClientConfig)
 			if err != nil {
-				t.Error(err)
-				return
+				return // above the limit of connections, and out of patience
 			}
 			defer conn.Close()
 			head := "POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\n"
-			if i%2 == 0 {
+			switch i % 3 {
+			case 0:
 				head += "Content-Length: 6000000\r\n\r\n" + strings.Repeat("x", 100_000)
+			case 1:
+				head += "Content-Length: 65000\r\n\r\n" + strings.Repeat("x", 63_000)
 			}
-			if _, err := io.WriteString(conn, head); err != nil {
-				t.Error(err)
-				return
-			}
-			// The server answers with an error or ends the connection; a server
-			// that does neither lets this wait for ever.
+			// The server answers with an error or ends the connection, perhaps
+			// before all of this is sent; a server that does neither lets this
+			// wait for ever.
+			_, _ = io.WriteString(conn, head)
 			_, _ = io.Copy(io.Discard, conn)
 		})
 	}
-	expectGood(t, s, client)
 	clients.Wait()
 	expectGood(t, s, client)
 	expectLittleMemory(t, s)
@@ -233,6 +253,14 @@ func TestLargeNetworkConfig(t *testing.T) {
 // ends by itself.
 func TestDrain(t *testing.T) {
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n", "--drain=2s")
+	// A connection that is idle when the signal comes, as an API server keeps some.
+	idle, err := tls.Dial("tcp", s.Address, client.Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	reader := bufio.NewReader(idle)
+	sendOn(t, idle, reader)
 	if err := s.Terminate(); err != nil {
 		t.Fatal(err)
 	}
@@ -240,6 +268,9 @@ func TestDrain(t *testing.T) {
 		status, text, err := s.Probe(t.Context(), "/readyz")
 		return err == nil && status == http.StatusServiceUnavailable && strings.Contains(text, "the server is stopping")
 	})
+	if response := sendOn(t, idle, reader); !response.Close {
+		t.Error("the client is not told to take another connection")
+	}
 	response, err := client.Post("https://"+s.Address+"/validate", "application/json", strings.NewReader(review("u", "")))
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +283,24 @@ func TestDrain(t *testing.T) {
 	if s.Err() != nil {
 		t.Errorf("the server ended with %v\n%s", s.Err(), s.Log())
 	}
+}
+
+// sendOn sends a good request on a connection and reads the answer.
+func sendOn(t *testing.T, conn net.Conn, reader *bufio.Reader) *http.Response {
+	t.Helper()
+	body := review("u", "")
+	if _, err := fmt.Fprintf(conn, "POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v", response.Status, err)
+	}
+	return response
 }
 
 func TestTLSVersionsAndProtocol(t *testing.T) {
@@ -267,6 +316,10 @@ func TestTLSVersionsAndProtocol(t *testing.T) {
 		if state := conn.ConnectionState(); state.Version != test.want || state.NegotiatedProtocol != "http/1.1" {
 			t.Errorf("negotiated %s and %q", tls.VersionName(state.Version), state.NegotiatedProtocol)
 		}
+		conn.Close()
+	}
+	if conn, err := tls.Dial("tcp", s.Address, &tls.Config{RootCAs: roots, NextProtos: []string{"h2"}}); err == nil {
+		t.Errorf("HTTP/2 is accepted: %q", conn.ConnectionState().NegotiatedProtocol)
 		conn.Close()
 	}
 	if _, err := tls.Dial("tcp", s.Address, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
