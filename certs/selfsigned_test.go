@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -169,8 +170,8 @@ func TestUnreachable(t *testing.T) {
 	s := c.replica()
 	c.unplug()
 	c.failing(s, "read secret "+c.namespace+"/ca: ")
-	if err := s.Ready(c.clock.now()); err != errNoCertificate {
-		t.Errorf("Ready is %v before there is a certificate", err)
+	if err := s.Ready(c.clock.now()); !errors.Is(err, errNoCertificate) || !strings.Contains(err.Error(), "read secret") {
+		t.Errorf("Ready is %v before there is a certificate, and does not say why there is none", err)
 	}
 	c.plug()
 	c.reconcile(s)
