@@ -15,15 +15,19 @@
 // # How a rule is added
 //
 //  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,
-//     default action, documentation, remedy and check. Its opening comment and
-//     its Doc are what users read.
+//     group, default action, documentation, remedy and check. Users read the
+//     title, Doc, Remedy and the examples Wrong and Right, which a test executes.
+//     A rule that reads what a network says sets restsOnNetworks, so that a
+//     refusal is confirmed by a fresh look at the network.
 //  2. Put the value into the table in rules.go, where its findings should stand.
-//  3. Write its test beside it, for what fixtures cannot say.
+//  3. Write a test beside it for what fixtures cannot say.
 //  4. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
-//     a test fails without at least one of each.
+//     a test fails without at least one of each. Package fixtures says how a
+//     case states what is expected, and where its networks stand.
 //  5. Run `make docs`, which writes docs/rules.md from the table.
 //
 // A check reads the [Pod]: annotations parsed once, networks resolved once, the
 // list of interfaces computed once. It returns findings; whether they deny or
-// warn in the end is for the table and the configuration to say.
+// warn in the end is for the table and the configuration to say, unless the
+// finding is softened: what may come right by itself on a template only warns.
 package policy
