@@ -1,5 +1,5 @@
-# One image for the server, the CLI and the installer with the CNI plugins it
-# brings: its commands differ, not its content.
+# One image for all programs and the bundled CNI plugins: commands differ, not the
+# content.
 
 # The compiler runs on the machine's own platform and produces the target's:
 # emulating it would take many times longer. Builders that set no BUILDPLATFORM
@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="macvlan-webhook" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY LICENSE /licenses/LICENSE
-# The plugins land in /cni, where the installer beside it looks for them.
+# The programs land in / and the plugins in /cni.
 COPY --from=build /src/bin/ /
 # By number, because Kubernetes cannot tell from a name that it is not root.
 USER 65532:65532

@@ -8,8 +8,8 @@ const (
 )
 
 // table holds every rule, in the order in which findings are reported: first
-// what cannot be read, then what cannot be found, then what does not fit
-// together.
+// what makes all the rest pointless, then what cannot be read, what cannot be
+// found, and what does not fit together.
 var table = []Rule{
 	ruleHostNetwork,
 
