@@ -33,6 +33,9 @@ type IPAM struct {
 	Fault string
 }
 
+// Spiderpool says whether Spiderpool gives the network's addresses.
+func (ipam *IPAM) Spiderpool() bool { return ipam.Type == ipamSpiderpool }
+
 // Range is a range of host-local, as written: zero values are left to the
 // plugin, which takes the first and last usable address of the subnet, and its
 // first address as gateway.

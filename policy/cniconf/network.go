@@ -64,6 +64,9 @@ type Network struct {
 	// ResourceName is the value of [ResourceNameAnnotation].
 	ResourceName string
 
+	// DefaultPools is what [DefaultPoolsAnnotation] says, nil without it.
+	DefaultPools *DefaultPools
+
 	// Unusable says why every pod that uses the network will fail, as a clause
 	// about it: `its config is not valid JSON: ...`. Empty when it is usable as
 	// far as can be told from here.
@@ -89,6 +92,7 @@ func Compile(s Source) *Network {
 		Name:         s.Name,
 		OnNode:       s.Config == "",
 		ResourceName: s.Annotations[ResourceNameAnnotation],
+		DefaultPools: readDefaultPools(s.Annotations),
 		annotated:    groundOfAnnotation(s.Annotations[InstanceTypeAnnotation]),
 	}
 	if !n.OnNode {

@@ -118,7 +118,7 @@ func (c *Choice) WrittenAs(family int, pool string) int {
 		return i
 	}
 	return slices.IndexFunc(written, func(w string) bool {
-		return isPattern(w) && len(appendMatches(nil, w, []string{pool})) > 0
+		return IsPattern(w) && len(appendMatches(nil, w, []string{pool})) > 0
 	})
 }
 
@@ -126,12 +126,28 @@ func (c *Choice) WrittenAs(family int, pool string) int {
 // pkg/ipam/pool_selections.go): one choice for each, in their order.
 func Choose(pod *Annotations, interfaces []Interface, world *World) []Choice {
 	choices := make([]Choice, len(interfaces))
+	var before Choice
 	for i := range interfaces {
-		choices[i] = choose(pod, &interfaces[i], world)
+		c := choose(pod, &interfaces[i], world)
+		if c.Source != SourceDefault && c.Source != SourceNone {
+			c.IPv4 = expandAfter(before.WrittenIPv4, before.IPv4, c.WrittenIPv4, world.Pools, IPv4)
+			c.IPv6 = expandAfter(before.WrittenIPv6, before.IPv6, c.WrittenIPv6, world.Pools, IPv6)
+		}
+		choices[i], before = c, c
 	}
 	return choices
 }
 
+// expandAfter is expand, and saves the work where the list is the very one of the
+// interface before: PoolAnnotation and the namespace give all interfaces the same.
+func expandAfter(writtenBefore, before, written []string, pools *Index, family int) []string {
+	if len(written) > 0 && len(written) == len(writtenBefore) && &written[0] == &writtenBefore[0] {
+		return before
+	}
+	return expand(written, pools, family)
+}
+
+// choose finds the level at which an interface's pools are named.
 func choose(pod *Annotations, iface *Interface, world *World) Choice {
 	c := Choice{Element: -1}
 	switch {
@@ -165,10 +181,7 @@ func choose(pod *Annotations, iface *Interface, world *World) Choice {
 		if c.Empty() {
 			c.Source = SourceNone
 		}
-		return c
 	}
-	c.IPv4 = expand(c.WrittenIPv4, world.Pools, IPv4)
-	c.IPv6 = expand(c.WrittenIPv6, world.Pools, IPv6)
 	return c
 }
 

@@ -175,7 +175,7 @@ func TestPatterns(t *testing.T) {
 		{written: []string{"none*"}, want: []string{}, from: -1},
 		{written: []string{"z", "none*", "p"}, want: []string{"z", "p"}, from: 2},
 		{written: []string{"z*", "missing"}, want: []string{"z", "missing"}, from: 1},
-		{written: []string{"vlan10-a", "vlan10-*"}, want: []string{"vlan10-a", "vlan10-a", "vlan10-b"}, repeated: "vlan10-a", from: 1},
+		{written: []string{"vlan10-a", "vlan10-*"}, want: []string{"vlan10-a", "vlan10-a"}, repeated: "vlan10-a", from: 1},
 		{written: []string{"[a-"}, want: []string{"[a-"}},
 		{written: []string{"[]"}, want: []string{}, from: -1},
 	}

@@ -2,7 +2,11 @@ package spiderpool
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 // Problem is the kind of a [Fault].
@@ -41,6 +45,33 @@ type Fault struct {
 	Detail string
 	// Want says what is accepted, again without the value.
 	Want string
+}
+
+// Message is the fault as a sentence: which value of which element is wrong in
+// what way, and what is accepted. It begins with "the annotation" where the value
+// as a whole is at fault.
+func (f *Fault) Message() string {
+	var b strings.Builder
+	switch {
+	case f.Value != "" && f.Field != "":
+		b.WriteString(f.Field + " " + quote.Value(f.Value))
+	case f.Value != "":
+		b.WriteString(quote.Value(f.Value))
+	case f.Field != "":
+		b.WriteString(f.Field)
+	case f.Index < 0:
+		b.WriteString("the annotation")
+	default:
+		fmt.Fprintf(&b, "element %d", f.Index+1)
+	}
+	if f.Index >= 0 && (f.Value != "" || f.Field != "") {
+		fmt.Fprintf(&b, " of element %d", f.Index+1)
+	}
+	b.WriteString(" " + f.Detail)
+	if f.Want != "" {
+		b.WriteString("; accepted: " + f.Want)
+	}
+	return b.String()
 }
 
 // inOrder sorts faults by where they are, leaving those of one place as found.

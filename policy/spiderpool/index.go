@@ -1,6 +1,7 @@
 package spiderpool
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -22,6 +23,13 @@ func NewIndex(pools ...*Pool) *Index {
 	for _, p := range pools {
 		x.pools[p.Name] = p
 	}
+	x.list()
+	return x
+}
+
+// list makes the sorted names of all pools.
+func (x *Index) list() {
+	x.names, x.defaults = [2][]string{}, [2][]string{}
 	for _, p := range x.pools {
 		if i, ok := familyIndex(p.Version); ok {
 			x.names[i] = append(x.names[i], p.Name)
@@ -34,7 +42,28 @@ func NewIndex(pools ...*Pool) *Index {
 		slices.Sort(x.names[i])
 		slices.Sort(x.defaults[i])
 	}
-	return x
+}
+
+// Clone holds the same pools in an index of its own, and over them those of others;
+// of equal names the last one counts.
+func (x *Index) Clone(over ...*Index) *Index {
+	out := &Index{pools: map[string]*Pool{}}
+	if x != nil {
+		x.mu.RLock()
+		out.pools, out.names, out.defaults = maps.Clone(x.pools), x.names, x.defaults
+		x.mu.RUnlock()
+	}
+	for _, other := range over {
+		if other != nil {
+			other.mu.RLock()
+			maps.Copy(out.pools, other.pools)
+			other.mu.RUnlock()
+		}
+	}
+	if len(over) > 0 {
+		out.list()
+	}
+	return out
 }
 
 func familyIndex(family int) (int, bool) {

@@ -58,6 +58,40 @@ func TestIndexKeepsWhatItGave(t *testing.T) {
 	}
 }
 
+// TestIndexClone: an index and its clone go separate ways.
+func TestIndexClone(t *testing.T) {
+	x := NewIndex(&Pool{Name: "a", Version: IPv4, Default: true}, &Pool{Name: "b", Version: IPv4}, &Pool{Name: "odd"})
+	clone := x.Clone(NewIndex(&Pool{Name: "b", Version: IPv6}, &Pool{Name: "c", Version: IPv4}, &Pool{Name: "broken"}), nil)
+	x.Set(&Pool{Name: "d", Version: IPv4})
+	clone.Delete("a")
+	for _, tt := range []struct {
+		title           string
+		index           *Index
+		ipv4, ipv6      []string
+		defaults        []string
+		present, absent []string
+	}{
+		{"the original", x, []string{"a", "b", "d"}, nil, []string{"a"}, []string{"odd"}, []string{"c", "broken"}},
+		{"the clone", clone, []string{"c"}, []string{"b"}, nil, []string{"odd", "broken"}, []string{"a", "d"}},
+		{"a clone of nothing", (*Index)(nil).Clone(x), []string{"a", "b", "d"}, nil, []string{"a"}, []string{"odd"}, []string{"c"}},
+	} {
+		if diff := cmp.Diff([][]string{tt.ipv4, tt.ipv6, tt.defaults}, [][]string{tt.index.Names(IPv4), tt.index.Names(IPv6), tt.index.Defaults(IPv4)}); diff != "" {
+			t.Errorf("%s, IPv4, IPv6 and default pools (-want +got):\n%s", tt.title, diff)
+		}
+		for _, name := range tt.present {
+			if tt.index.Pool(name) == nil {
+				t.Errorf("%s has lost pool %q", tt.title, name)
+			}
+		}
+		for _, name := range tt.absent {
+			if tt.index.Pool(name) != nil {
+				t.Errorf("%s has got pool %q", tt.title, name)
+			}
+		}
+	}
+	(*Index)(nil).Clone().Set(&Pool{Name: "a"})
+}
+
 // TestIndexConcurrently is for the race detector.
 func TestIndexConcurrently(t *testing.T) {
 	x := NewIndex()

@@ -26,6 +26,15 @@ func readPool(a *Annotations, r *reading) {
 	r.checkPools(-1, a.Pool)
 }
 
+// ParsePool reads a value that is written like [PoolAnnotation] and stands in
+// another annotation. Without faults the result is not nil.
+func ParsePool(annotation, value string) (*Selection, []Fault) {
+	var a Annotations
+	r := reading{annotation: annotation, value: value, shape: &poolShape}
+	readPool(&a, &r)
+	return a.Pool, inOrder(r.faults)
+}
+
 // readPools reads [PoolsAnnotation] and checks the list as
 // validateAndMutateMultipleNICAnnotations in pkg/ipam/utils.go does. That the
 // listed interfaces are those of the pod is not known here.
@@ -68,7 +77,7 @@ func soundList(names []string) bool {
 		return false
 	}
 	for _, name := range names {
-		if name == "" || isPattern(name) && badPattern(name) {
+		if name == "" || IsPattern(name) && badPattern(name) {
 			return false
 		}
 	}
@@ -77,25 +86,42 @@ func soundList(names []string) bool {
 
 func (r *reading) checkList(index int, field string, names []string) {
 	var list *node
-	seen := make(map[string]bool, len(names))
-	for i, name := range names {
-		var detail, want string
-		switch {
-		case name == "":
-			detail, want = "is an empty name", wantPool
-		case isPattern(name) && badPattern(name):
-			detail, want = "is a pattern that cannot be read", wantPool
-		case seen[name] && !isPattern(name):
-			detail, want = "is named twice for one interface", wantOnce
-		default:
-			seen[name] = true
-			continue
-		}
+	eachFault(names, func(i int, detail, want string) {
 		if list == nil {
 			list = r.field(index, field)
 		}
-		r.refuse(index, field, list.member(i).start, name, detail, want)
+		r.refuse(index, field, list.member(i).start, names[i], detail, want)
+	})
+}
+
+// eachFault calls report for each name of a list that is wrong.
+func eachFault(names []string, report func(i int, detail, want string)) {
+	seen := make(map[string]bool, len(names))
+	for i, name := range names {
+		switch {
+		case name == "":
+			report(i, "is an empty name", wantPool)
+		case IsPattern(name) && badPattern(name):
+			report(i, "is a pattern that cannot be read", wantPool)
+		case seen[name] && !IsPattern(name):
+			report(i, "is named twice for one interface", wantOnce)
+		default:
+			seen[name] = true
+		}
 	}
+}
+
+// CheckNames says what is wrong with the first name of a list of pools that no
+// annotation could hold: an empty one, a pattern that cannot be read, or one that
+// stands there twice. The problem continues a sentence that begins with the name;
+// it is empty for a list that is right.
+func CheckNames(names []string) (index int, problem string) {
+	eachFault(names, func(i int, detail, want string) {
+		if problem == "" {
+			index, problem = i, detail+"; accepted: "+want
+		}
+	})
+	return index, problem
 }
 
 // checkInterfaces reports elements that do not name their interfaces as the

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// isPattern tells patterns from names as Spiderpool does (HasWildcardInStr in
+// IsPattern tells patterns of pools from names as Spiderpool does (HasWildcardInStr in
 // pkg/ippoolmanager/utils.go): a lone bracket is part of a name.
-func isPattern(s string) bool {
+func IsPattern(s string) bool {
 	return strings.ContainsAny(s, "*?") || strings.Contains(s, "[") && strings.Contains(s, "]")
 }
 
@@ -21,18 +21,28 @@ func badPattern(pattern string) bool {
 }
 
 // expand replaces the patterns among names by the pools of the family that they
-// match. Without patterns it returns names itself.
+// match. Without patterns it returns names itself. It ends with the first pool
+// that a pattern brings a second time: Spiderpool refuses the list for it, and
+// without that a few patterns would make a list of any length.
 func expand(names []string, pools *Index, family int) []string {
-	if !slices.ContainsFunc(names, isPattern) {
+	if !slices.ContainsFunc(names, IsPattern) {
 		return names
 	}
 	sorted := pools.Names(family)
 	out := []string{}
+	seen := map[string]bool{}
 	for _, name := range names {
-		if isPattern(name) {
+		from := len(out)
+		if IsPattern(name) {
 			out = appendMatches(out, name, sorted)
 		} else {
 			out = append(out, name)
+		}
+		for i := from; i < len(out); i++ {
+			if seen[out[i]] {
+				return out[:i+1]
+			}
+			seen[out[i]] = true
 		}
 	}
 	return out

@@ -53,6 +53,8 @@ type Pool struct {
 	Name string
 	// Version is [IPv4] or [IPv6], 0 where the pool tells neither.
 	Version int
+	// Subnet of the pool's addresses; the zero value where it cannot be read.
+	Subnet netip.Prefix
 	// Disabled and Terminating pools give no addresses. Default ones serve the
 	// interfaces for which nothing else names a pool.
 	Disabled, Terminating, Default bool
@@ -114,6 +116,8 @@ func CompilePool(s *PoolSource) *Pool {
 		Total:          count(s.Status.TotalIPCount),
 		Allocated:      count(s.Status.AllocatedIPCount),
 	}
+	// The zero value stands for a subnet that cannot be read.
+	p.Subnet, _ = netip.ParsePrefix(s.Spec.Subnet)
 	p.NamespaceSelector, p.NamespaceFault = selector(s.Spec.NamespaceAffinity)
 	affinity := s.Spec.PodAffinity
 	if _, made := s.Labels[ownerNameLabel]; made && affinity != nil {

@@ -2,10 +2,12 @@ package spiderpool
 
 import (
 	"encoding/json"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -36,16 +38,16 @@ func TestCompilePool(t *testing.T) {
 	}
 	p.NamespaceSelector, p.PodSelector = nil, nil
 	want := &Pool{
-		Name: "vlan100", Version: IPv6, Disabled: true, Default: true,
+		Name: "vlan100", Version: IPv6, Subnet: netip.MustParsePrefix("fd00::/64"), Disabled: true, Default: true,
 		MultusNames: []string{"kube-system/a", "b"}, Namespaces: []string{"x"},
 		NodeRestricted: true, Total: 9, Allocated: 2,
 	}
-	if diff := cmp.Diff(want, p); diff != "" {
+	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
 	empty := CompilePool(&PoolSource{})
-	if diff := cmp.Diff(&Pool{Total: -1, Allocated: -1}, empty); diff != "" {
+	if diff := cmp.Diff(&Pool{Total: -1, Allocated: -1}, empty, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("empty object (-want +got):\n%s", diff)
 	}
 

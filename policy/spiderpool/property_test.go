@@ -46,7 +46,7 @@ func randomSelections(random *rand.Rand) []Selection {
 	words := func() []string {
 		var out []string
 		for i := range random.IntN(4) {
-			if w := word(i); !isPattern(w) || !badPattern(w) {
+			if w := word(i); !IsPattern(w) || !badPattern(w) {
 				out = append(out, w)
 			}
 		}
