@@ -13,37 +13,59 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 )
 
-// Inventory answers about networks.
+// Inventory answers questions about networks, namespaces and pools.
 type Inventory interface {
 	// Facts answers from memory, and from the source itself only for networks
-	// that memory does not have. One answer per reference, in their order.
-	Facts(ctx context.Context, references []policy.Reference) policy.Facts
-	// Refresh asks the source itself about the networks whose facts are not
-	// fresh, and returns the facts with those replaced. Where no answer can be
-	// had, the fact says so.
-	Refresh(ctx context.Context, references []policy.Reference, facts policy.Facts) policy.Facts
+	// and the namespace where memory does not have them. Pools are answered as a
+	// whole, whichever the questions name.
+	Facts(ctx context.Context, q policy.Questions) policy.Facts
+	// Refresh asks the source itself about whatever the questions name and the
+	// facts do not have fresh, and returns the facts with that replaced. Where no
+	// answer can be had, the facts say so.
+	Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts
 }
 
+// confirmations is how often a refusal is confirmed: once for the networks, once
+// more for pools that only the networks as they are now ask for.
+const confirmations = 2
+
 // Judge gives the verdict on a subject. A refusal that rests on what memory says
-// of a network is confirmed first: the network may have been repaired a moment
-// ago. When that cannot be confirmed, and nothing else is wrong, there is no
-// verdict.
+// is confirmed first: the network, or the pool, may have been made or repaired a
+// moment ago. When that cannot be confirmed, and nothing else is wrong, there is
+// no verdict.
 func Judge(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) policy.Verdict {
 	pod := policy.Parse(subject, config)
-	references := pod.References()
-	facts := inv.Facts(ctx, references)
+	facts := inv.Facts(ctx, pod.Questions())
 	verdict := pod.Judge(facts)
-	if verdict.Decision() == policy.Deny && verdict.RestsOnNetworks() && !fresh(facts) {
-		verdict = pod.Judge(inv.Refresh(ctx, references, facts))
+	for range confirmations {
+		if verdict.Decision() != policy.Deny || !verdict.RestsOnInventory() {
+			break
+		}
+		q := pod.Questions()
+		if !verdict.RestsOnPools() {
+			q.Pools, q.EveryPool = nil, false
+		}
+		if confirmed(&q, &facts) {
+			break
+		}
+		facts = inv.Refresh(ctx, q, facts)
+		verdict = pod.Judge(facts)
 	}
 	return verdict
 }
 
-func fresh(facts policy.Facts) bool {
+// Complete fills in what a pod leaves to the configuration: its default pools. It
+// returns the subject itself when there is nothing to fill in.
+func Complete(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) *policy.Subject {
+	pod := policy.Parse(subject, config)
+	return pod.Complete(inv.Facts(ctx, pod.Questions()))
+}
+
+func confirmed(q *policy.Questions, facts *policy.Facts) bool {
 	for i := range facts.Networks {
 		if !facts.Networks[i].Fresh {
 			return false
 		}
 	}
-	return true
+	return (q.Namespace == "" || facts.Namespace.Fresh) && facts.Pools.Confirmed(q)
 }

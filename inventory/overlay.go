@@ -2,48 +2,92 @@ package inventory
 
 import (
 	"context"
+	"maps"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 )
 
 // Overlay answers from one inventory, and from another where the first has
 // nothing: files that are about to be applied to a cluster, over that cluster.
+// What the first has is taken to be fresh.
 func Overlay(top, base Inventory) Inventory { return &overlay{top, base} }
 
 type overlay struct{ top, base Inventory }
 
 // Facts implements [Inventory].
-func (o *overlay) Facts(ctx context.Context, references []policy.Reference) policy.Facts {
-	facts := o.top.Facts(ctx, references)
-	below := o.base.Facts(ctx, missing(references, facts))
-	next := 0
-	for n := range facts.Networks {
-		if absent(facts.Networks[n]) {
-			facts.Networks[n] = below.Networks[next]
-			next++
+func (o *overlay) Facts(ctx context.Context, q policy.Questions) policy.Facts {
+	facts := o.top.Facts(ctx, q)
+	below := o.base.Facts(ctx, left(q, &facts))
+	if facts.NamesOnly {
+		// A top without networks answers with what their names suggest.
+		facts.Networks, facts.NamesOnly = below.Networks, below.NamesOnly
+	} else {
+		next := 0
+		for n := range facts.Networks {
+			if absent(facts.Networks[n]) {
+				facts.Networks[n] = below.Networks[next]
+				next++
+			}
 		}
 	}
 	if facts.CoordinatorMode == "" {
 		facts.CoordinatorMode = below.CoordinatorMode
 	}
+	if facts.Namespace.Namespace == nil && facts.Namespace.Err == nil {
+		facts.Namespace = below.Namespace
+	}
+	facts.Pools = over(facts.Pools, below.Pools, q.Pools)
 	return facts
 }
 
-// Refresh implements [Inventory]. What is not fresh comes from the base, since
-// the facts that the top has are.
-func (o *overlay) Refresh(ctx context.Context, references []policy.Reference, facts policy.Facts) policy.Facts {
-	return o.base.Refresh(ctx, references, facts)
+// Refresh implements [Inventory]. What the top has is fresh: only the base is
+// asked.
+func (o *overlay) Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts {
+	top := o.top.Facts(ctx, q)
+	asked := q
+	asked.Pools = left(q, &top).Pools
+	fresh := o.base.Refresh(ctx, asked, facts)
+	fresh.Pools = over(top.Pools, fresh.Pools, q.Pools)
+	return fresh
 }
 
-// missing are the references that the facts have no network for.
-func missing(references []policy.Reference, facts policy.Facts) []policy.Reference {
-	var missing []policy.Reference
-	for n := range facts.Networks {
-		if absent(facts.Networks[n]) {
-			missing = append(missing, references[n])
+// left are the questions that facts leave open.
+func left(q policy.Questions, facts *policy.Facts) policy.Questions {
+	out := policy.Questions{EveryPool: q.EveryPool}
+	for n, ref := range q.Networks {
+		if facts.NamesOnly || absent(facts.Networks[n]) {
+			out.Networks = append(out.Networks, ref)
 		}
 	}
-	return missing
+	if facts.Namespace.Namespace == nil {
+		out.Namespace = q.Namespace
+	}
+	for _, name := range q.Pools {
+		if facts.Pools.Index.Pool(name) == nil {
+			out.Pools = append(out.Pools, name)
+		}
+	}
+	return out
 }
 
 func absent(f policy.Fact) bool { return f.Network == nil && f.Err == nil }
+
+// over is what two inventories say of pools together: the top's pools, and those
+// of the base that have other names. Of the named ones, those of the top are
+// fresh. Where one of the two cannot answer, it is not known what there is.
+func over(top, base policy.PoolFacts, named []string) policy.PoolFacts {
+	switch {
+	case top.Err != nil:
+		return top
+	case base.Err != nil || top.Index == nil:
+		return base
+	}
+	out := policy.PoolFacts{Index: base.Index.Clone(top.Index), Fresh: map[string]bool{}, EveryFresh: base.EveryFresh}
+	maps.Copy(out.Fresh, base.Fresh)
+	for _, name := range named {
+		if top.Index.Pool(name) != nil {
+			out.Fresh[name] = true
+		}
+	}
+	return out
+}

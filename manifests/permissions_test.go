@@ -29,6 +29,12 @@ func TestPermissions(t *testing.T) {
 		{"create update patch delete", networks, "team-a", "", false},
 		{"list watch", "spidercoordinators.spiderpool.spidernet.io", "", "", true},
 		{"get create update patch delete", "spidercoordinators.spiderpool.spidernet.io", "", "", false},
+		{"get list watch", "spiderippools.spiderpool.spidernet.io", "", "", true},
+		{"create update patch delete deletecollection", "spiderippools.spiderpool.spidernet.io", "", "", false},
+		{"get update patch", "spiderippools/status.spiderpool.spidernet.io", "", "", false},
+		{"get list watch", "namespaces", "", "", true},
+		{"get", "namespaces", "team-a", "team-a", true},
+		{"create update patch delete deletecollection", "namespaces", "", "", false},
 		{"get patch", validating, "", name, true},
 		{"get patch", mutating, "", name, true},
 		{"create update delete list watch", validating, "", name, false},
@@ -43,7 +49,7 @@ func TestPermissions(t *testing.T) {
 		{"create", "secrets", "kube-system", "", false},
 		{"get list watch create", "pods", name, "", false},
 		{"get list watch", "configmaps", name, "", false},
-		{"get list watch", "namespaces", "", "", false},
+		{"update", "namespaces/finalize", "", "", false},
 		{"get create update patch", "clusterroles.rbac.authorization.k8s.io", "", name, false},
 	}
 	for _, tt := range tests {

@@ -151,7 +151,8 @@ func create(t *testing.T, namespace string, annotations map[string]string, dryRu
 }
 
 // The rest of the cluster does not depend on the server: it is asked about pods
-// that ask for networks, when they are created, and about nothing else.
+// that ask for networks or name pools, when they are created, and about nothing
+// else.
 func TestWhoIsSentToTheServer(t *testing.T) {
 	apply(t, "base")
 	r := newRecorder(t)
@@ -166,7 +167,10 @@ func TestWhoIsSentToTheServer(t *testing.T) {
 	}{
 		{"no annotations", "default", nil, nil},
 		{"other annotations", "default", map[string]string{"example.com/networks": "a"}, nil},
-		{"pools alone", "default", map[string]string{ippools: "[]"}, nil},
+		{"pools alone", "default", map[string]string{ippools: "[]"}, validate},
+		{"routes alone", "default", map[string]string{"ipam.spidernet.io/routes": "[]"}, validate},
+		{"networks that Spiderpool will write", "default", map[string]string{"cni.spidernet.io/rdma-resource-inject": "a"}, []string{"/mutate"}},
+		{"networks that Spiderpool will write, by the other key", "default", map[string]string{"cni.spidernet.io/network-resource-inject": "a"}, []string{"/mutate"}},
 		{"networks", "default", map[string]string{networks: "a"}, both},
 		{"no networks in the annotation", "default", map[string]string{networks: ""}, both},
 		{"default network", "default", map[string]string{"v1.multus-cni.io/default-network": "a"}, both},

@@ -7,10 +7,22 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // annotationKeys are the annotations that rules read.
-var annotationKeys = []string{multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation}
+var annotationKeys = append([]string{
+	multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation,
+	spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation,
+}, spiderpoolKeys...)
+
+// spiderpoolKeys are Spiderpool's annotations of pods that concern addresses.
+var spiderpoolKeys = []string{
+	spiderpool.SubnetsAnnotation, spiderpool.SubnetAnnotation,
+	spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation,
+	spiderpool.PoolsAnnotation, spiderpool.PoolAnnotation,
+	spiderpool.RoutesAnnotation, spiderpool.DefaultRouteNICAnnotation,
+}
 
 // podAnnotations are the annotations of a pod that rules read. The others are
 // passed over while decoding: a hostile object can have hundreds of thousands.

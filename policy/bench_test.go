@@ -21,7 +21,7 @@ func BenchmarkDecision(b *testing.B) {
 		b.Run(test.name, func(b *testing.B) {
 			config := DefaultConfig()
 			subject := &Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: test.annotations}
-			known := facts(Parse(subject, config).References())
+			known := facts(Parse(subject, config).Questions().Networks)
 			b.ReportAllocs()
 			for b.Loop() {
 				verdict := Parse(subject, config).Judge(known)

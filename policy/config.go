@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Version and kind of the configuration file.
@@ -75,14 +77,27 @@ type LimitsConfig struct {
 	AddressPairs int `json:"addressPairs"`
 }
 
-// IPPoolDefault names the pools of some networks.
+// IPPoolDefault names the pools of some networks. One without pools leaves the
+// networks that it matches without a default.
 type IPPoolDefault struct {
 	// Networks are patterns of namespace/name, with * and ? within either.
 	Networks []string `json:"networks"`
 	// NamespaceSelector selects the pods' namespaces by labels; empty is all.
 	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
-	IPv4              []string             `json:"ipv4"`
-	IPv6              []string             `json:"ipv6"`
+	// IPv4 and IPv6 are names of pools, or patterns of them.
+	IPv4 []string `json:"ipv4"`
+	IPv6 []string `json:"ipv6"`
+
+	selector labels.Selector
+}
+
+// matches says whether the entry is for a network and for pods of a namespace with
+// these labels.
+func (d *IPPoolDefault) matches(network string, namespace labels.Set) bool {
+	return d.selector.Matches(namespace) && slices.ContainsFunc(d.Networks, func(pattern string) bool {
+		matched, err := path.Match(pattern, network)
+		return err == nil && matched
+	})
 }
 
 // ExemptConfig names whom the rules spare.
@@ -193,7 +208,8 @@ func (c *Config) compile(doc *document.Document) error {
 			bad(fmt.Sprintf("exempt.users[%d] is empty", i), "exempt", "users", i)
 		}
 	}
-	for i, d := range c.IPPoolDefaults {
+	for i := range c.IPPoolDefaults {
+		d := &c.IPPoolDefaults[i]
 		for n, pattern := range d.Networks {
 			if _, err := path.Match(pattern, ""); err != nil {
 				bad(fmt.Sprintf("ippoolDefaults[%d].networks[%d] %s: %v", i, n, quote.Value(pattern), err), "ippoolDefaults", i, "networks", n)
@@ -202,8 +218,18 @@ func (c *Config) compile(doc *document.Document) error {
 		if len(d.Networks) == 0 {
 			bad(fmt.Sprintf("ippoolDefaults[%d].networks is empty: name at least one network", i), "ippoolDefaults", i)
 		}
-		if _, err := metav1.LabelSelectorAsSelector(&d.NamespaceSelector); err != nil {
+		selector, err := metav1.LabelSelectorAsSelector(&d.NamespaceSelector)
+		if err != nil {
 			bad(fmt.Sprintf("ippoolDefaults[%d].namespaceSelector: %v", i, err), "ippoolDefaults", i, "namespaceSelector")
+		}
+		d.selector = selector
+		for _, list := range []struct {
+			field string
+			names []string
+		}{{"ipv4", d.IPv4}, {"ipv6", d.IPv6}} {
+			if n, problem := spiderpool.CheckNames(list.names); problem != "" {
+				bad(fmt.Sprintf("ippoolDefaults[%d].%s[%d] %s %s", i, list.field, n, quote.Value(list.names[n]), problem), "ippoolDefaults", i, list.field, n)
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -2,23 +2,25 @@
 // a pod asks for in its annotations.
 //
 // It is pure: no clock, no network, no Kubernetes client, no logging. A caller
-// hands it a [Subject] (a pod or a pod template), asks which networks it refers
-// to, looks those up wherever it likes, and gets a [Verdict]:
+// hands it a [Subject] (a pod or a pod template), asks what it depends on, looks
+// that up wherever it likes, and gets a [Verdict]:
 //
 //	pod := policy.Parse(subject, config)
-//	facts := inventory.Facts(ctx, pod.References())
+//	facts := inventory.Facts(ctx, pod.Questions())
 //	verdict := pod.Judge(facts)
 //
 // The admission server and kubectl-macvlan do exactly this, so both say the
-// same in the same words.
+// same in the same words. Before it, [Pod.Complete] fills in the default pools of
+// a pod that names none.
 //
 // # How a rule is added
 //
 //  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,
 //     group, default action, documentation, remedy and check. Users read the
 //     title, Doc, Remedy and the examples Wrong and Right, which a test executes.
-//     A rule that reads what a network says sets restsOnNetworks, so that a
-//     refusal is confirmed by a fresh look at the network.
+//     A rule that reads what a network says sets restsOnNetworks, one that reads
+//     pools or the namespace restsOnPools, so that a refusal is confirmed by a
+//     fresh look.
 //  2. Put the value into the table in rules.go, where its findings should stand.
 //  3. Write a test beside it for what fixtures cannot say.
 //  4. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
@@ -27,7 +29,8 @@
 //  5. Run `make docs`, which writes docs/rules.md from the table.
 //
 // A check reads the [Pod]: annotations parsed once, networks resolved once, the
-// list of interfaces computed once. It returns findings; whether they deny or
+// list of interfaces and the pools of each computed once (supply.go). It returns
+// findings; whether they deny or
 // warn in the end is for the table and the configuration to say, unless the
 // finding is softened: what may come right by itself on a template only warns.
 package policy

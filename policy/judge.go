@@ -37,22 +37,31 @@ func (v *Verdict) Decision() Action {
 	return decision
 }
 
-// RestsOnNetworks says whether a refusal depends on what the inventory said of
-// a network, so that a fresh look could change it.
-func (v *Verdict) RestsOnNetworks() bool {
+// RestsOnInventory says whether a refusal depends on what the inventory said, so
+// that a fresh look could change it.
+func (v *Verdict) RestsOnInventory() bool {
+	return v.refusedBy(func(r *Rule) bool { return r.restsOnNetworks || r.restsOnPools })
+}
+
+// RestsOnPools says the same of what the inventory said of pools.
+func (v *Verdict) RestsOnPools() bool {
+	return v.refusedBy(func(r *Rule) bool { return r.restsOnPools })
+}
+
+func (v *Verdict) refusedBy(isOne func(*Rule) bool) bool {
 	for i := range v.Findings {
 		if v.Findings[i].Action != Deny {
 			continue
 		}
-		if r, ok := RuleByID(v.Findings[i].Rule); ok && r.restsOnNetworks {
+		if r, ok := RuleByID(v.Findings[i].Rule); ok && isOne(&r) {
 			return true
 		}
 	}
 	return false
 }
 
-// Judge runs the rules over the pod. Facts hold one answer for each of
-// [Pod.References], in that order. A pod is judged as often as there are new
+// Judge runs the rules over the pod. Facts answer [Pod.Questions], networks in
+// their order. A pod is judged as often as there are new
 // facts; each verdict stands on its own.
 func (p *Pod) Judge(f Facts) Verdict {
 	if p.exempt != "" {
@@ -62,7 +71,7 @@ func (p *Pod) Judge(f Facts) Verdict {
 		return Verdict{}
 	}
 	if len(f.Networks) != len(p.references) {
-		return Verdict{Undecided: fmt.Errorf("%d facts for %d references", len(f.Networks), len(p.references))}
+		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks", len(f.Networks), len(p.references))}
 	}
 	p.resolve(f)
 
@@ -93,14 +102,28 @@ func (p *Pod) Judge(f Facts) Verdict {
 		v.Interfaces = slices.Clone(p.interfaces)
 	}
 	if v.Decision() != Deny {
-		for i, fact := range f.Networks {
-			if fact.Err != nil {
-				v.Undecided = fmt.Errorf("look up network %s: %w", quote.Value(p.references[i].String()), fact.Err)
-				break
-			}
-		}
+		v.Undecided = p.undecided()
 	}
 	return v
+}
+
+// undecided is the reason why the facts leave open whether the pod is right.
+func (p *Pod) undecided() error {
+	for i, fact := range p.facts.Networks {
+		if fact.Err != nil {
+			return fmt.Errorf("look up network %s: %w", quote.Value(p.references[i].String()), fact.Err)
+		}
+	}
+	switch {
+	case len(p.supplies) == 0:
+		return nil
+	case p.facts.Namespace.Err != nil:
+		return fmt.Errorf("look up namespace %s: %w", quote.Value(p.Subject.Namespace), p.facts.Namespace.Err)
+	case p.facts.Pools.Err != nil:
+		return fmt.Errorf("look up pools: %w", p.facts.Pools.Err)
+	default:
+		return nil
+	}
 }
 
 // misread says whether an annotation cannot be read as a list of networks, so

@@ -34,7 +34,7 @@ func facts(references []Reference) Facts {
 func judge(t *testing.T, c *Config, annotations map[string]string) Verdict {
 	t.Helper()
 	pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: annotations}, c)
-	v := pod.Judge(facts(pod.References()))
+	v := pod.Judge(facts(pod.Questions().Networks))
 	if v.Undecided != nil {
 		t.Fatal(v.Undecided)
 	}

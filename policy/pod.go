@@ -7,44 +7,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
-
-// Reference names a NetworkAttachmentDefinition.
-type Reference struct{ Namespace, Name string }
-
-// String is the reference as the annotations write it: namespace/name.
-func (r Reference) String() string { return r.Namespace + "/" + r.Name }
-
-// Fact is what an inventory answers about one reference.
-type Fact struct {
-	// Network is nil when no NetworkAttachmentDefinition has that name.
-	Network *cniconf.Network
-	// Err says why nothing could be found out. Then Network is nil.
-	Err error
-	// Fresh says that the answer comes from the source itself, was asked for
-	// after the question came up, and need not be confirmed.
-	Fresh bool
-}
-
-// Facts are an inventory's answers about a pod's references.
-type Facts struct {
-	// Networks stand in the order of [Pod.References].
-	Networks []Fact
-	// NamesOnly says that the inventory knows no networks at all: they are
-	// judged by their names, and none counts as missing.
-	NamesOnly bool
-	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
-	// there is none, or when it names no mode.
-	CoordinatorMode cniconf.CoordinatorMode
-}
-
-// coordinatorMode is the mode of coordinators that name none.
-func (f *Facts) coordinatorMode(c *Config) cniconf.CoordinatorMode {
-	if f.CoordinatorMode != "" {
-		return f.CoordinatorMode
-	}
-	return c.Spiderpool.CoordinatorMode
-}
 
 // Interface is one network interface that a pod will have.
 type Interface struct {
@@ -55,6 +19,9 @@ type Interface struct {
 	Reference Reference
 	Role      cniconf.Role
 	Evidence  cniconf.Evidence
+	// Pools are those of an interface whose addresses come from Spiderpool, nil for
+	// others.
+	Pools *Pools
 
 	// network is nil when there is none, or when it is missing.
 	network *cniconf.Network
@@ -87,7 +54,14 @@ type Pod struct {
 	conflicts                        []multus.Conflict
 	interfaces                       []Interface
 	references                       []Reference
-	facts                            Facts
+
+	pools      *spiderpool.Annotations
+	poolFaults []spiderpool.Fault
+
+	// facts and what follows from them are those of the latest verdict.
+	facts    Facts
+	supplies []supply
+	plan     plan
 }
 
 // Limits of what is judged about one pod. Multus has none, but each network costs
@@ -104,6 +78,7 @@ const problemTooLarge multus.Problem = "too-large"
 // Parse reads the network annotations of a subject.
 func Parse(s *Subject, c *Config) *Pod {
 	p := &Pod{Subject: s, config: c, exempt: c.exemptNamespace(s.Namespace)}
+	p.pools, p.poolFaults = spiderpool.Parse(nil)
 	if p.exempt != "" || p.ignored() {
 		return p
 	}
@@ -113,6 +88,7 @@ func Parse(s *Subject, c *Config) *Pod {
 	}
 	p.networkElements, p.networkFaults = bounded(multus.ParseNetworks, s.Annotations[multus.NetworksAnnotation], s.Namespace)
 	p.lineUp(hasDefault)
+	p.parsePools()
 	return p
 }
 
@@ -211,15 +187,13 @@ func (p *Pod) conflicting(n int) bool {
 	return slices.ContainsFunc(p.conflicts, func(c multus.Conflict) bool { return c.Index == n })
 }
 
-// References are the networks that a verdict on the pod depends on, each once.
-func (p *Pod) References() []Reference { return p.references }
-
 // resolve fills in what the inventory says of each interface's network.
 func (p *Pod) resolve(f Facts) {
 	p.facts = f
 	mode := f.coordinatorMode(p.config)
 	for i := range p.interfaces {
 		iface := &p.interfaces[i]
+		iface.Pools = nil
 		if iface.ref < 0 {
 			continue
 		}
@@ -235,6 +209,7 @@ func (p *Pod) resolve(f Facts) {
 			iface.Role = cniconf.RoleDefault
 		}
 	}
+	p.supplyInterfaces()
 }
 
 // canBeFirst says whether a role is one of those that bring their own routes as

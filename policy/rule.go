@@ -61,7 +61,9 @@ type Rule struct {
 	// restsOnNetworks marks a rule that reads what the inventory says of a
 	// network, which may have changed a moment ago.
 	restsOnNetworks bool
-	check           func(*Pod) []Finding
+	// restsOnPools says the same of Spiderpool's pools and the pod's namespace.
+	restsOnPools bool
+	check        func(*Pod) []Finding
 }
 
 // Finding is one rule broken in one place.

@@ -2,9 +2,10 @@ package policy
 
 // Groups of rules, as documentation shows them.
 const (
-	groupMultus    = "What Multus cannot parse"
-	groupResolve   = "What cannot be resolved"
-	groupPlacement = "Placement"
+	groupMultus     = "What Multus cannot parse"
+	groupResolve    = "What cannot be resolved"
+	groupPlacement  = "Placement"
+	groupSpiderpool = "Spiderpool"
 )
 
 // table holds every rule, in the order in which findings are reported: first
@@ -31,4 +32,23 @@ var table = []Rule{
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
 	ruleNetworkNotCoordinated,
+
+	ruleResourceInjectOverridesNetworks,
+	ruleSpiderpoolAnnotationIgnored,
+	ruleIPPoolAnnotationInvalid,
+	ruleIPPoolUnknownField,
+	ruleIPPoolsInterfaceMissing,
+	ruleIPPoolsInterfaceUnknown,
+	ruleIPPoolNotFound,
+	ruleIPPoolDisabled,
+	ruleIPPoolWrongFamily,
+	ruleIPPoolNetworkMismatch,
+	ruleIPPoolNamespaceMismatch,
+	ruleIPPoolPodMismatch,
+	ruleIPPoolShared,
+	ruleIPPoolExhausted,
+	ruleIPPoolDefaultMissing,
+	ruleIPPoolDefaultNotFilledIn,
+	ruleSpiderpoolAnnotationInvalid,
+	ruleSubnetAnnotationUnsupported,
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	kjson "sigs.k8s.io/json"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // mirrorAnnotation marks the API server's copy of a static pod. The kubelet
@@ -25,10 +27,25 @@ type Subject struct {
 	// PodPath is the path of the pod in the object: empty for a Pod,
 	// "spec.template" or "spec.jobTemplate.spec.template" for a template.
 	PodPath string
-	// Annotations of the pod.
+	// Annotations of the pod: those that rules read.
 	Annotations map[string]string
+	// Labels of the pod.
+	Labels map[string]string
+	// Controller is the workload that made the pod, and will make it again. It is
+	// the zero value for a pod of its own. For a template it is the object itself.
+	Controller Controller
 	// HostNetwork is spec.hostNetwork of the pod.
 	HostNetwork bool
+
+	// filledIn says where the pools in the annotations come from, by the name of
+	// the interface, when it was [Pod.Complete] that put them there.
+	filledIn map[string]spiderpool.Source
+}
+
+// Controller names a kind of workload.
+type Controller struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
 }
 
 // Template says whether the subject is a template that pods are made from.
@@ -53,6 +70,12 @@ type podShape struct {
 	Metadata struct {
 		objectMeta
 		Annotations podAnnotations `json:"annotations"`
+		Labels      podLabels      `json:"labels"`
+		// OwnerReferences are the pod's own; templates have none.
+		OwnerReferences []struct {
+			Controller
+			IsController bool `json:"controller"`
+		} `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
 		HostNetwork bool `json:"hostNetwork"`
@@ -163,6 +186,10 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		return nil, &FieldError{Field: s.FieldPath("metadata.annotations"), Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
+	if problem := pod.Metadata.Labels.problem; problem != "" {
+		s := &Subject{PodPath: path}
+		return nil, &FieldError{Field: s.FieldPath("metadata.labels"), Problem: problem}
+	}
 	s := &Subject{
 		APIVersion:  apiVersion,
 		Kind:        kind,
@@ -170,7 +197,16 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Name:        meta.Name,
 		PodPath:     path,
 		Annotations: pod.Metadata.Annotations.values,
+		Labels:      pod.Metadata.Labels.values,
 		HostNetwork: pod.Spec.HostNetwork,
+	}
+	if path != "" {
+		s.Controller = Controller{apiVersion, kind}
+	}
+	for _, owner := range pod.Metadata.OwnerReferences {
+		if owner.IsController && path == "" {
+			s.Controller = owner.Controller
+		}
 	}
 	if s.Namespace == "" {
 		s.Namespace = namespace

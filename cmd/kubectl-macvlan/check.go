@@ -176,14 +176,15 @@ func (o *checkOptions) openInventory(objects []files.Object, namespace string) (
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	// Not run, so its cache stays empty and every network is read live.
+	// Not run, so its caches stay empty: networks and namespaces are read live, the
+	// pools listed once.
 	live, err := cluster.New(cluster.Options{
 		Config:  config,
 		Logger:  slog.New(slog.NewTextHandler(o.err, nil)),
 		Metrics: prometheus.NewRegistry(),
 	})
-	if err != nil || inFiles.Len() == 0 {
-		return live, err
+	if err != nil {
+		return nil, err
 	}
 	return inventory.Overlay(inFiles, live), nil
 }

@@ -55,9 +55,6 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if len(config.Current().IPPoolDefaults) > 0 {
-		logger.Warn("ippoolDefaults are not filled in by this version: pods without pools get what Spiderpool chooses")
-	}
 
 	// What runs beside the server goes on while the server drains: it still
 	// answers then. When one of them fails, the server stops as well.
@@ -115,7 +112,7 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 		if err != nil {
 			return nil, nil, err
 		}
-		logger.Info("inventory read", "networks", networks.Len())
+		logger.Info("inventory read", "networks", networks.Len(), "pools", networks.Pools())
 		if networks.Len() == 0 {
 			logger.Warn("the inventory holds no network: networks are judged by their names")
 		}

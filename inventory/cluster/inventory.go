@@ -10,6 +10,7 @@ import (
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 
@@ -38,6 +39,8 @@ type Options struct {
 type Inventory struct {
 	networks     *watched[cniconf.Network]
 	coordinators *watched[cniconf.CoordinatorMode]
+	namespaces   *watched[policy.Namespace]
+	pools        *pools
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -50,10 +53,16 @@ func New(o Options) (*Inventory, error) {
 		return nil, err
 	}
 	reads := rate.NewLimiter(liveReadsPerSecond, liveReadBurst)
-	if inv.networks, err = follow(o.Config, networkKind, o.Logger, reads, count); err != nil {
+	if inv.networks, err = follow(o.Config, networkKind, o.Logger, reads, count.reads); err != nil {
 		return nil, err
 	}
-	if inv.coordinators, err = follow(o.Config, coordinatorKind, o.Logger, reads, count); err != nil {
+	if inv.coordinators, err = follow(o.Config, coordinatorKind, o.Logger, reads, count.reads); err != nil {
+		return nil, err
+	}
+	if inv.namespaces, err = follow(o.Config, namespaceKind, o.Logger, reads, count.reads); err != nil {
+		return nil, err
+	}
+	if inv.pools, err = followPools(o.Config, o.Logger, reads, count); err != nil {
 		return nil, err
 	}
 	return inv, nil
@@ -78,31 +87,52 @@ var coordinatorKind = kind[cniconf.CoordinatorMode]{
 	},
 }
 
+var namespaceKind = kind[policy.Namespace]{
+	resource: corev1.SchemeGroupVersion.WithResource(inventory.NamespaceResource),
+	object:   func() runtime.Object { return &corev1.Namespace{} },
+	list:     func() runtime.Object { return &corev1.NamespaceList{} },
+	compile: func(o runtime.Object) *policy.Namespace {
+		return inventory.CompileNamespace(o.(*corev1.Namespace))
+	},
+}
+
 // Run fills the caches and keeps them up to date until ctx ends.
 func (i *Inventory) Run(ctx context.Context) error {
+	i.pools.begun.Store(true)
 	var resources sync.WaitGroup
 	resources.Go(func() { i.networks.run(ctx) })
 	resources.Go(func() { i.coordinators.run(ctx) })
+	resources.Go(func() { i.namespaces.run(ctx) })
+	resources.Go(func() { i.pools.run(ctx) })
 	resources.Wait()
 	return nil
 }
 
 // Ready is nil when the caches are filled.
 func (i *Inventory) Ready() error {
-	return errors.Join(i.networks.ready(), i.coordinators.ready())
+	return errors.Join(i.networks.ready(), i.coordinators.ready(), i.namespaces.ready(), i.pools.ready())
 }
 
 // Facts implements [inventory.Inventory].
-func (i *Inventory) Facts(ctx context.Context, references []policy.Reference) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Fact, len(references)), CoordinatorMode: i.coordinatorMode(ctx)}
-	missing := false
-	for n, ref := range references {
-		facts.Networks[n].Network = i.networks.lookup(ref)
-		missing = missing || facts.Networks[n].Network == nil
+func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
+	facts := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+	var missing sync.WaitGroup
+	for n, ref := range q.Networks {
+		if facts.Networks[n].Network = i.networks.lookup(ref); facts.Networks[n].Network == nil {
+			missing.Go(func() { facts.Networks[n] = i.readNetwork(ctx, ref) })
+		}
 	}
-	if missing {
-		i.readAll(ctx, references, facts, func(f policy.Fact) bool { return f.Network == nil })
+	if q.Namespace != "" {
+		if facts.Namespace.Namespace = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Namespace == nil {
+			missing.Go(func() { facts.Namespace = i.readNamespace(ctx, q.Namespace) })
+		}
 	}
+	var known bool
+	if facts.Pools, known = i.pools.facts(); !known {
+		missing.Go(func() { facts.Pools = i.pools.unfilled(ctx) })
+	}
+	facts.CoordinatorMode = i.coordinatorMode(ctx)
+	missing.Wait()
 	return facts
 }
 
@@ -126,23 +156,31 @@ func (i *Inventory) coordinatorMode(ctx context.Context) cniconf.CoordinatorMode
 }
 
 // Refresh implements [inventory.Inventory].
-func (i *Inventory) Refresh(ctx context.Context, references []policy.Reference, facts policy.Facts) policy.Facts {
+func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts {
 	fresh := facts
 	fresh.Networks = slices.Clone(facts.Networks)
-	i.readAll(ctx, references, fresh, func(f policy.Fact) bool { return !f.Fresh })
+	var stale sync.WaitGroup
+	for n := range fresh.Networks {
+		if !fresh.Networks[n].Fresh {
+			stale.Go(func() { fresh.Networks[n] = i.readNetwork(ctx, q.Networks[n]) })
+		}
+	}
+	if q.Namespace != "" && !fresh.Namespace.Fresh {
+		stale.Go(func() { fresh.Namespace = i.readNamespace(ctx, q.Namespace) })
+	}
+	if !fresh.Pools.Confirmed(&q) {
+		stale.Go(func() { fresh.Pools = i.pools.refresh(ctx, &q, facts.Pools) })
+	}
+	stale.Wait()
 	return fresh
 }
 
-// readAll asks the API server, at once, for the networks whose facts want it.
-func (i *Inventory) readAll(ctx context.Context, references []policy.Reference, facts policy.Facts, wanted func(policy.Fact) bool) {
-	var reads sync.WaitGroup
-	for n := range facts.Networks {
-		if wanted(facts.Networks[n]) {
-			reads.Go(func() {
-				read := i.networks.reader.read(ctx, references[n])
-				facts.Networks[n] = policy.Fact{Network: read.value, Err: read.err, Fresh: read.fresh}
-			})
-		}
-	}
-	reads.Wait()
+func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Fact {
+	read := i.networks.reader.read(ctx, ref)
+	return policy.Fact{Network: read.value, Err: read.err, Fresh: read.fresh}
+}
+
+func (i *Inventory) readNamespace(ctx context.Context, name string) policy.NamespaceFact {
+	read := i.namespaces.reader.read(ctx, policy.Reference{Name: name})
+	return policy.NamespaceFact{Namespace: read.value, Err: read.err, Fresh: read.fresh}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,8 +47,15 @@ func kubectl(t *testing.T, stdin string, args ...string) string {
 // open makes an inventory, and runs it when asked to.
 func open(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry) {
 	t.Helper()
-	registry := prometheus.NewRegistry()
-	inv, err := cluster.New(cluster.Options{Config: plane.Config(), Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)), Metrics: registry})
+	inv, registry, _ := openWithLog(t, run)
+	return inv, registry
+}
+
+// openWithLog also returns what tells what was logged so far.
+func openWithLog(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry, func() string) {
+	t.Helper()
+	registry, log := prometheus.NewRegistry(), &testWriter{t: t}
+	inv, err := cluster.New(cluster.Options{Config: plane.Config(), Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: registry})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,14 +70,27 @@ func open(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry) {
 			}
 		})
 	}
-	return inv, registry
+	return inv, registry, log.String
 }
 
-type testWriter struct{ t *testing.T }
+// testWriter keeps what is logged, and shows it with the test.
+type testWriter struct {
+	t    *testing.T
+	mu   sync.Mutex
+	text bytes.Buffer
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
+func (w *testWriter) Write(p []byte) (int, error) {
 	w.t.Log(string(bytes.TrimSpace(p)))
-	return len(p), nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *testWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 func network(name, plugin string) string {
@@ -77,12 +98,12 @@ func network(name, plugin string) string {
 		"spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"},{\"type\":%q}]}'}\n", name, plugin)
 }
 
-func refs(names ...string) []policy.Reference {
-	var out []policy.Reference
+func networks(names ...string) policy.Questions {
+	var q policy.Questions
 	for _, name := range names {
-		out = append(out, policy.Reference{Namespace: "default", Name: name})
+		q.Networks = append(q.Networks, policy.Reference{Namespace: "default", Name: name})
 	}
-	return out
+	return q
 }
 
 func role(f policy.Fact) cniconf.Role {
@@ -98,17 +119,17 @@ func TestCacheFollowsTheCluster(t *testing.T) {
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	kubectl(t, network("followed", "router"), "apply", "-f", "-")
 	wait.Until(t, "in the cache", func() bool {
-		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		f := inv.Facts(t.Context(), networks("followed")).Networks[0]
 		return role(f) == cniconf.RoleOverlay && !f.Fresh
 	})
 	kubectl(t, network("followed", "veth"), "apply", "-f", "-")
 	wait.Until(t, "changed in the cache", func() bool {
-		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		f := inv.Facts(t.Context(), networks("followed")).Networks[0]
 		return role(f) == cniconf.RoleStandalone && !f.Fresh
 	})
 	kubectl(t, "", "delete", "net-attach-def", "followed")
 	wait.Until(t, "gone", func() bool {
-		f := inv.Facts(t.Context(), refs("followed")).Networks[0]
+		f := inv.Facts(t.Context(), networks("followed")).Networks[0]
 		return f.Network == nil && f.Err == nil && f.Fresh
 	})
 	text, err := testutil.GatherAndCount(registry, "macvlan_webhook_live_reads_total", "macvlan_webhook_networks", "macvlan_webhook_cache_age_seconds")
@@ -124,7 +145,7 @@ func TestLiveReads(t *testing.T) {
 	if inv.Ready() == nil {
 		t.Error("ready without a cache")
 	}
-	facts := inv.Facts(t.Context(), refs("live-a", "nowhere", "live-b"))
+	facts := inv.Facts(t.Context(), networks("live-a", "nowhere", "live-b"))
 	got := fmt.Sprint(role(facts.Networks[0]), role(facts.Networks[1]), role(facts.Networks[2]))
 	if want := fmt.Sprint(cniconf.RoleOverlay, "", cniconf.RoleStandalone); got != want {
 		t.Errorf("roles %s, want %s", got, want)
@@ -147,13 +168,13 @@ func TestRefreshReadsAgain(t *testing.T) {
 	kubectl(t, network("refreshed", "router"), "apply", "-f", "-")
 	inv, _ := open(t, false)
 	old := policy.Facts{Networks: []policy.Fact{{Network: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
-	if f := inv.Refresh(t.Context(), refs("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
+	if f := inv.Refresh(t.Context(), networks("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
 		t.Errorf("got %+v", f)
 	}
 	// What cannot be read again is not known: the old answer may be wrong.
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if f := inv.Refresh(gone, refs("refreshed"), old).Networks[0]; f.Network != nil || f.Err == nil {
+	if f := inv.Refresh(gone, networks("refreshed"), old).Networks[0]; f.Network != nil || f.Err == nil {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -165,7 +186,7 @@ func TestResourceInstalledLater(t *testing.T) {
 	kubectl(t, "", "delete", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
 	inv, _ := open(t, true)
 	wait.Until(t, "ready without the resource", func() bool { return inv.Ready() == nil })
-	if f := inv.Facts(t.Context(), refs("later")).Networks[0]; f.Network != nil || f.Err != nil {
+	if f := inv.Facts(t.Context(), networks("later")).Networks[0]; f.Network != nil || f.Err != nil {
 		t.Errorf("without the resource: %+v", f)
 	}
 	kubectl(t, crd, "create", "-f", "-")
@@ -175,7 +196,7 @@ func TestResourceInstalledLater(t *testing.T) {
 		return err == nil
 	})
 	wait.Until(t, "in the cache", func() bool {
-		f := inv.Facts(t.Context(), refs("later")).Networks[0]
+		f := inv.Facts(t.Context(), networks("later")).Networks[0]
 		return role(f) == cniconf.RoleOverlay && !f.Fresh
 	})
 }

@@ -4,21 +4,27 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/tools/cache"
 )
 
-// register makes the metrics of the inventory known and returns what counts a
-// live read by its resource and result: found, absent, failed, or remembered (not
-// sent, since the rate is exhausted and the object was absent within the last
-// second).
-func (i *Inventory) register(r prometheus.Registerer) (count func(resource, result string), err error) {
+// counters count what is asked of the API server beside the watches, by resource
+// and result: found, absent, failed, or remembered (not sent, since the rate is
+// exhausted and there was nothing within the last second).
+type counters struct{ reads, lists func(resource, result string) }
+
+// register makes the metrics of the inventory known.
+func (i *Inventory) register(r prometheus.Registerer) (counters, error) {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "macvlan_webhook_live_reads_total",
 		Help: "Reads of single objects from the API server, by resource and result.",
 	}, []string{"resource", "result"})
-	networks := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "macvlan_webhook_networks",
-		Help: "Networks in the cache.",
-	}, func() float64 { return float64(len(i.networks.informer.GetStore().ListKeys())) })
+	lists := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "macvlan_webhook_live_lists_total",
+		Help: "Lists of all objects from the API server, by resource and result; those that fill the cache do not count.",
+	}, []string{"resource", "result"})
+	networks := cachedGauge("macvlan_webhook_networks", "Networks in the cache.", func() cache.Store { return i.networks.informer.GetStore() })
+	namespaces := cachedGauge("macvlan_webhook_namespaces", "Namespaces in the cache.", func() cache.Store { return i.namespaces.informer.GetStore() })
+	pools := cachedGauge("macvlan_webhook_pools", "Spiderpool's IP pools in the cache.", func() cache.Store { return i.pools.informer.GetStore() })
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "macvlan_webhook_cache_age_seconds",
 		Help: "Time since the watch of networks last brought an event or a bookmark; -1 before the first.",
@@ -29,10 +35,19 @@ func (i *Inventory) register(r prometheus.Registerer) (count func(resource, resu
 		}
 		return time.Since(time.Unix(0, heard)).Seconds()
 	})
-	for _, c := range []prometheus.Collector{reads, networks, age} {
+	for _, c := range []prometheus.Collector{reads, lists, networks, namespaces, pools, age} {
 		if err := r.Register(c); err != nil {
-			return nil, err
+			return counters{}, err
 		}
 	}
-	return func(resource, result string) { reads.WithLabelValues(resource, result).Inc() }, nil
+	return counters{
+		reads: func(resource, result string) { reads.WithLabelValues(resource, result).Inc() },
+		lists: func(resource, result string) { lists.WithLabelValues(resource, result).Inc() },
+	}, nil
+}
+
+// cachedGauge shows how many objects a store holds. The store is asked for when the
+// gauge is read: the metrics are registered before there is one.
+func cachedGauge(name, help string, store func() cache.Store) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(len(store().ListKeys())) })
 }

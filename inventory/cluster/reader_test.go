@@ -123,6 +123,34 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 	})
 }
 
+// Lists of all pools have so low a rate that it would turn most askers away, if
+// they did not share the next list.
+func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lists := 0 // at most one at a time
+		list := func(context.Context, policy.Reference) (*cniconf.Network, error) {
+			lists++
+			time.Sleep(time.Second / 20)
+			return &cniconf.Network{}, nil
+		}
+		r := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), time.Now, func(string) {})
+		const seconds = 10
+		var askers sync.WaitGroup
+		for range seconds * 100 {
+			askers.Go(func() {
+				if f := r.read(t.Context(), policy.Reference{}); f.value == nil || f.err != nil || !f.fresh {
+					t.Errorf("got %+v", f)
+				}
+			})
+			time.Sleep(time.Second / 100)
+		}
+		askers.Wait()
+		if most := liveListBurst + liveListsPerSecond*(seconds+1); lists > most {
+			t.Errorf("%d lists in %d seconds, want up to %d", lists, seconds, most)
+		}
+	})
+}
+
 func TestFailureAndDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("connection refused")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
@@ -47,7 +49,12 @@ type watched[T any] struct {
 	informer cache.SharedIndexInformer
 	reader   *reader[T]
 
-	// absent says that the cluster has no such resource at all.
+	// filled is done when the informer, and what is called for its events, have
+	// seen all objects that were there at first.
+	filled cache.DoneChecker
+	// absent says that the cluster has no such resource at all. When the resource
+	// is installed it stays so until the cache is filled, and ready with it: that
+	// is no time for all replicas to leave the Service at once.
 	absent atomic.Bool
 	// heard is when the watch last brought anything, in Unix nanoseconds.
 	heard atomic.Int64
@@ -67,8 +74,29 @@ func follow[T any](config *rest.Config, k kind[T], logger *slog.Logger, reads *r
 	if err := w.informer.SetWatchErrorHandlerWithContext(w.watchFailed); err != nil {
 		return nil, err
 	}
+	w.filled = w.informer.HasSyncedChecker()
 	w.reader = newReader(w.get, reads, time.Now, func(result string) { count(k.resource.Resource, result) })
 	return w, nil
+}
+
+// onChange calls set with every object that is added or changes, and gone with the
+// key of every one that is deleted, one after the other. To be called once, before
+// run.
+func (w *watched[T]) onChange(set func(*T), gone func(key string)) error {
+	handler, err := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { set(object.(*cached[T]).value) },
+		UpdateFunc: func(_, object any) { set(object.(*cached[T]).value) },
+		DeleteFunc: func(object any) {
+			if key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object); err == nil {
+				gone(key)
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("follow the changes of %s: %w", w.kind.resource.Resource, err)
+	}
+	w.filled = handler.HasSyncedChecker()
+	return nil
 }
 
 // clientFor is a REST client of one API group. It has no rate limit: the watch
@@ -139,10 +167,32 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 	}
 }
 
-func (w *watched[T]) hear() { w.heard.Store(time.Now().UnixNano()) }
+// hear notes that the API server has answered, which it can only where it has the
+// resource.
+func (w *watched[T]) hear() {
+	w.heard.Store(time.Now().UnixNano())
+	if w.absent.Load() && cache.IsDone(w.filled) {
+		w.appear()
+	}
+}
 
+func (w *watched[T]) appear() {
+	if w.absent.CompareAndSwap(true, false) {
+		w.logger.Info("the resource is there now")
+	}
+}
+
+// watchFailed says why a watch has ended. A resource that was uninstalled is looked
+// for with client-go's pauses, which grow to half a minute, and said to be gone
+// once.
 func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err error) {
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		return
+	}
+	if apierrors.IsNotFound(err) {
+		if w.absent.CompareAndSwap(false, true) {
+			w.logger.Info("the cluster has no such resource any more")
+		}
 		return
 	}
 	w.logger.Warn("watch failed, it is tried again", "error", err)
@@ -168,10 +218,16 @@ func (w *watched[T]) run(ctx context.Context) {
 		case <-time.After(wait.Jitter(absentInterval, 0.2)):
 		}
 	}
-	if w.absent.CompareAndSwap(true, false) {
-		w.logger.Info("the resource is there now")
-	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		select {
+		case <-w.filled.Done():
+			w.appear()
+		case <-ctx.Done():
+		}
+	})
 	w.informer.RunWithContext(ctx)
+	ended.Wait()
 }
 
 // served says whether the API server has the resource.
@@ -204,14 +260,18 @@ func (w *watched[T]) served(ctx context.Context) (bool, error) {
 // ready is nil when the cache is filled, or when there is nothing to fill it
 // with.
 func (w *watched[T]) ready() error {
-	if w.informer.HasSynced() || w.absent.Load() {
+	if cache.IsDone(w.filled) || w.absent.Load() {
 		return nil
 	}
 	return fmt.Errorf("the cache of %s is not filled yet", w.kind.resource.Resource)
 }
 
-// get reads one object from the API server.
+// get reads one object from the API server. It is not asked for what no object can
+// be called, such as "vlan/100": the client would take that for a failure.
 func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) {
+	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
+		return nil, nil
+	}
 	object := w.kind.object()
 	err := w.client.Get().NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Resource(w.kind.resource.Resource).Name(ref.Name).Do(ctx).Into(object)
 	var status apierrors.APIStatus

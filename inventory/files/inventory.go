@@ -1,22 +1,30 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	corev1 "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Inventory is what some files say that a cluster holds. It never changes.
 type Inventory struct {
 	networks        map[policy.Reference]*cniconf.Network
+	namespaces      map[string]*policy.Namespace
+	pools           map[string]*spiderpool.Pool
+	index           *spiderpool.Index
 	coordinatorMode cniconf.CoordinatorMode
 }
 
@@ -24,47 +32,119 @@ var _ inventory.Inventory = (*Inventory)(nil)
 
 // NewInventory compiles the objects that an inventory is made of, and passes
 // over the others. Objects without a namespace are taken to be in the one given.
-// A later layer overrides an earlier one; a network that stands twice in one
-// layer is an error that names both places.
+// A later layer overrides an earlier one; a network, a namespace or a pool that
+// stands twice in one layer is an error that names both places.
 func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
-	inv := &Inventory{networks: map[policy.Reference]*cniconf.Network{}}
-	for _, layer := range layers {
-		places := map[policy.Reference]string{}
-		generated := map[policy.Reference]*cniconf.Network{}
-		for i := range layer {
-			o := &layer[i]
-			if o.Kind == inventory.CoordinatorKind && inSpiderpool(o) {
-				if err := inv.setCoordinatorMode(o); err != nil {
-					return nil, fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
-				}
-				continue
-			}
-			network, err := compile(o, namespace)
-			if err != nil {
-				return nil, fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
-			}
-			if network == nil {
-				continue
-			}
-			ref := policy.Reference{Namespace: network.Namespace, Name: network.Name}
-			// A dump of a cluster has the objects that Spiderpool generated beside
-			// those it generated them from: what was generated counts.
-			if o.Kind == spiderMultusConfigKind {
-				generated[ref] = network
-				continue
-			}
-			if before, twice := places[ref]; twice {
-				return nil, fmt.Errorf("%s: network %s stands at %s already: remove one of them", o.Place(), quote.Value(ref.String()), before)
-			}
-			places[ref], inv.networks[ref] = o.Place(), network
-		}
-		for ref, network := range generated {
-			if _, written := places[ref]; !written {
-				inv.networks[ref] = network
+	inv := &Inventory{
+		networks:   map[policy.Reference]*cniconf.Network{},
+		namespaces: map[string]*policy.Namespace{},
+		pools:      map[string]*spiderpool.Pool{},
+	}
+	for _, objects := range layers {
+		l := layer{inv: inv, namespace: namespace, places: map[subject]string{}, generated: map[policy.Reference]*cniconf.Network{}}
+		for i := range objects {
+			if err := l.add(&objects[i]); err != nil {
+				return nil, err
 			}
 		}
+		l.addGenerated()
+	}
+	if len(inv.pools) > 0 {
+		inv.index = spiderpool.NewIndex(slices.Collect(maps.Values(inv.pools))...)
 	}
 	return inv, nil
+}
+
+// subject is what an object of an inventory is about.
+type subject struct {
+	// sort is what messages call it.
+	sort string
+	ref  policy.Reference
+}
+
+// name is as annotations write it.
+func (s subject) name() string {
+	if s.ref.Namespace == "" {
+		return s.ref.Name
+	}
+	return s.ref.String()
+}
+
+// layer is a set of objects in which each subject stands once.
+type layer struct {
+	inv       *Inventory
+	namespace string
+	places    map[subject]string
+	// generated are the networks of the objects from which Spiderpool generates
+	// networks. A dump of a cluster has both: then what was generated counts.
+	generated map[policy.Reference]*cniconf.Network
+}
+
+// add compiles one object. Its error names the place.
+func (l *layer) add(o *Object) error {
+	var err error
+	switch {
+	case o.Kind == inventory.CoordinatorKind && inSpiderpool(o):
+		err = l.inv.setCoordinatorMode(o)
+	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
+		var network *cniconf.Network
+		if network, err = compileSpiderMultusConfig(o, l.namespace); err == nil {
+			l.generated[policy.Reference{Namespace: network.Namespace, Name: network.Name}] = network
+		}
+	case o.Kind == inventory.PoolKind && inSpiderpool(o):
+		var pool inventory.SpiderIPPool
+		// A name that the API server is still to make up is one that nobody can
+		// write yet.
+		if err = decode(o, &pool); err == nil && pool.Name != "" {
+			if err := l.claim(o, subject{"pool", policy.Reference{Name: pool.Name}}); err != nil {
+				return err
+			}
+			l.inv.pools[pool.Name] = inventory.CompilePool(&pool)
+		}
+	case o.Kind == inventory.NamespaceKind && o.APIVersion == inventory.NamespaceAPIVersion:
+		var namespace corev1.Namespace
+		if err = decode(o, &namespace); err == nil && namespace.Name != "" {
+			if err := l.claim(o, subject{"namespace", policy.Reference{Name: namespace.Name}}); err != nil {
+				return err
+			}
+			l.inv.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
+		}
+	case o.Kind == inventory.NetworkKind && o.APIVersion == inventory.NetworkAPIVersion:
+		var nad nadv1.NetworkAttachmentDefinition
+		if err = decode(o, &nad); err == nil {
+			nad.Namespace = cmp.Or(nad.Namespace, l.namespace)
+			ref := policy.Reference{Namespace: nad.Namespace, Name: nad.Name}
+			if err := l.claim(o, subject{"network", ref}); err != nil {
+				return err
+			}
+			l.inv.networks[ref] = inventory.CompileNetwork(&nad)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+	}
+	return nil
+}
+
+// claim notes where a subject stands, and fails when it stands elsewhere already.
+func (l *layer) claim(o *Object, s subject) error {
+	if before, twice := l.places[s]; twice {
+		return fmt.Errorf("%s: %s %s stands at %s already: remove one of them", o.Place(), s.sort, quote.Value(s.name()), before)
+	}
+	l.places[s] = o.Place()
+	return nil
+}
+
+func (l *layer) addGenerated() {
+	for ref, network := range l.generated {
+		if _, written := l.places[subject{"network", ref}]; !written {
+			l.inv.networks[ref] = network
+		}
+	}
+}
+
+func decode(o *Object, into any) error {
+	return kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, into)
 }
 
 // inSpiderpool says whether an object belongs to Spiderpool's API, in whichever
@@ -75,7 +155,7 @@ func inSpiderpool(o *Object) bool {
 
 func (i *Inventory) setCoordinatorMode(o *Object) error {
 	var c inventory.SpiderCoordinator
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &c); err != nil {
+	if err := decode(o, &c); err != nil {
 		return err
 	}
 	if c.Name == inventory.CoordinatorName {
@@ -84,33 +164,23 @@ func (i *Inventory) setCoordinatorMode(o *Object) error {
 	return nil
 }
 
-// compile is what an object says of a network, nil when it says nothing.
-func compile(o *Object, namespace string) (*cniconf.Network, error) {
-	switch {
-	case o.APIVersion == inventory.NetworkAPIVersion && o.Kind == inventory.NetworkKind:
-		var nad nadv1.NetworkAttachmentDefinition
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &nad); err != nil {
-			return nil, err
-		}
-		if nad.Namespace == "" {
-			nad.Namespace = namespace
-		}
-		return inventory.CompileNetwork(&nad), nil
-	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
-		return compileSpiderMultusConfig(o, namespace)
-	default:
-		return nil, nil
-	}
-}
-
 // Len is the number of networks.
 func (i *Inventory) Len() int { return len(i.networks) }
 
+// Pools is the number of Spiderpool's IP pools.
+func (i *Inventory) Pools() int { return len(i.pools) }
+
 // Facts implements [inventory.Inventory]. Without any network at all, networks
-// are judged by their names.
-func (i *Inventory) Facts(_ context.Context, references []policy.Reference) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(references)), NamesOnly: len(i.networks) == 0, CoordinatorMode: i.coordinatorMode}
-	for n, ref := range references {
+// are judged by their names; without any pool, pools are not known.
+func (i *Inventory) Facts(_ context.Context, q policy.Questions) policy.Facts {
+	f := policy.Facts{
+		Networks:        make([]policy.Fact, len(q.Networks)),
+		NamesOnly:       len(i.networks) == 0,
+		CoordinatorMode: i.coordinatorMode,
+		Namespace:       policy.NamespaceFact{Namespace: i.namespaces[q.Namespace], Fresh: true},
+		Pools:           policy.PoolFacts{Index: i.index, EveryFresh: true},
+	}
+	for n, ref := range q.Networks {
 		f.Networks[n].Fresh = true
 		if f.NamesOnly {
 			f.Networks[n].Network = cniconf.FromName(ref.Namespace, ref.Name)
@@ -122,6 +192,6 @@ func (i *Inventory) Facts(_ context.Context, references []policy.Reference) poli
 }
 
 // Refresh implements [inventory.Inventory]: files are their own source.
-func (i *Inventory) Refresh(_ context.Context, _ []policy.Reference, facts policy.Facts) policy.Facts {
+func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.Facts) policy.Facts {
 	return facts
 }

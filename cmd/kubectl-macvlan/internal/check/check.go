@@ -34,6 +34,9 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 			continue
 		}
 		r.Summary.Checked++
+		if len(result.Patch) > 0 {
+			r.Summary.Patched++
+		}
 		switch policy.Action(result.Decision) {
 		case policy.Deny:
 			r.Summary.Denied++
@@ -70,6 +73,9 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	// The file may stand for a request whose namespace is another than the
 	// object's own.
 	subject.Namespace = namespace
+	// As in admission: first what is missing is filled in, then the outcome is
+	// judged.
+	subject = inventory.Complete(ctx, inv, subject, config)
 	verdict := inventory.Judge(ctx, inv, subject, config)
 	if verdict.Undecided != nil {
 		return report.Result{}, verdict.Undecided
@@ -80,6 +86,7 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		Decision:   string(verdict.Decision()),
 		Exempt:     verdict.Exempt,
 		Findings:   []report.Finding{},
+		Patch:      subject.Patch(),
 		Interfaces: []report.Interface{},
 	}
 	for i := range verdict.Findings {
@@ -94,6 +101,11 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		shown := report.Interface{Name: iface.Name, Role: string(iface.Role), Evidence: string(iface.Evidence)}
 		if iface.Reference != (policy.Reference{}) {
 			shown.Network = iface.Reference.String()
+		}
+		if iface.Pools != nil {
+			shown.Pools = &report.Pools{
+				IPv4: append([]string{}, iface.Pools.IPv4...), IPv6: append([]string{}, iface.Pools.IPv6...), Source: string(iface.Pools.Source),
+			}
 		}
 		result.Interfaces = append(result.Interfaces, shown)
 	}

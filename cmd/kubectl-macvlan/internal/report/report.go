@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
 )
 
 // Version and kind of a report in JSON.
@@ -39,9 +41,11 @@ type Result struct {
 	Source   Source `json:"source"`
 	Decision string `json:"decision"`
 	// Exempt says why the object was not judged, if so.
-	Exempt     string      `json:"exempt,omitempty"`
-	Findings   []Finding   `json:"findings"`
-	Interfaces []Interface `json:"interfaces"`
+	Exempt   string    `json:"exempt,omitempty"`
+	Findings []Finding `json:"findings"`
+	// Patch is what admission would change, absent when that is nothing.
+	Patch      []policy.PatchOperation `json:"patch,omitempty"`
+	Interfaces []Interface             `json:"interfaces"`
 }
 
 // Object identifies a Kubernetes object. A name that ends in * is a
@@ -80,6 +84,16 @@ type Interface struct {
 	Network  string `json:"network"`
 	Role     string `json:"role"`
 	Evidence string `json:"evidence"`
+	// Pools are there for an interface whose addresses come from Spiderpool.
+	Pools *Pools `json:"pools,omitempty"`
+}
+
+// Pools are the IP pools of an interface, and at which level they are named: pod,
+// namespace, network, config, default or none.
+type Pools struct {
+	IPv4   []string `json:"ipv4"`
+	IPv6   []string `json:"ipv6"`
+	Source string   `json:"source"`
 }
 
 // Writer writes a report in one form.

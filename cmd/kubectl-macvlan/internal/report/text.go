@@ -15,6 +15,9 @@ func Text(w io.Writer, r *Report) error {
 	var b bytes.Buffer
 	for i := range r.Results {
 		result := &r.Results[i]
+		for _, op := range result.Patch {
+			fmt.Fprintf(&b, "%s:%d: patch: %s\n  admission adds %s: %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), op.Path, op.Value)
+		}
 		for _, f := range result.Findings {
 			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s: %s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, f.Path, f.Message)
 			if f.Remedy != "" {

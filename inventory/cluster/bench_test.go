@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// full is a cache that is filled already.
+type full chan struct{}
+
+func (f full) Name() string          { return "" }
+func (f full) Done() <-chan struct{} { return f }
+
+// filledWith is an inventory whose caches hold so many objects, without a cluster.
+func filledWith(b *testing.B, networks, pools int) *Inventory {
+	b.Helper()
+	inv, err := New(Options{Config: &rest.Config{Host: "localhost"}, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(full)
+	close(done)
+	inv.networks.filled, inv.coordinators.filled, inv.namespaces.filled, inv.pools.filled = done, done, done, done
+	for n := range networks {
+		name := fmt.Sprint("vlan", n)
+		keep(b, inv.networks, "default", name, cniconf.Compile(cniconf.Source{
+			Namespace: "default", Name: name, Annotations: map[string]string{"v1.multus-underlay-cni.io/instance-type": "macvlan_overlay"},
+			Config: fmt.Sprintf(`{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"bond0.%d","ipam":{"type":"spiderpool","default_ipv4_ippool":["vlan%d-v4"]}}]}`, n, n%pools),
+		}))
+	}
+	keep(b, inv.namespaces, "", "default", policy.CompileNamespace(map[string]string{"kubernetes.io/metadata.name": "default"}, nil))
+	for n := range pools {
+		name := fmt.Sprintf("vlan%d-v4", n)
+		pool := &spiderpool.Pool{Name: name, Version: spiderpool.IPv4, Default: n%2 == 0, Total: -1, Allocated: -1}
+		keep(b, inv.pools.watched, "", name, pool)
+		inv.pools.index.Set(pool)
+	}
+	return inv
+}
+
+func keep[T any](b *testing.B, w *watched[T], namespace, name string, value *T) {
+	b.Helper()
+	if err := w.informer.GetStore().Add(&cached[T]{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, value: value}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+var sizes = []struct{ networks, pools int }{{10, 10}, {10_000, 5_000}}
+
+func BenchmarkFacts(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(fmt.Sprintf("networks=%d/pools=%d", size.networks, size.pools), func(b *testing.B) {
+			inv := filledWith(b, size.networks, size.pools)
+			q := policy.Questions{Networks: []policy.Reference{{Namespace: "default", Name: "vlan7"}, {Namespace: "default", Name: "vlan9"}}, Namespace: "default"}
+			b.ReportAllocs()
+			for b.Loop() {
+				facts := inv.Facts(b.Context(), q)
+				if facts.Networks[1].Network == nil || facts.Namespace.Namespace == nil || facts.Pools.Index.Pool("vlan9-v4") == nil {
+					b.Fatalf("%+v", facts)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkJudge is a whole decision on a pod that is right: with the pools that
+// it names, and with those of its networks.
+func BenchmarkJudge(b *testing.B) {
+	annotations := map[string]map[string]string{
+		"named":   {"k8s.v1.cni.cncf.io/networks": "default/vlan7,default/vlan9", spiderpool.PoolsAnnotation: `[{"interface":"net1","ipv4":["vlan7-v4"]},{"interface":"net2","ipv4":["vlan9-v4"]}]`},
+		"network": {"k8s.v1.cni.cncf.io/networks": "default/vlan7,default/vlan9"},
+	}
+	for _, size := range sizes {
+		inv := filledWith(b, size.networks, size.pools)
+		for _, source := range []string{"named", "network"} {
+			b.Run(fmt.Sprintf("%s/networks=%d/pools=%d", source, size.networks, size.pools), func(b *testing.B) {
+				subject := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Annotations: annotations[source]}
+				config := policy.DefaultConfig()
+				b.ReportAllocs()
+				for b.Loop() {
+					verdict := inventory.Judge(b.Context(), inv, subject, config)
+					if verdict.Decision() != policy.Allow || verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
+						b.Fatalf("%+v", verdict)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkIndexClone is what the confirmation of a refusal costs beside the reads.
+func BenchmarkIndexClone(b *testing.B) {
+	for _, size := range sizes {
+		inv := filledWith(b, 1, size.pools)
+		b.Run(fmt.Sprintf("pools=%d", size.pools), func(b *testing.B) {
+			for b.Loop() {
+				if inv.pools.index.Clone().Pool("vlan9-v4") == nil {
+					b.Fatal("a pool is lost")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// Reference names a NetworkAttachmentDefinition.
+type Reference struct{ Namespace, Name string }
+
+// String is the reference as the annotations write it: namespace/name.
+func (r Reference) String() string { return r.Namespace + "/" + r.Name }
+
+// Questions are what a verdict on a pod depends on: an inventory answers them.
+type Questions struct {
+	// Networks are those that the pod asks for, each once.
+	Networks []Reference
+	// Namespace is the pod's; empty when nothing about it is asked.
+	Namespace string
+	// Pools are the names of the pools that the pod's interfaces may get, each
+	// once, and EveryPool says that it depends on which pools there are besides:
+	// because of a pattern, or because default pools serve an interface. Both are
+	// known only after a first verdict ([Pod.Questions]).
+	Pools     []string
+	EveryPool bool
+}
+
+// Fact is what an inventory answers about one network.
+type Fact struct {
+	// Network is nil when no NetworkAttachmentDefinition has that name.
+	Network *cniconf.Network
+	// Err says why nothing could be found out. Then Network is nil.
+	Err error
+	// Fresh says that the answer comes from the source itself, was asked for
+	// after the question came up, and need not be confirmed.
+	Fresh bool
+}
+
+// Namespace is what rules read of a namespace. It is not changed once made.
+type Namespace struct {
+	Labels map[string]string
+	// Pools are those that its annotations name for its pods, and PoolFaults what
+	// is wrong with these annotations.
+	Pools      spiderpool.NamespacePools
+	PoolFaults []spiderpool.Fault
+	// Inject holds the annotations that let Spiderpool write the networks of the
+	// namespace's pods.
+	Inject map[string]string
+}
+
+// CompileNamespace reads a namespace.
+func CompileNamespace(labels, annotations map[string]string) *Namespace {
+	n := &Namespace{Labels: labels}
+	n.Pools, n.PoolFaults = spiderpool.ParseNamespacePools(annotations)
+	for _, key := range []string{spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation} {
+		if value, ok := annotations[key]; ok {
+			if n.Inject == nil {
+				n.Inject = map[string]string{}
+			}
+			n.Inject[key] = value
+		}
+	}
+	return n
+}
+
+// NamespaceFact is what an inventory answers about the pod's namespace.
+type NamespaceFact struct {
+	// Namespace is nil when it is not known. No rule then rests on it.
+	Namespace *Namespace
+	// Err says why nothing could be found out. Then Namespace is nil.
+	Err error
+	// Fresh is as in [Fact].
+	Fresh bool
+}
+
+// PoolFacts are what an inventory answers about Spiderpool's pools.
+type PoolFacts struct {
+	// Index holds the pools; nil when they are not known, as in a cluster without
+	// Spiderpool and in files without any pool. Then no pool is missing.
+	Index *spiderpool.Index
+	// Err says why nothing could be found out. Then Index is nil.
+	Err error
+	// Fresh and EveryFresh say for which pools the answer is fresh as in [Fact]:
+	// those named, or all there are.
+	Fresh      map[string]bool
+	EveryFresh bool
+}
+
+// Confirmed says whether the answers to some questions about pools are fresh.
+func (f *PoolFacts) Confirmed(q *Questions) bool {
+	if f.EveryFresh {
+		return true
+	}
+	if q.EveryPool {
+		return false
+	}
+	for _, name := range q.Pools {
+		if !f.Fresh[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// Facts are an inventory's answers to the questions of a pod.
+type Facts struct {
+	// Networks stand in the order of the questions.
+	Networks []Fact
+	// NamesOnly says that the inventory knows no networks at all: they are
+	// judged by their names, and none counts as missing.
+	NamesOnly bool
+	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
+	// there is none, or when it names no mode.
+	CoordinatorMode cniconf.CoordinatorMode
+	Namespace       NamespaceFact
+	Pools           PoolFacts
+}
+
+// coordinatorMode is the mode of coordinators that name none.
+func (f *Facts) coordinatorMode(c *Config) cniconf.CoordinatorMode {
+	if f.CoordinatorMode != "" {
+		return f.CoordinatorMode
+	}
+	return c.Spiderpool.CoordinatorMode
+}
