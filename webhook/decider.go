@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,36 +29,66 @@ type Decider struct {
 
 // Validate judges the object of a request.
 func (d *Decider) Validate(ctx context.Context, req admission.Request) admission.Response {
-	apiVersion := schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String()
-	if !policy.HoldsPod(apiVersion, req.Kind.Kind) {
-		return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid,
-			fmt.Sprintf("macvlan-webhook judges pods and the workloads that make them, not %s of %s: correct the rules of the webhook configuration that sends it here",
-				quote.Value(req.Kind.Kind), quote.Value(apiVersion)))
-	}
-	if req.Operation != admissionv1.Create || req.SubResource != "" {
-		return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges objects when they are created, not %s %s: correct the webhook configuration",
-			quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
-	}
 	config := d.Config()
 	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
 		d.Metrics.count(&policy.Verdict{Exempt: who})
 		return exempted(who)
 	}
-	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, req.Object.Raw)
-	if err != nil {
-		return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error())
+	subject, answer := d.accept(req)
+	if answer != nil {
+		return *answer
 	}
-	subject.Namespace = req.Namespace
 	verdict := inventory.Judge(ctx, d.Inventory, subject, config)
 	d.Metrics.count(&verdict)
 	return d.respond(req, subject, &verdict)
 }
 
-// Mutate lets every object pass as it is: default IP pools, which it is there for,
-// are not filled in by this version, and a pod that depends on them is left to
-// Spiderpool's own choice.
-func (d *Decider) Mutate(_ context.Context, _ admission.Request) admission.Response {
-	return admission.Allowed("")
+// Mutate fills in the default pools of a pod that names none. What else there is
+// to say of the pod is left to Validate, which sees it after all mutations; where
+// the inventory does not answer nothing is filled in, and Validate does not let
+// the pod pass without.
+func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.Response {
+	config := d.Config()
+	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
+		return exempted(who)
+	}
+	subject, answer := d.accept(req)
+	if answer != nil {
+		return *answer
+	}
+	response := admission.Allowed("")
+	operations := inventory.Complete(ctx, d.Inventory, subject, config).Patch()
+	if operations == nil {
+		return response
+	}
+	patch, err := json.Marshal(operations)
+	if err != nil {
+		return d.refuse(req, http.StatusInternalServerError, metav1.StatusReasonInternalError, "the patch cannot be encoded: "+err.Error())
+	}
+	d.Metrics.patched()
+	response.Patch, response.PatchType = patch, new(admissionv1.PatchTypeJSONPatch)
+	return response
+}
+
+// accept reads the subject of a request, or answers a request whose object is not
+// looked at.
+func (d *Decider) accept(req admission.Request) (*policy.Subject, *admission.Response) {
+	apiVersion := schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String()
+	if !policy.HoldsPod(apiVersion, req.Kind.Kind) {
+		return nil, new(d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid,
+			fmt.Sprintf("macvlan-webhook judges pods and the workloads that make them, not %s of %s: correct the rules of the webhook configuration that sends it here",
+				quote.Value(req.Kind.Kind), quote.Value(apiVersion))))
+	}
+	if req.Operation != admissionv1.Create || req.SubResource != "" {
+		return nil, new(admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges objects when they are created, not %s %s: correct the webhook configuration",
+			quote.Value(string(req.Operation)), quote.Value(resourceName(req)))))
+	}
+	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, req.Object.Raw)
+	if err != nil {
+		return nil, new(d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error()))
+	}
+	subject.Namespace = req.Namespace
+	return subject, nil
 }
 
 func resourceName(req admission.Request) string {

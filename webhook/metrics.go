@@ -14,6 +14,7 @@ type Metrics struct {
 	duration  *prometheus.HistogramVec
 	decisions *prometheus.CounterVec
 	findings  *prometheus.CounterVec
+	patches   prometheus.Counter
 	refused   *prometheus.CounterVec
 }
 
@@ -35,12 +36,16 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "macvlan_webhook_verdicts_total",
 			Help: "Findings, by rule and action.",
 		}, []string{"rule", "action"}),
+		patches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "macvlan_webhook_patches_total",
+			Help: "Pods whose default pools were filled in.",
+		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "macvlan_webhook_malformed_requests_total",
 			Help: "HTTP requests that were no AdmissionReview, by the status that answered them.",
 		}, []string{"status"}),
 	}
-	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.refused} {
+	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.refused} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -64,6 +69,8 @@ func (m *Metrics) count(v *policy.Verdict) {
 }
 
 func (m *Metrics) undecided() { m.decisions.WithLabelValues("undecided").Inc() }
+
+func (m *Metrics) patched() { m.patches.Inc() }
 
 func (m *Metrics) malformed(status int) { m.refused.WithLabelValues(strconv.Itoa(status)).Inc() }
 

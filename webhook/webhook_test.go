@@ -253,17 +253,17 @@ func TestExemptions(t *testing.T) {
 // outdated has a broken network in memory, and a source that does not answer.
 type outdated struct{}
 
-func (outdated) Facts(_ context.Context, references []policy.Reference) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(references))}
-	for n, r := range references {
+func (outdated) Facts(_ context.Context, q policy.Questions) policy.Facts {
+	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+	for n, r := range q.Networks {
 		f.Networks[n].Network = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: "{"})
 	}
 	return f
 }
 
-func (outdated) Refresh(_ context.Context, references []policy.Reference, _ policy.Facts) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(references))}
-	for n := range references {
+func (outdated) Refresh(_ context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
+	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+	for n := range q.Networks {
 		f.Networks[n].Err = errors.New("connection refused")
 	}
 	return f
