@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
@@ -34,7 +35,7 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 	}
 	defer webhook.Stop()
 
-	fmt.Fprintln(out, "The webhook is installed as manifests/base has it, with the networks of test/demo/examples/networks.yaml.")
+	fmt.Fprintln(out, "The webhook is installed as manifests/base has it, with the networks and pools of test/demo/examples/networks.yaml.")
 	for i := range pods {
 		if err := introduce(out, &pods[i]); err != nil {
 			return err
@@ -44,6 +45,16 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "  $ kubectl create -f %s\n  %s\n", filepath.Base(pods[i].Path), indent(strings.TrimSpace(result.Stderr+result.Stdout)))
+		if result.ExitCode != 0 {
+			continue
+		}
+		pools, err := deploy.Kubectl(ctx, cluster, "", "get", "-f", pods[i].Path, "-o", `jsonpath={.metadata.annotations.ipam\.spidernet\.io/ippools}`)
+		if err != nil {
+			return err
+		}
+		if pools != "" {
+			fmt.Fprintf(out, "  it carries %s: %s\n", spiderpool.PoolsAnnotation, pools)
+		}
 	}
 	kubectl, err := controlplane.Assets()
 	if err != nil {

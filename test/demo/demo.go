@@ -8,17 +8,21 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )
 
@@ -60,13 +64,12 @@ func runServer(ctx context.Context, pods []files.Object, out io.Writer) error {
 	if err := webhook.WaitReady(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "The webhook serves at https://%s, with the networks of test/demo/examples/networks.yaml.\n", webhook.Address)
+	fmt.Fprintf(out, "The webhook serves at https://%s, with the networks and pools of test/demo/examples/networks.yaml.\n", webhook.Address)
 	for i := range pods {
-		response, err := ask(ctx, client, "https://"+webhook.Address+"/validate", &pods[i])
-		if err != nil {
+		if err := introduce(out, &pods[i]); err != nil {
 			return err
 		}
-		if err := show(out, &pods[i], response); err != nil {
+		if err := admit(ctx, client, "https://"+webhook.Address, &pods[i], out); err != nil {
 			return err
 		}
 	}
@@ -113,9 +116,29 @@ func ask(ctx context.Context, client *http.Client, url string, pod *files.Object
 	return review.Response, nil
 }
 
-// show prints the pod's annotations and what was decided.
-func show(out io.Writer, pod *files.Object, r *admissionv1.AdmissionResponse) error {
-	if err := introduce(out, pod); err != nil {
+// admit takes a pod through admission: what the mutating call adds is there when
+// the validating call judges the pod.
+func admit(ctx context.Context, client *http.Client, url string, pod *files.Object, out io.Writer) error {
+	mutation, err := ask(ctx, client, url+"/mutate", pod)
+	if err != nil {
+		return err
+	}
+	if mutation.Patch != nil {
+		patch, err := jsonpatch.DecodePatch(mutation.Patch)
+		if err != nil {
+			return err
+		}
+		if pod.JSON, err = patch.Apply(pod.JSON); err != nil {
+			return err
+		}
+		added, err := annotations(pod)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  filled in:\n    %s: %s\n", spiderpool.PoolsAnnotation, added[spiderpool.PoolsAnnotation])
+	}
+	r, err := ask(ctx, client, url+"/validate", pod)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -129,21 +152,25 @@ func show(out io.Writer, pod *files.Object, r *admissionv1.AdmissionResponse) er
 	return nil
 }
 
-// introduce prints the pod's name and annotations.
-func introduce(out io.Writer, pod *files.Object) error {
+func annotations(pod *files.Object) (map[string]string, error) {
 	var shape struct {
 		Metadata struct {
 			Annotations map[string]string `json:"annotations"`
 		} `json:"metadata"`
 	}
-	if err := json.Unmarshal(pod.JSON, &shape); err != nil {
+	err := json.Unmarshal(pod.JSON, &shape)
+	return shape.Metadata.Annotations, err
+}
+
+// introduce prints the pod's name and annotations.
+func introduce(out io.Writer, pod *files.Object) error {
+	values, err := annotations(pod)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "\npod %s\n", pod.Name)
-	for _, key := range []string{"v1.multus-cni.io/default-network", "k8s.v1.cni.cncf.io/networks"} {
-		if value, ok := shape.Metadata.Annotations[key]; ok {
-			fmt.Fprintf(out, "    %s: %s\n", key, value)
-		}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(out, "    %s: %s\n", key, values[key])
 	}
 	return nil
 }
