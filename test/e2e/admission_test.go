@@ -176,10 +176,9 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// Pods of a Deployment come without a name, by the controller manager.
-func TestPodsOfDeployment(t *testing.T) {
-	deployment := func(name, annotation string) string {
-		return fmt.Sprintf(`apiVersion: apps/v1
+// deployment is the manifest of a Deployment whose pods have an annotation.
+func deployment(name, annotation string) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[1]s}
 spec:
@@ -193,7 +192,10 @@ spec:
       containers:
       - {name: app, image: app:1}
 `, name, annotation)
-	}
+}
+
+// Pods of a Deployment come without a name, by the controller manager.
+func TestPodsOfDeployment(t *testing.T) {
 	mustKubectl(t, deployment("good", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "apply", "-f", "-")
 	wait.Until(t, "the good Deployment's pod", func() bool {
 		return strings.HasPrefix(mustKubectl(t, "", "get", "pods", "-l", "app=good", "-o", "name"), "pod/good-")

@@ -14,14 +14,21 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/certs"
 )
 
-// Certificate writes a serving certificate for 127.0.0.1 into a folder, and
-// returns a client that trusts it, and the flags that make a server use it.
-func Certificate(folder string) (*http.Client, []string, error) {
+// Loopback is a serving certificate for 127.0.0.1 and, in PEM, what a client has to
+// trust.
+func Loopback() (certificate *tls.Certificate, bundle []byte, err error) {
 	ca, err := certs.NewCA(time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
-	leaf, err := ca.Sign(time.Now(), nil, []net.IP{net.IPv4(127, 0, 0, 1)})
+	certificate, err = ca.Sign(time.Now(), nil, []net.IP{net.IPv4(127, 0, 0, 1)})
+	return certificate, ca.BundlePEM(), err
+}
+
+// Certificate writes a serving certificate for 127.0.0.1 into a folder, and
+// returns a client that trusts it, and the flags that make a server use it.
+func Certificate(folder string) (*http.Client, []string, error) {
+	leaf, bundle, err := Loopback()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +49,7 @@ func Certificate(folder string) (*http.Client, []string, error) {
 		return nil, nil, err
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca.BundlePEM())
+	roots.AppendCertsFromPEM(bundle)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	return client, []string{"--cert-file=" + certFile, "--key-file=" + keyFile}, nil
 }
