@@ -77,14 +77,7 @@ func TestDefaultPoolsAreFilledIn(t *testing.T) {
 		t.Errorf("patch %s\nwant  %s", r.Patch, want)
 	}
 	before := object(t, body)
-	patch, err := jsonpatch.DecodePatch(r.Patch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := patch.Apply(before)
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := apply(t, r.Patch, before)
 	if diff := cmp.Diff(withAnnotation(t, before, "ipam.spidernet.io/ippools", value), decoded(t, after)); diff != "" {
 		t.Errorf("beside the annotation the pod has changed (-want +got):\n%s", diff)
 	}
@@ -102,6 +95,19 @@ func TestDefaultPoolsAreFilledIn(t *testing.T) {
 		"# TYPE macvlan_webhook_patches_total counter\nmacvlan_webhook_patches_total 1\n"), "macvlan_webhook_patches_total"); err != nil {
 		t.Error(err)
 	}
+}
+
+func apply(t *testing.T, operations, object []byte) []byte {
+	t.Helper()
+	patch, err := jsonpatch.DecodePatch(operations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := patch.Apply(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return after
 }
 
 func decoded(t *testing.T, text []byte) map[string]any {

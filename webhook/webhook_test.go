@@ -136,6 +136,14 @@ func TestFixtures(t *testing.T) {
 				t.Fatal(err)
 			}
 			url, _ := serve(t, networks, config, io.Discard, time.Minute)
+			if !f.Bypassed {
+				if mutation := ask(t, url+"/mutate", string(body)); mutation.Patch != nil {
+					if !bytes.Contains(body, o.JSON) {
+						t.Fatal("the request does not hold the object as it is")
+					}
+					body = bytes.Replace(body, o.JSON, apply(t, mutation.Patch, o.JSON), 1)
+				}
+			}
 			r := ask(t, url+"/validate", string(body))
 			if r.Allowed == (f.Decision() == "deny") {
 				t.Fatalf("allowed: %t, expected %s", r.Allowed, f.Decision())

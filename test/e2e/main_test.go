@@ -68,6 +68,15 @@ func setUp(ctx context.Context) (stop func(), err error) {
 	if _, err = deploy.Kubectl(ctx, cluster.ControlPlane, string(fixtures.Inventory()), "apply", "-f", "-"); err != nil {
 		return stop, err
 	}
+	statuses, err := fixtures.Statuses()
+	if err != nil {
+		return stop, err
+	}
+	for _, s := range statuses {
+		if _, err = deploy.Kubectl(ctx, cluster.ControlPlane, "", "patch", s.Kind, s.Name, "--subresource=status", "--type=merge", "--patch", s.Patch); err != nil {
+			return stop, err
+		}
+	}
 	if err = deploy.Base(ctx, cluster.ControlPlane, cluster.address); err != nil {
 		return stop, err
 	}

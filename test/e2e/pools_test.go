@@ -19,6 +19,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -116,6 +117,11 @@ func TestDefaultPoolsOfDeployment(t *testing.T) {
 // Without the mutating webhook the pod is refused, not let through with other
 // pools.
 func TestBypassedMutation(t *testing.T) {
+	all, err := fixtures.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer useConfig(t, nil)
 	twoVLANs(t)
 	configuration := mustKubectl(t, "", "get", "mutatingwebhookconfiguration", "macvlan-webhook", "-o", "json")
 	mustKubectl(t, "", "delete", "mutatingwebhookconfiguration", "macvlan-webhook")
@@ -123,6 +129,12 @@ func TestBypassedMutation(t *testing.T) {
 	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[ippool-default-missing] metadata.annotations[k8s.v1.cni.cncf.io/networks]") {
 		t.Errorf("a pod without its default pools:\n%s", result.Stderr)
 	}
+	for _, f := range all {
+		if f.Bypassed {
+			t.Run(f.Path, func(t *testing.T) { testFixture(t, &f) })
+		}
+	}
+	useConfig(t, nil)
 	var object map[string]any
 	unmarshal(t, configuration, &object)
 	metadata := object["metadata"].(map[string]any)

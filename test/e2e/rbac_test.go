@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -67,6 +68,14 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 	t.Setenv("KUBE_FEATURE_WatchListClient", "false")
 	if err := startWebhook(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+
+	// Before a pod is refused for a pool that is not there, the pool and the pod's
+	// namespace are read once more.
+	refused := kubectl(t, pod("role", "v1.multus-cni.io/default-network: kube-system/macvlan-standalone-vlan0",
+		`ipam.spidernet.io/ippool: '{"ipv4":["never-made"]}'`), "create", "--namespace=team-a", "-f", "-")
+	if refused.ExitCode == 0 || !strings.Contains(refused.Stderr, "[ippool-not-found]") {
+		t.Errorf("a pool that does not exist: exit status %d, standard error %q", refused.ExitCode, refused.Stderr)
 	}
 
 	used := map[auditEvent]bool{}
