@@ -197,6 +197,8 @@ func (p *Pod) resolve(f Facts) {
 		if iface.ref < 0 {
 			continue
 		}
+		// What an earlier verdict found out counts no more.
+		iface.Role, iface.Evidence = cniconf.RoleUnknown, cniconf.EvidenceNone
 		iface.network = f.Networks[iface.ref].Network
 		own := iface.Reference == p.config.clusterNetwork
 		switch {

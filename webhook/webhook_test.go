@@ -284,6 +284,11 @@ func TestUnconfirmedRefusal(t *testing.T) {
 	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, "connection refused") {
 		t.Errorf("response %+v", r.Result)
 	}
+	// Neither is one that rests on the role of a network.
+	r = ask(t, url+"/validate", request(overlayFirst, "jane"))
+	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, "connection refused") {
+		t.Errorf("response %+v", r.Result)
+	}
 	// What is wrong whatever the network is stays refused.
 	r = ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@lo"`, "jane"))
 	if r.Allowed || r.Result.Code != http.StatusForbidden || len(r.Result.Details.Causes) != 1 {
