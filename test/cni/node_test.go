@@ -161,13 +161,11 @@ func newNetwork(t *testing.T, folder, config string) network {
 	}
 	// One plugin alone reads as a list without any.
 	if len(list.Plugins) == 0 {
-		plugin, err := libcni.ConfFromBytes([]byte(config))
+		plugin, err := libcni.NetworkPluginConfFromBytes([]byte(config))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if list, err = libcni.ConfListFromConf(plugin); err != nil {
-			t.Fatal(err)
-		}
+		list.Plugins = []*libcni.PluginConfig{plugin}
 	}
 	return network{libcni.NewCNIConfigWithCacheDir([]string{folder}, t.TempDir(), nil), list}
 }
