@@ -116,8 +116,6 @@ func startDHCP(t *testing.T, keep []uintptr) {
 	var output bytes.Buffer
 	command := exec.Command(installer(), "dhcp")
 	command.Stdout, command.Stderr = &output, &output
-	// confined ends the thread that starts it, and Pdeathsig would end it with
-	// that: it ends with this process's namespaces instead, or below.
 	if err := confined(keep, command.Start); err != nil {
 		t.Fatalf("macvlan-installer dhcp: %v", err)
 	}

@@ -26,8 +26,9 @@ const isolated = "MACVLAN_WEBHOOK_TEST_ISOLATED"
 // unable says why the tests cannot run here; it is empty when they can.
 var unable string
 
-// The tests run in a process with its own network and mount namespace, which is
-// the node: whatever they make is gone with it, also when it is killed.
+// The tests run in a process with network, mount and process namespaces of its
+// own, which is the node: whatever they make and start is gone with it, also when
+// it is killed.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(isolated) != "":
@@ -63,6 +64,7 @@ func isolate() error {
 	command.Env = append(os.Environ(), isolated+"=1")
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:   syscall.CLONE_NEWPID,
 		Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
 		Pdeathsig:    syscall.SIGKILL,
 	}
@@ -77,6 +79,10 @@ func prepare() error {
 		if err := syscall.Mount("node", folder, "tmpfs", 0, ""); err != nil {
 			return fmt.Errorf("mount an empty %s: %w", folder, err)
 		}
+	}
+	// That of the new processes, in place of everybody's.
+	if err := syscall.Mount("node", "/proc", "proc", 0, ""); err != nil {
+		return fmt.Errorf("mount /proc: %w", err)
 	}
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
