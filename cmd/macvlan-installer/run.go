@@ -50,7 +50,7 @@ func newRun(s streams) *cobra.Command {
 		},
 	}
 	o.installFlags(cmd)
-	cmd.Flags().StringVar(&listen, "listen", ":9754", "address of /healthz, /readyz and /metrics, over plain HTTP")
+	cmd.Flags().StringVar(&listen, "listen", ":9789", "address of /healthz, /readyz and /metrics, over plain HTTP")
 	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "time after which everything is checked, even if no change was noticed")
 	return cmd
 }

@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
@@ -390,6 +392,58 @@ func TestKeptMissing(t *testing.T) {
 	}
 	uninstall(t, i)
 	same(t, dir, map[string]string{})
+}
+
+// TestDuplicate copies what cannot be linked. File systems without hard links are
+// hard to come by, so it is asked for directly.
+func TestDuplicate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "static")
+	writeFile(t, path, []byte(answering), 0o4751)
+	yesterday := time.Now().Add(-24 * time.Hour).Truncate(time.Second)
+	if err := os.Chtimes(path, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		if err := errors.Join(os.Chown(path, 12, 34), os.Chmod(path, 0o751|os.ModeSetuid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := openFolder(dir, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	fd, err := f.look("static")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pass{folder: f}
+	name, err := p.duplicate(&judged{found: fd, name: "static"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := snapshot(t, dir)
+	if now[name] != now["static"] {
+		t.Errorf("the copy is %q, want %q", now[name], now["static"])
+	}
+	info, err := os.Lstat(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := fd.info.Sys().(*syscall.Stat_t), info.Sys().(*syscall.Stat_t)
+	if !info.ModTime().Equal(yesterday) || is.Uid != was.Uid || is.Gid != was.Gid {
+		t.Errorf("the copy is of %s and belongs to %d:%d, want %s and %d:%d", info.ModTime(), is.Uid, is.Gid, yesterday, was.Uid, was.Gid)
+	}
+
+	// A copy of something that changed meanwhile is none.
+	fd.sha256 = digest(nil)
+	if _, err := p.duplicate(&judged{found: fd, name: "static"}); err == nil {
+		t.Error("a file that changed: no error")
+	}
+	if after := snapshot(t, dir); len(after) != len(now) {
+		t.Errorf("a copy that came to nothing is left over: %v", after)
+	}
 }
 
 // TestCancelled ends an installer in the middle: it removes nothing.

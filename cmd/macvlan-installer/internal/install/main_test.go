@@ -66,7 +66,8 @@ func child(dir string) int {
 // startChild prepares the test binary as an installer.
 func startChild(do, dir string, b testBundle, kill int, plugins ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TEST_INSTALLER_DO="+do, "TEST_INSTALLER_DIR="+dir, "TEST_INSTALLER_FROM="+b.dir,
+	// Under the race detector, processes linger for a second unless told not to.
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TEST_INSTALLER_DO="+do, "TEST_INSTALLER_DIR="+dir, "TEST_INSTALLER_FROM="+b.dir,
 		"TEST_INSTALLER_CHECKSUMS="+b.checksums, "TEST_INSTALLER_KILL="+strconv.Itoa(kill), "TEST_INSTALLER_PLUGINS="+strings.Join(plugins, ","))
 	return cmd
 }

@@ -50,7 +50,8 @@ func (a Answer) Supports(version string) bool {
 // CNI_COMMAND is not set, with the text of pkg/utils/buildversion.
 var about = regexp.MustCompile(`(?m)^CNI (\S+) plugin (?:version )?(\S+)$`)
 
-// Ask runs the plugin at path with the verb VERSION of the CNI specification. An
+// Ask runs the plugin at path, which is absolute, with the verb VERSION of the CNI
+// specification. An
 // error with [ErrUndecided] says that it could not be asked; any other that it
 // does not work.
 func Ask(ctx context.Context, path string) (Answer, error) {

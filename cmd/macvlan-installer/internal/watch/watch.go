@@ -45,6 +45,8 @@ type Loop struct {
 	Contended func(bool)
 	Logger    *slog.Logger
 
+	// changed gets a value when there was an event, or may have been one.
+	changed chan struct{}
 	watcher *fsnotify.Watcher
 	watched os.FileInfo
 	// deaf is why there are no events, as it was logged last.
@@ -68,9 +70,10 @@ func (l *Loop) Run(ctx context.Context) error {
 	if l.Contended == nil {
 		l.Contended = func(bool) {}
 	}
+	l.changed = make(chan struct{}, 1)
 	defer l.unwatch()
 	var (
-		seen    string    // what the folder looked like after the last check
+		seen    string    // what the folder looks like while nothing happens to it
 		full    time.Time // when everything is checked again
 		retry   time.Time // when a check that failed is repeated; zero when none did
 		backoff time.Duration
@@ -83,18 +86,14 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
-		case event := <-l.events():
+		case <-l.changed:
 			// During a pause, looking from time to time is enough.
-			if !l.matters(event) || repairs.paused(time.Now()) {
+			if repairs.paused(time.Now()) {
 				continue
 			}
 			if !l.sleep(ctx, l.Debounce) {
 				return nil
 			}
-			l.drain()
-		case err := <-l.errors():
-			// Mostly an overflow: what happened is not known, but that something did.
-			l.Logger.Warn("events were lost, looking at the folder", "error", err)
 		}
 		timer.Reset(l.Poll)
 		if err := l.mounted(); err != nil {
@@ -114,20 +113,25 @@ func (l *Loop) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !first {
+		if !first && !paused {
 			l.count(&repairs, repaired, now)
 		}
 		first, full = false, now.Add(l.Interval)
-		// What the check itself did to the folder shows at the next look, which
-		// costs a check that finds nothing to do. When it failed, it would fail
-		// again for that: only a change by others, or time, starts it anew.
-		seen, retry = before, time.Time{}
-		if err != nil {
+		after := l.look()
+		seen, retry = after, time.Time{}
+		switch {
+		case err != nil:
+			// It would fail again for what it did to the folder itself: only a change
+			// by others, or time, starts it anew.
 			backoff = min(max(2*backoff, l.Poll), l.Interval)
-			seen, retry = l.look(), time.Now().Add(backoff)
-		} else {
-			backoff = 0
+			retry = time.Now().Add(backoff)
+			continue
+		case repaired || before != after:
+			// Something happened meanwhile, if only the repair. It may have been undone
+			// already, and look like before: it counts when it stays for a while.
+			seen = ""
 		}
+		backoff = 0
 	}
 }
 
@@ -187,16 +191,16 @@ func (r *repairs) add(repaired bool, now time.Time) {
 }
 
 // mounted tells the folder's removal under a mount: its path leads to a folder
-// that no name leads to.
+// that no name leads to. Without a mount that is so while the folder is being
+// removed, but not when one looks again.
 func (l *Loop) mounted() error {
-	info, err := os.Stat(l.Dir)
-	if err != nil {
-		return nil
+	for range 3 {
+		info, err := os.Stat(l.Dir)
+		if err != nil || info.Sys().(*syscall.Stat_t).Nlink > 0 {
+			return nil
+		}
 	}
-	if info.Sys().(*syscall.Stat_t).Nlink == 0 {
-		return fmt.Errorf("watch %s: %w", l.Dir, ErrUnmounted)
-	}
-	return nil
+	return fmt.Errorf("watch %s: %w", l.Dir, ErrUnmounted)
 }
 
 // rewatch sees to it that the events are those of the folder that is there now.
@@ -215,6 +219,7 @@ func (l *Loop) rewatch() {
 		l.watcher, err = fsnotify.NewWatcher()
 	}
 	if err == nil {
+		go l.listen(l.watcher)
 		if err = l.watcher.Add(l.Dir); err != nil {
 			l.unwatch()
 		}
@@ -238,19 +243,31 @@ func (l *Loop) unwatch() {
 	l.watcher, l.watched = nil, nil
 }
 
-// events is nil, and never ready, while there is no watch.
-func (l *Loop) events() <-chan fsnotify.Event {
-	if l.watcher == nil {
-		return nil
+// listen takes the events of a watcher until it is closed. It never waits for the
+// loop: the loop asks the watcher questions, which the watcher answers only after
+// its events were taken.
+func (l *Loop) listen(w *fsnotify.Watcher) {
+	for {
+		select {
+		case event, open := <-w.Events:
+			if !open {
+				return
+			}
+			if !l.matters(event) {
+				continue
+			}
+		case err, open := <-w.Errors:
+			if !open {
+				return
+			}
+			// Mostly an overflow: what happened is not known, but that something did.
+			l.Logger.Warn("events were lost, looking at the folder", "folder", l.Dir, "error", err)
+		}
+		select {
+		case l.changed <- struct{}{}:
+		default:
+		}
 	}
-	return l.watcher.Events
-}
-
-func (l *Loop) errors() <-chan error {
-	if l.watcher == nil {
-		return nil
-	}
-	return l.watcher.Errors
 }
 
 // matters leaves out what others do with other files.
@@ -260,22 +277,7 @@ func (l *Loop) matters(event fsnotify.Event) bool {
 			return true
 		}
 	}
-	return event.Name == l.Dir || event.Name == ""
-}
-
-// drain forgets events that the coming look at the folder covers.
-func (l *Loop) drain() {
-	for {
-		select {
-		case _, open := <-l.events():
-			if !open {
-				l.unwatch()
-				return
-			}
-		default:
-			return
-		}
-	}
+	return event.Name == l.Dir
 }
 
 // sleep waits, and says whether to go on.
@@ -298,13 +300,9 @@ func (l *Loop) look() string {
 			return
 		}
 		s := info.Sys().(*syscall.Stat_t)
-		fmt.Fprintf(&b, "%d %d %s", s.Dev, s.Ino, info.Mode())
-		// A folder's times change with every temporary file of anybody's.
-		if !info.IsDir() {
-			fmt.Fprintf(&b, " %d %v %v", s.Size, s.Mtim, s.Ctim)
-		}
-		b.WriteByte(';')
+		fmt.Fprintf(&b, "%d %d %s %d %v %v;", s.Dev, s.Ino, info.Mode(), s.Size, s.Mtim, s.Ctim)
 	}
+	// The folder's own times tell that a name came and went.
 	describe(l.Dir, os.Stat)
 	for _, name := range l.Names {
 		describe(l.Dir+"/"+name, os.Lstat)
