@@ -399,13 +399,13 @@ func TestKeptMissing(t *testing.T) {
 func TestDuplicate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "static")
-	writeFile(t, path, []byte(answering), 0o4751)
+	writeFile(t, path, []byte(answering), 0o751)
 	yesterday := time.Now().Add(-24 * time.Hour).Truncate(time.Second)
 	if err := os.Chtimes(path, yesterday, yesterday); err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		if err := errors.Join(os.Chown(path, 12, 34), os.Chmod(path, 0o751|os.ModeSetuid)); err != nil {
+		if err := errors.Join(os.Chown(path, 12, 34), os.Chmod(path, os.ModeSetuid|0o751)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -59,7 +59,7 @@ func main() { os.Stdout.WriteString("{\"cniVersion\":\"0.4.0\",\"supportedVersio
 		{"same, for root only", put(static, 0o700), outcomes{"current+ ours", "current+ theirs", "current+ ours", "current+ theirs"}},
 		{"same version, another build", put(append(static[:len(static):len(static)], 0), 0o755), outcomes{"current+ theirs", "current+ theirs", "current+ ours", "current+ theirs"}},
 		{"older", put(older, 0o755), outcomes{"current+ ours", "older+ theirs", "current+ ours", "older+ theirs"}},
-		{"older, with an odd mode", put(older, 0o4711), outcomes{"current+ ours", "older+ theirs", "current+ ours", "older+ theirs"}},
+		{"older, with an odd mode", put(older, os.ModeSetuid|0o711), outcomes{"current+ ours", "older+ theirs", "current+ ours", "older+ theirs"}},
 		{"newer", put(newer, 0o755), outcomes{"newer+ theirs", "newer+ theirs", "current+ ours", "newer+ theirs"}},
 		{"unknown version", put(unknown, 0o755), kept},
 		{"unknown version, old specification", put(oldUnknown, 0o755), outcomes{"current+ ours", "older+ theirs", "current+ ours", "older+ theirs"}},
