@@ -31,6 +31,7 @@ func newRun(s streams) *cobra.Command {
 	o := &options{}
 	var listen string
 	var interval time.Duration
+	l := &linkFlags{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Install the plugins, and keep them as they should be",
@@ -39,17 +40,21 @@ func newRun(s streams) *cobra.Command {
 			if interval < time.Second {
 				return fmt.Errorf("--interval %s: a second or more is expected", interval)
 			}
+			if err := l.check(); err != nil {
+				return err
+			}
 			i, err := o.installer(true)
 			if err != nil {
 				return err
 			}
-			if err := keep(cmd.Context(), i, listen, interval, slog.New(slog.NewJSONHandler(s.err, nil))); err != nil {
+			if err := keep(cmd.Context(), i, l, listen, interval, slog.New(slog.NewJSONHandler(s.err, nil))); err != nil {
 				return failure{err}
 			}
 			return nil
 		},
 	}
 	o.installFlags(cmd)
+	l.register(cmd)
 	cmd.Flags().StringVar(&listen, "listen", ":9789", "address of /healthz, /readyz and /metrics, over plain HTTP")
 	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "time after which everything is checked, even if no change was noticed")
 	return cmd
@@ -57,7 +62,7 @@ func newRun(s streams) *cobra.Command {
 
 // keep installs the plugins and repairs them until ctx ends. It removes nothing
 // then: pods go on starting while the installer is updated.
-func keep(ctx context.Context, i *install.Installer, listen string, interval time.Duration, logger *slog.Logger) error {
+func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string, interval time.Duration, logger *slog.Logger) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)
 	}
@@ -79,6 +84,7 @@ func keep(ctx context.Context, i *install.Installer, listen string, interval tim
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return p.Serve(ctx, listen, logger) })
 	tasks.Go(func() error { return loop.Run(ctx) })
+	l.publish(ctx, tasks, interval, p, logger)
 	return tasks.Wait()
 }
 

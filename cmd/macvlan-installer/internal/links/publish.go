@@ -57,8 +57,13 @@ func (p *Publisher) Run(ctx context.Context) {
 	p.changed = make(chan struct{}, 1)
 	p.limit = rate.NewLimiter(rate.Every(pace), burst)
 	defer p.deafen()
-	var said string
-	for backoff := time.Duration(0); ; {
+	var (
+		backoff time.Duration
+		said    string
+		check   = time.NewTimer(scattered(p.Interval))
+	)
+	defer check.Stop()
+	for {
 		// Before the look, so that nothing happens between them unnoticed.
 		deaf := p.listen()
 		err := p.once(ctx)
@@ -67,28 +72,21 @@ func (p *Publisher) Run(ctx context.Context) {
 		}
 		if err != nil {
 			p.Count("failed")
+			p.warn(&said, "cannot publish the node's links", err)
 			backoff = min(max(2*backoff, firstRetry), p.Interval)
-			if err.Error() != said {
-				p.Logger.Warn("cannot publish the node's links", "node", p.Node, "error", err)
-			}
-			said = err.Error()
 			// A change is no reason to try earlier.
 			if !sleep(ctx, scattered(backoff)) {
 				return
 			}
 			continue
 		}
-		if deaf != nil && said != deaf.Error() {
-			p.Logger.Warn("the kernel reports no changes of links: looking at them from time to time instead", "every", p.Interval.String(), "error", deaf)
-		}
-		backoff, said = 0, ""
-		if deaf != nil {
-			said = deaf.Error()
-		}
+		backoff = 0
+		p.warn(&said, "the kernel reports no changes of links: looking at them from time to time instead", deaf)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(scattered(p.Interval)):
+		case <-check.C:
+			check.Reset(scattered(p.Interval))
 			// Somebody may have changed what was published.
 			p.text = ""
 		case <-p.changed:
@@ -97,6 +95,18 @@ func (p *Publisher) Run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// warn logs an error, if there is one and it is not the one that was said last.
+func (p *Publisher) warn(said *string, message string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != *said {
+		p.Logger.Warn(message, "node", p.Node, "error", err)
+	}
+	*said = text
 }
 
 // once publishes the links if they are not what was published.
@@ -122,7 +132,8 @@ func (p *Publisher) once(ctx context.Context) (err error) {
 			return nil
 		}
 	}
-	if delay := p.limit.Reserve().Delay(); delay > 0 {
+	if tokens := p.limit.Tokens(); tokens < 1 {
+		delay := time.Duration((1 - tokens) * float64(pace))
 		p.Logger.Info("the links change often, publishing them later", "node", p.Node, "after", delay.Round(time.Second).String())
 		if !sleep(ctx, delay) {
 			return ctx.Err()
@@ -137,8 +148,9 @@ func (p *Publisher) once(ctx context.Context) (err error) {
 		return err
 	}
 	p.text = text
+	p.limit.Allow()
 	p.Count("published")
-	p.Logger.Info("published the node's links", "node", p.Node, "links", text)
+	p.Logger.Info("published the node's links", "node", p.Node, "bytes", len(text))
 	return nil
 }
 
@@ -166,13 +178,14 @@ func (p *Publisher) listen() error {
 		for {
 			_, _, err := socket.Receive()
 			// With ENOBUFS changes were lost: that there were some is all that counts.
-			if err != nil && !errors.Is(err, unix.ENOBUFS) {
-				p.broken.Store(true)
-				return
-			}
+			broken := err != nil && !errors.Is(err, unix.ENOBUFS)
+			p.broken.Store(broken)
 			select {
 			case p.changed <- struct{}{}:
 			default:
+			}
+			if broken {
+				return
 			}
 		}
 	}()

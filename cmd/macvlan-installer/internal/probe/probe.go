@@ -28,6 +28,7 @@ type Probe struct {
 	installs  *prometheus.CounterVec
 	ready     prometheus.Gauge
 	contended prometheus.Gauge
+	published *prometheus.CounterVec
 
 	mu      sync.Mutex
 	checked time.Time
@@ -55,10 +56,14 @@ func New(alive time.Duration) *Probe {
 			Name: "macvlan_installer_contended",
 			Help: "1 while something keeps undoing the repairs and they are made rarely, otherwise 0.",
 		}),
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "macvlan_installer_links_published_total",
+			Help: "Attempts to publish the node's links on its Node: published or failed.",
+		}, []string{"result"}),
 		checked: time.Now(),
 		faults:  []string{"the plugins were not checked yet"},
 	}
-	p.registry.MustRegister(p.info, p.installs, p.ready, p.contended)
+	p.registry.MustRegister(p.info, p.installs, p.ready, p.contended, p.published)
 	return p
 }
 
@@ -94,6 +99,9 @@ func (p *Probe) Contended(yes bool) {
 		p.contended.Set(1)
 	}
 }
+
+// Published counts an attempt to publish the node's links.
+func (p *Probe) Published(result string) { p.published.WithLabelValues(result).Inc() }
 
 // Handler answers /healthz, /readyz and /metrics.
 func (p *Probe) Handler() http.Handler {
