@@ -65,8 +65,9 @@ func (c *cluster) setNetwork(ref, mode, ipam, defaults string) {
 		Namespace: r.Namespace, Name: r.Name,
 		Config: fmt.Sprintf(`{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"bond0","ipam":%s},{"type":"coordinator","mode":%q}]}`, ipam, mode),
 	}
+	source.Annotations = map[string]string{cniconf.ResourceNameAnnotation: "example.com/" + r.Name}
 	if defaults != "" {
-		source.Annotations = map[string]string{cniconf.DefaultPoolsAnnotation: defaults}
+		source.Annotations[cniconf.DefaultPoolsAnnotation] = defaults
 	}
 	c.networks[r] = cniconf.Compile(source)
 }

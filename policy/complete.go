@@ -22,9 +22,11 @@ type plan struct {
 	// that default stands.
 	first  *Interface
 	origin string
+	// shared is a pool that two interfaces would share, so that nothing is filled in;
+	// nil for none.
+	shared *sharing
 	// obstacle says why nothing is filled in although a default applies, and at
-	// which interface that shows; empty when something is, and when two interfaces
-	// share a pool, which a rule of its own reports.
+	// which interface that shows; empty when something is, or shared says it.
 	obstacle   string
 	obstructed *Interface
 }
@@ -32,12 +34,9 @@ type plan struct {
 // planDefaults finds out what to fill in. All interfaces that get their addresses
 // from Spiderpool are listed, since it refuses an annotation that leaves one out;
 // those without a default of ours get what Spiderpool would have chosen.
+//
+// On a template it is the plan for its pods: the template itself stays as it is.
 func (p *Pod) planDefaults() plan {
-	_, first := p.Subject.Annotations[multus.DefaultNetworkAnnotation]
-	_, further := p.Subject.Annotations[multus.NetworksAnnotation]
-	if p.Subject.Template() || !first && !further || p.pools.NamesPools || len(p.conflicts) > 0 || p.facts.Namespace.Err != nil {
-		return plan{}
-	}
 	var out plan
 	for n := range p.supplies {
 		if _, origin := p.ownDefault(p.supplies[n].iface); origin != "" && p.hasDefault(&p.supplies[n]) {
@@ -66,7 +65,7 @@ func (p *Pod) planDefaults() plan {
 		selections[n] = spiderpool.Selection{Interface: s.iface.Name, IPv4: s.toName(spiderpool.IPv4), IPv6: s.toName(spiderpool.IPv6)}
 		out.sources[s.iface.Name] = s.choice.Source
 	}
-	if p.firstShared() != nil {
+	if out.shared = p.firstShared(); out.shared != nil {
 		return out
 	}
 	value := spiderpool.Render(selections)
@@ -77,6 +76,14 @@ func (p *Pod) planDefaults() plan {
 	}
 	out.value = value
 	return out
+}
+
+// mayFillIn says whether the pod is one whose pools we fill in: it asks for networks,
+// and names no pools.
+func (p *Pod) mayFillIn() bool {
+	_, first := p.Subject.Annotations[multus.DefaultNetworkAnnotation]
+	_, further := p.Subject.Annotations[multus.NetworksAnnotation]
+	return (first || further) && !p.pools.NamesPools && len(p.conflicts) == 0 && p.facts.Namespace.Err == nil && !p.networksPending()
 }
 
 // hasDefault says whether a default of ours gives the interface pools, or would if
@@ -145,26 +152,36 @@ func (s *supply) list(family int) *poolList {
 }
 
 // networksPending says whether Spiderpool's own webhook is still to write the
-// pod's networks, so that what stands there now means nothing. What it has written
-// is a list of namespace/name and nothing else; whatever else stands there is from
-// someone else and will be replaced.
+// pod's networks, so that what stands there now means nothing.
 //
-// A template stays as it was written. And a pod that does not carry the annotation
-// itself, but its namespace does, stays without our defaults: the API server calls a webhook again only for a pod that
-// it called it for before, and such a pod may come without any annotation.
+// It never writes a template. And a pod that does not carry the annotation itself,
+// but its namespace does, counts as one whose networks are to come: the API server
+// calls a webhook again only for a pod that it called it for before, and such a pod
+// may come without any annotation.
 func (p *Pod) networksPending() bool {
 	key, _ := p.resourceInject()
 	if key == "" {
 		return false
 	}
-	if _, own := p.Subject.Annotations[key]; !own || p.Subject.Template() {
-		return true
+	_, own := p.Subject.Annotations[key]
+	return !own || !p.networksInjected()
+}
+
+// networksInjected says whether the pod's networks are those that Spiderpool's own
+// webhook writes: a list of namespace/name and nothing else, of networks whose
+// resources it has added to the pod's first container (pkg/podmanager/utils.go).
+func (p *Pod) networksInjected() bool {
+	value := p.Subject.Annotations[multus.NetworksAnnotation]
+	if p.Subject.Template() || len(p.networkElements) == 0 || strings.ContainsAny(value, "[ @\n\t") {
+		return false
 	}
-	value, ok := p.Subject.Annotations[multus.NetworksAnnotation]
-	if !ok || strings.TrimSpace(value) != value || strings.ContainsAny(value, "[ @") {
-		return true
+	for n := range p.extras() {
+		i := &p.extras()[n]
+		if !i.element.NamespaceGiven || i.network == nil || i.network.ResourceName == "" || !slices.Contains(p.Subject.Resources, i.network.ResourceName) {
+			return false
+		}
 	}
-	return slices.ContainsFunc(p.networkElements, func(e multus.Element) bool { return !e.NamespaceGiven })
+	return true
 }
 
 // resourceInject is the annotation of the pod or of its namespace by which
@@ -186,7 +203,7 @@ func (p *Pod) Complete(f Facts) *Subject {
 		return p.Subject
 	}
 	p.resolve(f)
-	if p.plan.value == "" {
+	if p.plan.value == "" || p.Subject.Template() {
 		return p.Subject
 	}
 	completed := *p.Subject

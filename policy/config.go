@@ -66,6 +66,10 @@ type SpiderpoolConfig struct {
 	Namespace string `json:"namespace"`
 	// Subnets says whether the SpiderSubnet feature is on.
 	Subnets bool `json:"subnets"`
+	// IPv4 and IPv6 say which IP versions are on in Spiderpool (enableIPv4 and
+	// enableIPv6). It does not look at the pools of one that is off.
+	IPv4 bool `json:"ipv4"`
+	IPv6 bool `json:"ipv6"`
 	// CoordinatorMode stands in for the SpiderCoordinator's mode: auto,
 	// underlay, overlay or disable.
 	CoordinatorMode cniconf.CoordinatorMode `json:"coordinatorMode"`
@@ -121,6 +125,8 @@ func DefaultConfig() *Config {
 		Spiderpool: SpiderpoolConfig{
 			Namespace:       "kube-system",
 			Subnets:         true,
+			IPv4:            true,
+			IPv6:            true,
 			CoordinatorMode: cniconf.ModeAuto,
 		},
 		Limits: LimitsConfig{AddressPairs: 14},

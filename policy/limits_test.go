@@ -95,11 +95,12 @@ func TestHostilePools(t *testing.T) {
 		{"all pools for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*"]`)), Warn},
 		{"all pools twice for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*","*"]`)), Deny},
 		{"patterns that match", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%d", i) })+`}`), Deny},
-		// So many that they are not held against all pools: refused, not passed.
+		// So many that they are not held against all pools: refused, not passed. As
+		// the default of a network they are not filled in.
 		{"patterns that match nothing", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%dx", i) })+`}`), Deny},
 		{"patterns that match nothing, for each", podOf("networks", networks("lan"), "ippools", each(namesUpTo(apiece, func(i int) string { return fmt.Sprintf("*%dx", i) }))), Deny},
 		{"long patterns", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return strings.Repeat("*1", 2000) + fmt.Sprint(i) })+`}`), Deny},
-		{"patterns of a network", podOf("networks", networks("patterns", "lan")), Deny},
+		{"patterns of a network", podOf("networks", networks("patterns", "lan")), Warn},
 		{"the pools of the cluster", podOf("networks", networks("lan", "wan")), Allow},
 		{"no list for any", podOf("networks", networks("lan", "wan"), "ippools", `[{"interface":"eth0","ipv4":["vlan0"]}]`), Deny},
 		{"interfaces that are not there", podOf("networks", networks("lan"), "ippools", "["+strings.TrimSuffix(repeated(most, func(i int) string { return fmt.Sprintf(`{"interface":"x%d"},`, i) }), ",")+"]"), Deny},

@@ -5,9 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
+
+// leftOut ends the documentation of the rules about pools that cannot serve.
+const leftOut = " A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
+	"otherwise it is a warning, if the pool was named in the pod's own annotation."
 
 // misfitCheck makes the check of a rule that reports pools which cannot serve an
 // interface, for some of the reasons that there are.
@@ -60,7 +65,8 @@ func (p *Pod) misfits(found *findings, reasons ...spiderpool.Misfit) {
 					add(s, l, c)
 				}
 			case exhausted && len(l.candidates) > 0 && of(&l.candidates[0]):
-				found.add(false, func() Finding { return p.unsuppliedFinding(s, l) })
+				applied := p.Subject.Template() && !slices.ContainsFunc(l.candidates, func(c candidate) bool { return c.misfit != spiderpool.MisfitMissing })
+				found.add(applied, func() Finding { return p.unsuppliedFinding(s, l) })
 			default:
 				for c := range l.candidates {
 					if c := &l.candidates[c]; of(c) && c.misfit == spiderpool.MisfitMissing {
@@ -123,6 +129,9 @@ func (p *Pod) servingPools() map[string]bool {
 func (p *Pod) misfitFinding(s *supply, l *poolList, c *candidate) Finding {
 	f := p.at(s, l, c.name)
 	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.name), p.namedFor(s, l), c.detail)
+	if name := p.multusName(s.iface); c.misfit == spiderpool.MisfitNetwork && name.String() != s.iface.Reference.String() {
+		f.Message += fmt.Sprintf("; Spiderpool looks for a default-network without a namespace in its own, and takes this one for %s", quote.Value(name.String()))
+	}
 	switch {
 	case c.misfit == spiderpool.MisfitMissing:
 	case len(l.usable) > 0:
@@ -131,6 +140,12 @@ func (p *Pod) misfitFinding(s *supply, l *poolList, c *candidate) Finding {
 		f.Message += "; no other pool of the list can serve the interface either"
 	}
 	f.Remedy = p.poolRemedy(s, l)
+	switch {
+	case c.misfit == spiderpool.MisfitNetwork && p.multusName(s.iface).String() != s.iface.Reference.String():
+		f.Remedy = fmt.Sprintf("write the namespace of the network:\n  %s: %s", multus.DefaultNetworkAnnotation, s.iface.Reference)
+	case len(l.usable) > 0 && s.choice.Source == spiderpool.SourcePod && p.origin(s) == "":
+		f.Remedy = "leave the pool out: others of the list can serve the interface"
+	}
 	return f
 }
 
@@ -155,7 +170,8 @@ func (p *Pod) unsuppliedFinding(s *supply, l *poolList) Finding {
 // at is a finding at the place where a pool is named: in the pod's annotation, or
 // else where the interface is asked for. Without a pool it is at the list.
 func (p *Pod) at(s *supply, l *poolList, pool string) Finding {
-	if s.choice.Source != spiderpool.SourcePod {
+	// What was filled in stands in nobody's file.
+	if s.choice.Source != spiderpool.SourcePod || p.Subject.filledIn != nil {
 		return p.atInterface(s.iface)
 	}
 	annotation, element := spiderpool.PoolAnnotation, -1
@@ -191,7 +207,7 @@ func (p *Pod) namedFor(s *supply, l *poolList) string {
 	switch s.choice.Source {
 	case spiderpool.SourceNamespace:
 		return fmt.Sprintf("which namespace %s names for %s (its annotation %s)", quote.Value(p.Subject.Namespace), iface,
-			[]string{spiderpool.NamespaceIPv4Annotation, spiderpool.NamespaceIPv6Annotation}[familyIndex(l)])
+			map[int]string{spiderpool.IPv4: spiderpool.NamespaceIPv4Annotation, spiderpool.IPv6: spiderpool.NamespaceIPv6Annotation}[l.family])
 	case spiderpool.SourceNetwork:
 		return fmt.Sprintf("which network %s names for %s (default_ipv%d_ippool)", s.iface.label(), iface, l.family)
 	case spiderpool.SourceDefault:
@@ -199,26 +215,35 @@ func (p *Pod) namedFor(s *supply, l *poolList) string {
 	case spiderpool.SourceConfig:
 		_, origin := p.ownDefault(s.iface)
 		return "which " + origin + " names for " + iface
-	default:
-		return "named for " + iface
 	}
+	if origin := p.origin(s); origin != "" {
+		return "which " + origin + " names for " + iface
+	}
+	return "named for " + iface
 }
 
-func familyIndex(l *poolList) int {
-	if l.family == spiderpool.IPv4 {
-		return 0
+// origin names the default of ours that the pod's annotation repeats for an
+// interface, as it does when it was filled in; it is empty for pools of the pod's own
+// choice.
+func (p *Pod) origin(s *supply) string {
+	if s.choice.Element < 0 {
+		return ""
 	}
-	return 1
+	own, origin := p.ownDefault(s.iface)
+	if slices.Equal(own.IPv4, s.choice.WrittenIPv4) && slices.Equal(own.IPv6, s.choice.WrittenIPv6) {
+		return origin
+	}
+	return ""
 }
 
 // poolRemedy names pools that can serve the interface, if there are any.
 func (p *Pod) poolRemedy(s *supply, l *poolList) string {
 	who := "name"
-	if s.choice.Source != spiderpool.SourcePod {
+	if s.choice.Source != spiderpool.SourcePod || p.origin(s) != "" {
 		who = "name, in " + spiderpool.PoolsAnnotation + ", or ask the platform team to name,"
 	}
 	such := "; there is none now"
-	if fitting := p.fittingPools(s.iface, l.family, nil); len(fitting) > 0 {
+	if fitting := p.fittingPools(s.iface, l.family, p.chosenPools()); len(fitting) > 0 {
 		for n := range fitting {
 			fitting[n] = quote.Value(fitting[n])
 		}

@@ -26,7 +26,7 @@ var ruleIPPoolDefaultMissing = Rule{
 	restsOnNetworks: true,
 	restsOnPools:    true,
 	check: func(p *Pod) []Finding {
-		if p.plan.value == "" {
+		if p.plan.value == "" || p.Subject.Template() {
 			return nil
 		}
 		f := p.atInterface(p.plan.first)

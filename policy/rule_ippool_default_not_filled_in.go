@@ -27,7 +27,7 @@ var ruleIPPoolDefaultNotFilledIn = Rule{
 			return nil
 		}
 		f := p.atInterface(p.plan.obstructed)
-		f.Message = fmt.Sprintf("interface %s has default pools (%s), which are not filled in: %s", quote.Value(p.plan.first.Name), p.plan.origin, p.plan.obstacle)
+		f.Message = fmt.Sprintf("%s; therefore the default pools of interface %s (%s) are not filled in", p.plan.obstacle, quote.Value(p.plan.first.Name), p.plan.origin)
 		f.Remedy = "name the pools of all interfaces in " + spiderpool.PoolsAnnotation + ", or ask the platform team to give every network default pools"
 		return []Finding{f}
 	},

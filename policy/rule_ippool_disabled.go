@@ -9,9 +9,8 @@ var ruleIPPoolDisabled = Rule{
 	Group:   groupSpiderpool,
 	Default: Deny,
 	Since:   "v0.1.0",
-	Doc: "A SpiderIPPool with `spec.disable: true`, or one that is being deleted, gives no new addresses. A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-		"otherwise it is a warning, if the pool was named in the pod's own annotation.",
-	Remedy: "Name a pool that is in use.",
+	Doc:     "A SpiderIPPool with `spec.disable: true`, or one that is being deleted, gives no new addresses." + leftOut,
+	Remedy:  "Name a pool that is in use.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4-disabled\"]}'\n",
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +

@@ -9,9 +9,8 @@ var ruleIPPoolNamespaceMismatch = Rule{
 	Group:   groupSpiderpool,
 	Default: Deny,
 	Since:   "v0.1.0",
-	Doc: "`spec.namespaceName` of a SpiderIPPool lists the namespaces that it serves; where that is empty, `spec.namespaceAffinity` selects them by labels. A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-		"otherwise it is a warning, if the pool was named in the pod's own annotation.",
-	Remedy: "Name a pool that serves the pod's namespace.",
+	Doc:     "`spec.namespaceName` of a SpiderIPPool lists the namespaces that it serves; where that is empty, `spec.namespaceAffinity` selects them by labels." + leftOut,
+	Remedy:  "Name a pool that serves the pod's namespace.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4-team-z\"]}'\n",
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +

@@ -11,8 +11,7 @@ var ruleIPPoolNetworkMismatch = Rule{
 	Default: Deny,
 	Since:   "v0.1.0",
 	Doc: "`spec.multusName` of a SpiderIPPool lists the networks that it serves. An entry without a namespace is in Spiderpool's own namespace, not in the " +
-		"pod's. Likewise Spiderpool looks a default-network without a namespace up in its own. A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-		"otherwise it is a warning, if the pool was named in the pod's own annotation.",
+		"pod's. Likewise Spiderpool looks a default-network without a namespace up in its own." + leftOut,
 	Remedy: "Name a pool of the interface's network, or have the network added to `spec.multusName` of the pool.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan200-v4\"]}'\n",

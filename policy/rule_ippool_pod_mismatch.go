@@ -10,9 +10,8 @@ var ruleIPPoolPodMismatch = Rule{
 	Group:   groupSpiderpool,
 	Default: Deny,
 	Since:   "v0.1.0",
-	Doc: "`spec.podAffinity` of a SpiderIPPool selects the pods that it serves by labels. A pool that Spiderpool made for one workload serves the pods of that workload. A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-		"otherwise it is a warning, if the pool was named in the pod's own annotation.",
-	Remedy: "Name a pool without podAffinity, or give the pod the labels that the pool asks for.",
+	Doc:     "`spec.podAffinity` of a SpiderIPPool selects the pods that it serves by labels. A pool that Spiderpool made for one workload serves the pods of that workload." + leftOut,
+	Remedy:  "Name a pool without podAffinity, or give the pod the labels that the pool asks for.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4-web-only\"]}'\n",
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +

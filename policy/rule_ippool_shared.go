@@ -41,6 +41,15 @@ type sharing struct {
 
 func checkShared(p *Pod) []Finding {
 	var found findings
+	if sh := p.plan.shared; sh != nil {
+		found.add(true, func() Finding {
+			f := p.atInterface(sh.second.iface)
+			f.Message = fmt.Sprintf("the default pools are not filled in: pool %s would be the only IPv%d pool of interfaces %s and %s, and both would get the same address",
+				quote.Value(sh.pool), sh.family, quote.Value(sh.first.iface.Name), quote.Value(sh.second.iface.Name))
+			f.Remedy = "name different pools for the interfaces in " + spiderpool.PoolsAnnotation
+			return f
+		})
+	}
 	for _, sh := range p.sharings() {
 		named := sh.first.choice.Source == spiderpool.SourcePod && sh.second.choice.Source == spiderpool.SourcePod
 		if sh.certain || named {
@@ -55,9 +64,6 @@ func (p *Pod) sharedFinding(sh *sharing) Finding {
 	both := fmt.Sprintf("interfaces %s and %s", quote.Value(sh.first.iface.Name), quote.Value(sh.second.iface.Name))
 	if sh.certain {
 		f.Message = fmt.Sprintf("pool %s is the only IPv%d pool of %s: both would get the same address", quote.Value(sh.pool), sh.family, both)
-		if p.plan.first != nil {
-			f.Message += "; the default pools are therefore not filled in"
-		}
 	} else {
 		f.Message = fmt.Sprintf("pool %s is in the IPv%d lists of %s: when both take from it they get the same address", quote.Value(sh.pool), sh.family, both)
 	}

@@ -10,9 +10,8 @@ var ruleIPPoolWrongFamily = Rule{
 	Group:   groupSpiderpool,
 	Default: Deny,
 	Since:   "v0.1.0",
-	Doc: "An IPv6 pool in a list of IPv4 pools, or the other way round. A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-		"otherwise it is a warning, if the pool was named in the pod's own annotation.",
-	Remedy: "Put the pool into the list of its own IP version.",
+	Doc:     "An IPv6 pool in a list of IPv4 pools, or the other way round." + leftOut,
+	Remedy:  "Put the pool into the list of its own IP version.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v6\"]}'\n",
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +

@@ -30,7 +30,10 @@ var ruleIPPoolsInterfaceUnknown = Rule{
 }
 
 func checkListedInterfaces(p *Pod) []Finding {
-	if len(p.supplies) == 0 || !p.reads(spiderpool.PoolsAnnotation) {
+	// When only the cluster's own network may be Spiderpool's, it is not known
+	// whether the annotation is read at all.
+	u := p.spiderpoolUse()
+	if len(p.supplies) == 0 && u != maybeUsed || !p.reads(spiderpool.PoolsAnnotation) || p.misread() {
 		return nil
 	}
 	var found findings
@@ -43,7 +46,9 @@ func checkListedInterfaces(p *Pod) []Finding {
 		softened := false
 		switch {
 		case iface == nil:
-			problem = "is not one of the pod's: Spiderpool refuses the pod"
+			problem, softened = "is not one of the pod's: Spiderpool refuses the pod", u == maybeUsed
+		case iface.annotation == "" && iface.ref < 0 && u == maybeUsed:
+			continue
 		case iface.annotation == "" && iface.ref < 0:
 			problem = "is on the cluster's own network, for which Spiderpool has no pools: it refuses the pod"
 		default:

@@ -22,7 +22,7 @@ var ruleResourceInjectOverridesNetworks = Rule{
 
 	check: func(p *Pod) []Finding {
 		key, value := p.resourceInject()
-		if _, there := p.Subject.Annotations[multus.NetworksAnnotation]; key == "" || !there || len(p.interfaces) == 0 {
+		if _, there := p.Subject.Annotations[multus.NetworksAnnotation]; key == "" || !there || len(p.interfaces) == 0 || p.networksInjected() {
 			return nil
 		}
 		where := "the pod's"

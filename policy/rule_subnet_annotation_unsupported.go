@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
@@ -33,13 +34,19 @@ var ruleSubnetAnnotationUnsupported = Rule{
 			return nil
 		}
 		f := Finding{Annotation: key, Remedy: "create it through a Deployment or another workload of Kubernetes, or name pools in " + spiderpool.PoolsAnnotation}
-		_, numbered := p.Subject.Annotations[spiderpool.IPNumberAnnotation]
+		number, numbered := p.Subject.Annotations[spiderpool.IPNumberAnnotation]
 		switch c := p.Subject.Controller; {
 		case c == (Controller{}):
 			f.Message = "the pod has no controller, and Spiderpool makes pools of a SpiderSubnet for workloads only"
 		case !slices.Contains(ownVersions, c.APIVersion) && !numbered:
 			f.Message = "the controller of the pod is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) + ", whose pods Spiderpool cannot count"
 			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
+		case !slices.Contains(ownVersions, c.APIVersion) && strings.Contains(number, "+"):
+			f.Annotation = spiderpool.IPNumberAnnotation
+			f.Message = quote.Value(number) + " is counted above the number of pods, and the controller of this one is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) +
+				", whose pods Spiderpool cannot count; accepted: a number without +"
+			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
+			f.softened = true
 		default:
 			return nil
 		}

@@ -44,6 +44,11 @@ func withNamespace(pairs ...string) func(*testing.T, *situation) {
 	return func(_ *testing.T, s *situation) { s.cluster.setNamespace(annotated(pairs...)) }
 }
 
+// withResources gives the first container these resources.
+func withResources(names ...string) func(*testing.T, *situation) {
+	return func(_ *testing.T, s *situation) { s.subject.Resources = names }
+}
+
 func withController(apiVersion, kind string) func(*testing.T, *situation) {
 	return func(_ *testing.T, s *situation) { s.subject.Controller = Controller{apiVersion, kind} }
 }
@@ -345,7 +350,12 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "on the namespace", pod: lan, change: withNamespace("inject", "group-a"), want: "warn resource-inject-overrides-networks", says: "the namespace's"},
 			{title: "without networks nothing is lost", pod: []string{"inject", "group-a"}},
 			{title: "a namespace that is not known", pod: lan, change: func(_ *testing.T, s *situation) { s.cluster.namespaces = nil }},
-			{title: "what the pools are for is not known yet", pod: []string{"networks", "lan", "inject", "group-a", "ippools", `[{"interface":"net9","ipv4":["lan-v4"]}]`}, want: "warn resource-inject-overrides-networks"},
+			{title: "what the pools are for is not known yet", pod: []string{"networks", "lan", "inject", "group-a", "ippools", `[{"interface":"net9","ipv4":["lan-v4"]}]`}, change: onTemplate,
+				want: "warn resource-inject-overrides-networks"},
+			{title: "written by Spiderpool", pod: with("inject", "group-a"), change: withResources("example.com/lan")},
+			{title: "judged as they stand", pod: with("inject", "group-a", "ippools", net1(`"gone"`)), want: "warn resource-inject-overrides-networks, deny ippool-not-found"},
+			{title: "judged as they stand, with the annotation on the namespace", pod: with("ippools", net1(`"gone"`)), change: withNamespace("inject", "group-a"),
+				want: "warn resource-inject-overrides-networks, deny ippool-not-found"},
 			{title: "on a template", pod: with("inject", "group-a"), change: onTemplate, want: "warn resource-inject-overrides-networks"},
 		}},
 		{"what is not known", []errorCase{

@@ -37,6 +37,9 @@ type Subject struct {
 	// HostNetwork is spec.hostNetwork of the pod.
 	HostNetwork bool
 
+	// Resources are the names in the resource limits of the pod's first container.
+	Resources []string
+
 	// filledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [Pod.Complete] that put them there.
 	filledIn map[string]spiderpool.Source
@@ -78,7 +81,8 @@ type podShape struct {
 		} `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
-		HostNetwork bool `json:"hostNetwork"`
+		HostNetwork bool           `json:"hostNetwork"`
+		Containers  firstContainer `json:"containers"`
 	} `json:"spec"`
 }
 
@@ -199,6 +203,7 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Annotations: pod.Metadata.Annotations.values,
 		Labels:      pod.Metadata.Labels.values,
 		HostNetwork: pod.Spec.HostNetwork,
+		Resources:   pod.Spec.Containers.limits,
 	}
 	if path != "" {
 		s.Controller = Controller{apiVersion, kind}

@@ -105,18 +105,25 @@ func (p *Pod) fromSpiderpool(i *Interface) (yes, known bool) {
 // supplyInterfaces computes which pools each interface gets, once for all rules.
 func (p *Pod) supplyInterfaces() {
 	p.supplies, p.plan = nil, plan{}
-	if p.misread() || p.networksPending() {
+	if p.misread() || p.Subject.Template() && p.networksPending() {
 		return
 	}
 	var interfaces []spiderpool.Interface
+	// Our defaults stand in for the annotation of a pod that has none and may get
+	// one from us.
+	mayFillIn := p.mayFillIn()
 	hasDefaults := false
 	for n := range p.interfaces {
 		iface := &p.interfaces[n]
 		if yes, _ := p.fromSpiderpool(iface); !yes {
 			continue
 		}
-		own, origin := p.ownDefault(iface)
-		hasDefaults = hasDefaults || origin != "" && !p.pools.NamesPools
+		var own IPPoolDefault
+		if mayFillIn {
+			var origin string
+			own, origin = p.ownDefault(iface)
+			hasDefaults = hasDefaults || origin != ""
+		}
 		p.supplies = append(p.supplies, supply{iface: iface})
 		interfaces = append(interfaces, spiderpool.Interface{
 			Name: iface.Name, Position: n, Network: p.multusName(iface),
@@ -127,19 +134,47 @@ func (p *Pod) supplyInterfaces() {
 	if len(p.supplies) == 0 {
 		return
 	}
+	p.choosePools(interfaces, hasDefaults)
+	if !hasDefaults {
+		return
+	}
+	if p.plan = p.planDefaults(); p.plan.value != "" {
+		return
+	}
+	// Nothing is filled in, so that our defaults mean nothing either.
+	for n := range interfaces {
+		interfaces[n].ConfigIPv4, interfaces[n].ConfigIPv6 = nil, nil
+	}
+	p.choosePools(interfaces, false)
+}
+
+// choosePools fills in the choice for each of the supplies. The whole lists are
+// wanted where they may have to be written down.
+func (p *Pod) choosePools(interfaces []spiderpool.Interface, whole bool) {
 	world := spiderpool.World{Pools: p.facts.Pools.Index, SubnetsEnabled: p.config.Spiderpool.Subnets}
 	if p.facts.Namespace.Namespace != nil {
 		world.Namespace = p.facts.Namespace.Namespace.Pools
 	}
 	for n, choice := range spiderpool.Choose(p.pools, interfaces, &world) {
 		s := &p.supplies[n]
-		s.choice = p.asKnown(choice)
+		s.choice = p.asKnown(p.withoutDisabled(choice))
 		for f, family := range families {
-			s.lists[f] = p.listOf(s, family, interfaces[n].Network, hasDefaults)
+			s.lists[f] = p.listOf(s, family, interfaces[n].Network, whole)
 		}
 		s.iface.Pools = &Pools{IPv4: s.choice.IPv4, IPv6: s.choice.IPv6, Source: p.sourceOf(s)}
 	}
-	p.plan = p.planDefaults()
+}
+
+// withoutDisabled leaves out the lists of an IP version that is off in Spiderpool,
+// which does not look at them.
+func (p *Pod) withoutDisabled(c spiderpool.Choice) spiderpool.Choice {
+	if !p.config.Spiderpool.IPv4 {
+		c.IPv4, c.WrittenIPv4 = nil, nil
+	}
+	if !p.config.Spiderpool.IPv6 {
+		c.IPv6, c.WrittenIPv6 = nil, nil
+	}
+	return c
 }
 
 // asKnown marks a choice that rests on what is not known: pools by pattern or by

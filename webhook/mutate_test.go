@@ -22,7 +22,10 @@ import (
 func twoVLANs(t *testing.T) (inventory.Inventory, *policy.Config) {
 	t.Helper()
 	text := `{"apiVersion":"v1","kind":"List","items":[`
-	for vlan, annotation := range map[string]string{"100": `{"macvlan-webhook.io/default-ippools":"{\"ipv4\":[\"vlan100-v4\"]}"}`, "200": "{}"} {
+	for vlan, annotation := range map[string]string{
+		"100": `{"k8s.v1.cni.cncf.io/resourceName":"example.com/vlan100","macvlan-webhook.io/default-ippools":"{\"ipv4\":[\"vlan100-v4\"]}"}`,
+		"200": `{"k8s.v1.cni.cncf.io/resourceName":"example.com/vlan200"}`,
+	} {
 		text += fmt.Sprintf(`{"apiVersion":"k8s.cni.cncf.io/v1","kind":"NetworkAttachmentDefinition","metadata":{"namespace":"kube-system","name":"vlan%[1]s","annotations":%[2]s},`+
 			`"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"plugins\":[{\"type\":\"macvlan\",\"master\":\"bond0.%[1]s\",\"ipam\":{\"type\":\"spiderpool\"}},{\"type\":\"router\"}]}"}},`+
 			`{"apiVersion":"spiderpool.spidernet.io/v2beta1","kind":"SpiderIPPool","metadata":{"name":"vlan%[1]s-v4"},"spec":{"ipVersion":4,"subnet":"172.16.%[1]s.0/24","multusName":["kube-system/vlan%[1]s"]}},`,
@@ -155,8 +158,13 @@ func TestNothingToFillIn(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	// What Spiderpool's own webhook has written is known.
-	if r := ask(t, url+"/mutate", request(twoNetworks+`,"cni.spidernet.io/network-resource-inject":"g"`, "jane")); r.Patch == nil {
+	// What Spiderpool's own webhook has written shows in the resources, and is known.
+	injecting := request(twoNetworks+`,"cni.spidernet.io/network-resource-inject":"g"`, "jane")
+	if r := ask(t, url+"/mutate", injecting); r.Patch != nil {
+		t.Error("networks that Spiderpool will replace get pools")
+	}
+	injected := strings.Replace(injecting, `{"name":"app"}`, `{"name":"app","resources":{"limits":{"example.com/vlan100":"1","example.com/vlan200":"1"}}}`, 1)
+	if r := ask(t, url+"/mutate", injected); r.Patch == nil {
 		t.Error("injected networks get no pools")
 	}
 }

@@ -34,9 +34,9 @@ func spiderpoolNetwork(name, role, defaultPools string) string {
 		ipam = `{"type":"spiderpool","default_ipv4_ippool":["` + name + `-v4"]}`
 	}
 	plugin := map[string]string{"overlay": "router", "standalone": "veth"}[role]
-	annotation := ""
+	annotation := fmt.Sprintf("\n  annotations:\n    k8s.v1.cni.cncf.io/resourceName: example.com/%s", name)
 	if defaultPools != "" {
-		annotation = fmt.Sprintf("\n  annotations: {macvlan-webhook.io/default-ippools: '%s'}", defaultPools)
+		annotation += fmt.Sprintf("\n    macvlan-webhook.io/default-ippools: '%s'", defaultPools)
 	}
 	return fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata:\n  name: %s\n  namespace: default%s\nspec:\n  config: '%s'\n---\n", name, annotation,
 		`{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"bond0","ipam":`+ipam+`},{"type":"`+plugin+`"}]}`)
@@ -151,14 +151,23 @@ func TestBypassedMutation(t *testing.T) {
 }
 
 // adder is a mutating webhook like Spiderpool's: it writes the networks of pods
-// that carry a label, after ours has looked at them.
-func adder(t *testing.T, networks string) {
+// that carry a label, and the resources of their first container, after ours has
+// looked at them.
+func adder(t *testing.T, networks string, resources ...string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	certificate, bundle, err := server.Loopback()
+	if err != nil {
+		t.Fatal(err)
+	}
+	amounts := map[string]string{}
+	for _, r := range resources {
+		amounts[r] = "1"
+	}
+	limits, err := json.Marshal(amounts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +179,8 @@ func adder(t *testing.T, networks string) {
 		}
 		kind := admissionv1.PatchTypeJSONPatch
 		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true, PatchType: &kind,
-			Patch: fmt.Appendf(nil, `[{"op":"add","path":"/metadata/annotations/k8s.v1.cni.cncf.io~1networks","value":%q}]`, networks)}
+			Patch: fmt.Appendf(nil, `[{"op":"add","path":"/metadata/annotations/k8s.v1.cni.cncf.io~1networks","value":%q},`+
+				`{"op":"add","path":"/spec/containers/0/resources/limits","value":%s}]`, networks, limits)}
 		review.Request = nil
 		_ = json.NewEncoder(w).Encode(review)
 	})
@@ -207,7 +217,7 @@ func TestNetworksAddedLater(t *testing.T) {
 		return mustKubectl(t, "", "get", "pod", name, "-o", `jsonpath={.metadata.annotations.ipam\.spidernet\.io/ippools}`)
 	}
 	t.Run("as Spiderpool injects them", func(t *testing.T) {
-		adder(t, "default/bond0-100,default/bond0-200")
+		adder(t, "default/bond0-100,default/bond0-200", "example.com/bond0-100", "example.com/bond0-200")
 		wait.Until(t, "the other webhook is called", func() bool {
 			result := kubectl(t, labelled("probe", "a: b"), "create", "--dry-run=server", "-o", "json", "-f", "-")
 			return strings.Contains(result.Stdout+result.Stderr, "bond0-100")
