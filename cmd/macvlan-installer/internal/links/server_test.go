@@ -149,7 +149,8 @@ func TestPublisherKeepsPace(t *testing.T) {
 	inside(t, func() {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		p := &Publisher{Node: "node-a", Server: s, Sysfs: t.TempDir(), Interval: time.Hour, Count: func(string) {}, Logger: slog.New(slog.DiscardHandler),
+		var log strings.Builder
+		p := &Publisher{Node: "node-a", Server: s, Sysfs: t.TempDir(), Interval: time.Hour, Count: func(string) {}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			limit: rate.NewLimiter(rate.Every(pace), burst)}
 		for range burst {
 			p.text = "something else"
@@ -164,10 +165,14 @@ func TestPublisherKeepsPace(t *testing.T) {
 		if err := p.once(ctx); err != nil || patches.Load() != burst {
 			t.Errorf("%d patches, %v, want %d still", patches.Load(), err, burst)
 		}
+		if strings.Contains(log.String(), "later") {
+			t.Errorf("the first patches had to wait:\n%s", log.String())
+		}
 		p.text = "something else"
 		cancel()
-		if err := p.once(ctx); !errors.Is(err, context.Canceled) || patches.Load() != burst {
-			t.Errorf("%d patches, %v, want none before its time", patches.Load(), err)
+		err := p.once(ctx)
+		if !errors.Is(err, context.Canceled) || patches.Load() != burst || !strings.Contains(log.String(), "publishing them later") {
+			t.Errorf("%d patches, %v, want one more that waits:\n%s", patches.Load(), err, log.String())
 		}
 	})
 }
