@@ -13,6 +13,7 @@ import (
 	"regexp"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	facts "github.com/macvlan-webhook/macvlan-webhook/policy/links"
@@ -49,19 +50,46 @@ const Sysfs = "/sys/class/net"
 // attempts is how often links are listed anew that changed meanwhile.
 const attempts = 5
 
+// skipStatistics is RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h: counters are most
+// of what the kernel says of a link otherwise.
+const skipStatistics = 1 << 3
+
 // Read returns the links of the network namespace that the process is in.
 func Read(sysfs string) ([]facts.Link, error) {
-	list, err := netlink.LinkList()
-	for range attempts {
-		if !errors.Is(err, netlink.ErrDumpInterrupted) {
-			break
-		}
-		list, err = netlink.LinkList()
+	list, err := listLinks()
+	for n := 1; n < attempts && errors.Is(err, nl.ErrDumpInterrupted); n++ {
+		list, err = listLinks()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list the node's links: %w", err)
 	}
 	return masters(list, sysfs), nil
+}
+
+// listLinks returns the links but for the veths of pods, of which a node may have a
+// thousand: the library's own list would hold all of them at once.
+func listLinks() ([]netlink.Link, error) {
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	request.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics)))
+	var list []netlink.Link
+	var failed error
+	err := request.ExecuteIter(unix.NETLINK_ROUTE, unix.RTM_NEWLINK, func(message []byte) bool {
+		var link netlink.Link
+		if link, failed = netlink.LinkDeserialize(nil, message); failed != nil {
+			return false
+		}
+		if link.Type() != "veth" || isCard(link) {
+			list = append(list, link)
+		}
+		return true
+	})
+	return list, errors.Join(err, failed)
+}
+
+// isCard says whether a veth is what a node has in place of a network card.
+func isCard(link netlink.Link) bool {
+	return link.Type() == "veth" && card.MatchString(link.Attrs().Name)
 }
 
 // masters picks and describes the links that a macvlan's master can be.
@@ -74,7 +102,7 @@ func masters(list []netlink.Link, sysfs string) []facts.Link {
 	for _, link := range list {
 		a := link.Attrs()
 		kind, can := kinds[link.Type()]
-		if link.Type() == "veth" && card.MatchString(a.Name) {
+		if isCard(link) {
 			kind, can = facts.Other, true
 		}
 		// The kernel makes macvlans on Ethernet alone (macvlan_port_create in
