@@ -180,7 +180,7 @@ func (p *Pod) Complete(f Facts) *Subject {
 		return p.Subject
 	}
 	p.resolve(f)
-	if p.plan.value == "" {
+	if mode, _ := p.mode(); mode == ModeOff || p.plan.value == "" {
 		return p.Subject
 	}
 	completed := *p.Subject

@@ -36,6 +36,11 @@ type Subject struct {
 	Controller Controller
 	// HostNetwork is spec.hostNetwork of the pod.
 	HostNetwork bool
+	// Owner is the workload that controls the object itself, such as the Deployment
+	// of a ReplicaSet; the zero value without one.
+	Owner Controller
+	// Mode, when it is not empty, stands in for [ModeLabel] of the namespace.
+	Mode Mode
 
 	// filledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [Pod.Complete] that put them there.
@@ -71,11 +76,6 @@ type podShape struct {
 		objectMeta
 		Annotations podAnnotations `json:"annotations"`
 		Labels      podLabels      `json:"labels"`
-		// OwnerReferences are the pod's own; templates have none.
-		OwnerReferences []struct {
-			Controller
-			IsController bool `json:"controller"`
-		} `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
 		HostNetwork bool `json:"hostNetwork"`
@@ -86,6 +86,11 @@ type objectMeta struct {
 	Name         string `json:"name"`
 	GenerateName string `json:"generateName"`
 	Namespace    string `json:"namespace"`
+
+	OwnerReferences []struct {
+		Controller
+		IsController bool `json:"controller"`
+	} `json:"ownerReferences"`
 }
 
 type templateShape struct {
@@ -200,13 +205,14 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Labels:      pod.Metadata.Labels.values,
 		HostNetwork: pod.Spec.HostNetwork,
 	}
+	for _, owner := range meta.OwnerReferences {
+		if owner.IsController {
+			s.Owner = owner.Controller
+		}
+	}
+	s.Controller = s.Owner
 	if path != "" {
 		s.Controller = Controller{apiVersion, kind}
-	}
-	for _, owner := range pod.Metadata.OwnerReferences {
-		if owner.IsController && path == "" {
-			s.Controller = owner.Controller
-		}
 	}
 	if s.Namespace == "" {
 		s.Namespace = namespace
