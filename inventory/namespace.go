@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -15,5 +17,9 @@ const (
 
 // CompileNamespace reads what rules need from a Namespace.
 func CompileNamespace(namespace *corev1.Namespace) *policy.Namespace {
-	return policy.CompileNamespace(namespace.Labels, namespace.Annotations)
+	labels := map[string]string{}
+	maps.Copy(labels, namespace.Labels)
+	// The API server gives every namespace this label; one in a file may lack it.
+	labels[corev1.LabelMetadataName] = namespace.Name
+	return policy.CompileNamespace(labels, namespace.Annotations)
 }

@@ -100,9 +100,15 @@ func (p *Pod) obstacle(s *supply) string {
 		return "it is not known which pools interface " + quote.Value(s.iface.Name) + " gets"
 	case len(s.toName(spiderpool.IPv4)) == 0 && len(s.toName(spiderpool.IPv6)) == 0:
 		return "none of the pools that Spiderpool would choose for interface " + quote.Value(s.iface.Name) + " can serve it"
-	default:
-		return ""
 	}
+	for _, family := range families {
+		// Spiderpool refuses such a list wherever it stands.
+		names := s.toName(family)
+		if n, problem := spiderpool.CheckNames(names); problem != "" {
+			return fmt.Sprintf("in the list that Spiderpool would choose from for interface %s, %s %s", quote.Value(s.iface.Name), quote.Value(names[n]), problem)
+		}
+	}
+	return ""
 }
 
 // toName is the list of one family that is to be written down for an interface:

@@ -1,44 +1,84 @@
 package policy
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// FuzzJudge: whatever stands in the annotations, there is a verdict, its findings
-// can be shown, and it is the same when the pod is judged again.
+// FuzzJudge: whatever stands in the annotations, of the pod or of its namespace,
+// there is a verdict, its findings can be shown, and it is the same when the pod is
+// judged again. What is filled in is filled in once, and can be read.
 func FuzzJudge(f *testing.F) {
-	for _, values := range [][2]string{
-		{"", ""}, {"router", "kube-system/veth"}, {"veth", "kube-system/router@net1,plain"},
+	for _, values := range [][6]string{
+		{}, {"router", "kube-system/veth"}, {"veth", "kube-system/router@net1,plain"},
 		{`[{"name":"veth","default-route":["10.0.0.1"]}]`, `[{"name":"router","interface":"net2","mac":"zz","ips":["1"]},{"name":"plain"}]`},
 		{"a,b", "a/b/c"}, {"[]", "[null]"}, {"lo@lo", "coordinator-auto@eth0"},
+		{"", "kube-system/lan-default,kube-system/wan-default@b"},
+		{"kube-system/first-default", "kube-system/further,kube-system/own-pattern"},
+		{"", "kube-system/lan-default,kube-system/wan", "", "", "", `["wan-v4"]`},
+		{"", "kube-system/lan-default,kube-system/wan", "", "", "", `wan-v4`},
+		{"", "kube-system/lan,lan", `[{"interface":"net1","ipv4":["lan-v4","lan-*","gone"]},{"interface":"net2","ipv4pools":["x"]}]`},
+		{"first", "kube-system/further", `[{"ipv4":["any-v4"]},{"ipv4":["any-v4","[z-a]"]}]`, `{"ipv4":"x"}`},
+		{"first", "", "", `{"ipv4":["any-v4"],"interface":"eth0"}`, `[{"dst":"10.0.0.0/8","gw":"1.1.1.1"}]`, `["a","a"]`},
 	} {
-		f.Add(values[0], values[1])
+		f.Add(values[0], values[1], values[2], values[3], values[4], values[5])
 	}
 	config := DefaultConfig()
 	config.Multus.NamespaceIsolation = true
-	f.Fuzz(func(t *testing.T, first, networks string) {
-		subject := &Subject{APIVersion: "v1", Kind: "Pod", Namespace: "kube-system-2", Annotations: map[string]string{
-			multus.DefaultNetworkAnnotation: first, multus.NetworksAnnotation: networks,
-		}}
-		pod := Parse(subject, config)
-		known := facts(pod.References())
+	base := newCluster(f)
+	for name := range networksByRole {
+		for _, namespace := range []string{"team-a", "kube-system"} {
+			base.networks[Reference{namespace, name}] = facts([]Reference{{namespace, name}}).Networks[0].Network
+		}
+	}
+	f.Fuzz(func(t *testing.T, first, networks, pools, pool, routes, namespace string) {
+		subject := podOf("first", first, "networks", networks)
+		// An empty value stands for no annotation, and a blank for an empty one.
+		for key, value := range map[string]string{spiderpool.PoolsAnnotation: pools, spiderpool.PoolAnnotation: pool, spiderpool.RoutesAnnotation: routes} {
+			if value != "" {
+				subject.Annotations[key] = strings.TrimSpace(value)
+			}
+		}
+		if first == "" {
+			delete(subject.Annotations, multus.DefaultNetworkAnnotation)
+		}
+		c := *base
+		if namespace != "" {
+			c.namespaces = map[string]*Namespace{"team-a": CompileNamespace(nil, annotated("ns4", namespace))}
+		}
+		completed := c.complete(subject, config)
+		if completed != subject {
+			value := completed.Annotations[spiderpool.PoolsAnnotation]
+			if parsed, faults := spiderpool.Parse(map[string]string{spiderpool.PoolsAnnotation: value}); !json.Valid([]byte(value)) || len(faults) > 0 || !parsed.Named {
+				t.Errorf("filled in: %q, %v", value, faults)
+			}
+			if again := c.complete(completed, config); again.Annotations[spiderpool.PoolsAnnotation] != value {
+				t.Errorf("filled in again: %q, first: %q", again.Annotations[spiderpool.PoolsAnnotation], value)
+			}
+		}
+		pod := Parse(completed, config)
+		known := c.facts(pod.Questions())
 		verdict := pod.Judge(known)
 		if verdict.Undecided != nil {
 			t.Fatal(verdict.Undecided)
 		}
 		for _, finding := range verdict.Findings {
-			value := subject.Annotations[finding.Annotation]
+			value := completed.Annotations[finding.Annotation]
 			if finding.Offset < 0 || finding.Offset > len(value) {
 				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Offset, value)
 			}
-			if finding.Message == "" || finding.Path == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") {
-				t.Errorf("%s says %q of %q", finding.Rule, finding.Message, finding.Path)
+			if finding.Message == "" || finding.Path == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
+				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path, finding.Remedy)
 			}
 			if n := len([]rune(finding.Warning())); n > 120 {
 				t.Errorf("a warning of %d characters", n)
+			}
+			if completed != subject && finding.Rule == "ippool-default-missing" {
+				t.Errorf("filled in, and yet: %s", finding.Message)
 			}
 		}
 		again := pod.Judge(known)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,5 +50,138 @@ func TestHostileAnnotations(t *testing.T) {
 	routes := strings.TrimSuffix(strings.Repeat(`"10.0.0.1",`, 5000), ",")
 	if v := judge(t, DefaultConfig(), map[string]string{multus.NetworksAnnotation: `[{"name":"router","namespace":"kube-system","default-route":[` + routes + `]}]`}); ids(v) != "deny default-route-conflict" {
 		t.Errorf("%s", ids(v))
+	}
+}
+
+// Nor does it grow with the product of interfaces, pools and patterns: any of these
+// would take minutes if it did.
+func TestHostilePools(t *testing.T) {
+	const pools = 5000
+	c := newLargeCluster(t, pools)
+	c.setNetwork("kube-system/patterns", "overlay", fromSpiderpool, `{"ipv4":`+namesUpTo(maxAnnotationBytes-1000, func(i int) string { return fmt.Sprintf("*%dx", i) })+`}`)
+	networks := func(names ...string) string {
+		list := make([]string, maxNetworks)
+		for i := range list {
+			list[i] = "kube-system/" + names[i%len(names)]
+		}
+		return strings.Join(list, ",")
+	}
+	// each is ippools with the same list for every interface.
+	each := func(list string) string {
+		elements := make([]string, maxNetworks)
+		for i := range elements {
+			elements[i] = fmt.Sprintf(`{"interface":"net%d","ipv4":%s}`, i+1, list)
+		}
+		return "[" + strings.Join(elements, ",") + "]"
+	}
+	const most, apiece = maxAnnotationBytes - 1000, maxAnnotationBytes/maxNetworks - 40
+	existing := func(i int) string {
+		if i == pools {
+			return ""
+		}
+		return fmt.Sprintf("vlan%d", i)
+	}
+	for _, test := range []struct {
+		title string
+		pod   *Subject
+		want  Action
+	}{
+		{"pools of two networks for one", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, existing)+`}`), Warn},
+		{"pools of two networks for both", podOf("networks", networks("lan", "wan"), "ippool", `{"ipv4":`+namesUpTo(most, existing)+`}`), Warn},
+		{"pools of the other IP version", podOf("networks", networks("lan"), "ippool", `{"ipv6":`+namesUpTo(most, existing)+`}`), Deny},
+		{"pools that do not exist", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("x%d", i) })+`}`), Deny},
+		{"one pool again and again", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(int) string { return "a" })+`}`), Deny},
+		{"pools of two networks for each", podOf("networks", networks("lan", "wan"), "ippools", each(namesUpTo(apiece, existing))), Warn},
+		{"all pools for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*"]`)), Warn},
+		{"all pools twice for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*","*"]`)), Deny},
+		{"patterns that match", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%d", i) })+`}`), Deny},
+		// So many that they are not held against all pools: refused, not passed.
+		{"patterns that match nothing", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%dx", i) })+`}`), Deny},
+		{"patterns that match nothing, for each", podOf("networks", networks("lan"), "ippools", each(namesUpTo(apiece, func(i int) string { return fmt.Sprintf("*%dx", i) }))), Deny},
+		{"long patterns", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return strings.Repeat("*1", 2000) + fmt.Sprint(i) })+`}`), Deny},
+		{"patterns of a network", podOf("networks", networks("patterns", "lan")), Deny},
+		{"the pools of the cluster", podOf("networks", networks("lan", "wan")), Allow},
+		{"no list for any", podOf("networks", networks("lan", "wan"), "ippools", `[{"interface":"eth0","ipv4":["vlan0"]}]`), Deny},
+		{"interfaces that are not there", podOf("networks", networks("lan"), "ippools", "["+strings.TrimSuffix(repeated(most, func(i int) string { return fmt.Sprintf(`{"interface":"x%d"},`, i) }), ",")+"]"), Deny},
+		{"elements that are no objects", podOf("networks", networks("lan"), "ippools", "["+strings.TrimSuffix(strings.Repeat("4,", most/2), ",")+"]"), Deny},
+		{"brackets", podOf("networks", networks("lan"), "ippools", strings.Repeat("[", most)), Deny},
+		{"routes that are lost", podOf("networks", networks("lan"), "routes", "["+strings.TrimSuffix(strings.Repeat(`{"dst":"10.0.0.0/8","gw":"1.1.1.1"},`, most/36), ",")+"]"), Warn},
+		{"routes that are wrong", podOf("networks", networks("lan"), "routes", "["+strings.TrimSuffix(strings.Repeat(`{},`, most/3), ",")+"]"), Deny},
+		{"subnets", podOf("networks", networks("lan"), "subnets", "["+strings.TrimSuffix(strings.Repeat(`{"ipv4":["a","b"]},`, most/19), ",")+"]"), Deny},
+	} {
+		t.Run(test.title, func(t *testing.T) {
+			v := c.judge(c.complete(test.pod, DefaultConfig()), DefaultConfig())
+			if v.Decision() != test.want {
+				t.Errorf("%s, want %s\n%.2000s", v.Decision(), test.want, v.Explanation(Warn))
+			}
+			perRule := map[string]int{}
+			for _, f := range v.Findings {
+				perRule[f.Rule]++
+			}
+			for rule, n := range perRule {
+				if n > 2*maxFaults {
+					t.Errorf("%d findings of %s", n, rule)
+				}
+			}
+		})
+	}
+}
+
+// namesUpTo is a list of names in JSON, of so many bytes at most. It ends before an
+// empty name.
+func namesUpTo(size int, name func(i int) string) string {
+	var names []string
+	for i, length := 0, 2; ; i++ {
+		n := name(i)
+		if length += len(n) + 3; n == "" || length > size {
+			break
+		}
+		names = append(names, n)
+	}
+	text, err := json.Marshal(names)
+	if err != nil {
+		panic(err) // a list of texts
+	}
+	return string(text)
+}
+
+// repeated are texts of so many bytes at most.
+func repeated(size int, text func(i int) string) string {
+	var b strings.Builder
+	for i := 0; b.Len()+len(text(i)) <= size; i++ {
+		b.WriteString(text(i))
+	}
+	return b.String()
+}
+
+// A Spiderpool annotation beyond the limit is one that cannot be read.
+func TestLargePoolAnnotations(t *testing.T) {
+	for _, key := range []string{"ippools", "ippool", "subnets", "subnet", "routes"} {
+		s := podOf("networks", "kube-system/lan", key, strings.Repeat(" ", maxAnnotationBytes)+"{}")
+		v := newCluster(t).judge(s, DefaultConfig())
+		if v.Decision() != Deny || !strings.Contains(v.Explanation(Deny), "is too large to be judged: 65538 bytes; accepted: up to 65536 bytes") {
+			t.Errorf("%s: %s", key, v.Explanation(Warn))
+		}
+	}
+}
+
+// However many warnings there are of a rule, the reason to refuse the pod is among
+// what is said.
+func TestWarningsDoNotHideADenial(t *testing.T) {
+	c := newLargeCluster(t, 2*maxFaults)
+	wan := namesUpTo(4000, func(i int) string {
+		if i == maxFaults {
+			return ""
+		}
+		return fmt.Sprintf("vlan%d", 2*i+1)
+	})
+	s := podOf("networks", "kube-system/lan,kube-system/lan",
+		"ippools", `[{"interface":"net1","ipv4":["lan-v4",`+wan[1:]+`},{"interface":"net2","ipv4":["wan-v4"]}]`)
+	v := c.judge(s, DefaultConfig())
+	if v.Decision() != Deny || len(v.Findings) != maxFaults {
+		t.Errorf("%s, %d findings", v.Decision(), len(v.Findings))
+	}
+	if text := v.Explanation(Deny); !strings.Contains(text, `"wan-v4", named for interface "net2"`) || !strings.Contains(text, "(and 1 more of the kind)") {
+		t.Errorf("the denial says:\n%s", text)
 	}
 }

@@ -17,31 +17,58 @@ import (
 // is left, and is worth a warning when the pool was named for the pod.
 func misfitCheck(reasons ...spiderpool.Misfit) func(*Pod) []Finding {
 	return func(p *Pod) []Finding {
-		of := func(c *candidate) bool { return slices.Contains(reasons, c.misfit) }
 		var found findings
-		for n := range p.supplies {
-			s := &p.supplies[n]
-			for f := range s.lists {
-				l := &s.lists[f]
-				switch exhausted := len(l.usable) == 0; {
-				case l.named:
-					for c := range l.candidates {
-						if c := &l.candidates[c]; of(c) && (exhausted || c.misfit == spiderpool.MisfitMissing || !p.servesAnother(s, c.name)) {
-							found.add(p.misfitFinding(s, l, c))
+		p.misfits(&found, reasons...)
+		return found.list()
+	}
+}
+
+// misfits adds what [misfitCheck] reports.
+func (p *Pod) misfits(found *findings, reasons ...spiderpool.Misfit) {
+	of := func(c *candidate) bool { return slices.Contains(reasons, c.misfit) }
+	add := func(s *supply, l *poolList, c *candidate) {
+		// On a template a pool that is missing may still be applied, like the
+		// networks.
+		softened := len(l.usable) > 0
+		if c.misfit == spiderpool.MisfitMissing {
+			softened = p.Subject.Template()
+		}
+		found.add(softened, func() Finding { return p.misfitFinding(s, l, c) })
+	}
+	var serving map[string]bool
+	for n := range p.supplies {
+		s := &p.supplies[n]
+		for f := range s.lists {
+			l := &s.lists[f]
+			switch exhausted := len(l.usable) == 0; {
+			case l.named:
+				for c := range l.candidates {
+					c := &l.candidates[c]
+					if !of(c) {
+						continue
+					}
+					// A pool that is named for all interfaces at once, and can serve
+					// another one, is not named in vain.
+					if !exhausted && c.misfit != spiderpool.MisfitMissing && s.choice.Element < 0 {
+						if serving == nil {
+							serving = p.servingPools()
+						}
+						if serving[c.name] {
+							continue
 						}
 					}
-				case exhausted && len(l.candidates) > 0 && of(&l.candidates[0]):
-					found.add(p.unsuppliedFinding(s, l))
-				default:
-					for c := range l.candidates {
-						if c := &l.candidates[c]; of(c) && c.misfit == spiderpool.MisfitMissing {
-							found.add(p.misfitFinding(s, l, c))
-						}
+					add(s, l, c)
+				}
+			case exhausted && len(l.candidates) > 0 && of(&l.candidates[0]):
+				found.add(false, func() Finding { return p.unsuppliedFinding(s, l) })
+			default:
+				for c := range l.candidates {
+					if c := &l.candidates[c]; of(c) && c.misfit == spiderpool.MisfitMissing {
+						add(s, l, c)
 					}
 				}
 			}
 		}
-		return found.list()
 	}
 }
 
@@ -51,11 +78,23 @@ type findings struct {
 	more int
 }
 
-func (f *findings) add(one Finding) {
+// add takes one more finding. It is made only when it is kept: to say where it
+// stands, the annotation is read again. What is softened makes room for what is not,
+// so that a row of warnings does not hide the reason to refuse the pod.
+func (f *findings) add(softened bool, find func() Finding) {
 	if len(f.kept) == maxFaults {
 		f.more++
-		return
+		last := maxFaults - 1
+		for last >= 0 && (softened || !f.kept[last].softened) {
+			last--
+		}
+		if last < 0 {
+			return
+		}
+		f.kept = slices.Delete(f.kept, last, last+1)
 	}
+	one := find()
+	one.softened = softened
 	f.kept = append(f.kept, one)
 }
 
@@ -66,23 +105,18 @@ func (f *findings) list() []Finding {
 	return f.kept
 }
 
-// servesAnother says whether a pool that is named for all interfaces at once can
-// serve another one than that of s: then it is not named in vain.
-func (p *Pod) servesAnother(s *supply, pool string) bool {
-	if s.choice.Element >= 0 {
-		return false
-	}
+// servingPools are the names of the pools that can serve an interface.
+func (p *Pod) servingPools() map[string]bool {
+	names := map[string]bool{}
 	for n := range p.supplies {
 		for f := range p.supplies[n].lists {
 			l := &p.supplies[n].lists[f]
 			for _, c := range l.usable {
-				if l.candidates[c].name == pool {
-					return true
-				}
+				names[l.candidates[c].name] = true
 			}
 		}
 	}
-	return false
+	return names
 }
 
 // misfitFinding reports one pool of a list.
@@ -91,11 +125,8 @@ func (p *Pod) misfitFinding(s *supply, l *poolList, c *candidate) Finding {
 	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.name), p.namedFor(s, l), c.detail)
 	switch {
 	case c.misfit == spiderpool.MisfitMissing:
-		// On a template the pool may still be applied, like the networks.
-		f.softened = p.Subject.Template()
 	case len(l.usable) > 0:
 		f.Message += "; it is left out, and another pool of the list serves the interface"
-		f.softened = true
 	case len(l.candidates) > 1:
 		f.Message += "; no other pool of the list can serve the interface either"
 	}
@@ -187,16 +218,19 @@ func (p *Pod) poolRemedy(s *supply, l *poolList) string {
 		who = "name, in " + spiderpool.PoolsAnnotation + ", or ask the platform team to name,"
 	}
 	such := "; there is none now"
-	if fitting := p.fittingPools(s.iface, l.family); len(fitting) > 0 {
+	if fitting := p.fittingPools(s.iface, l.family, nil); len(fitting) > 0 {
+		for n := range fitting {
+			fitting[n] = quote.Value(fitting[n])
+		}
 		such = ", such as " + strings.Join(fitting, ", ")
 	}
 	return fmt.Sprintf("%s an IPv%d pool that can serve the interface%s. This lists the pools:\n  kubectl get spiderippools", who, l.family, such)
 }
 
-// fittingPools are the quoted names of the first pools that can serve an
-// interface and have room: those that are bound to its network, or else those that
+// fittingPools are the names of the first pools that can serve an interface, have
+// room and are not taken: those that are bound to its network, or else those that
 // are bound to none.
-func (p *Pod) fittingPools(i *Interface, family int) []string {
+func (p *Pod) fittingPools(i *Interface, family int, taken map[string]bool) []string {
 	const most = 3
 	var bound, free []string
 	pools := p.facts.Pools.Index
@@ -204,14 +238,14 @@ func (p *Pod) fittingPools(i *Interface, family int) []string {
 	names := pools.Names(family)
 	for _, name := range names[:min(len(names), maxCandidates)] {
 		pool := pools.Pool(name)
-		if misfit, _ := pool.Misfit(request); misfit != spiderpool.MisfitNone || pool.Exhausted() {
+		if misfit, _ := pool.Misfit(request); misfit != spiderpool.MisfitNone || pool.Exhausted() || taken[name] {
 			continue
 		}
 		switch {
 		case len(pool.MultusNames) == 0 && len(free) < most:
-			free = append(free, quote.Value(name))
+			free = append(free, name)
 		case len(pool.MultusNames) > 0:
-			if bound = append(bound, quote.Value(name)); len(bound) == most {
+			if bound = append(bound, name); len(bound) == most {
 				return bound
 			}
 		}
@@ -227,19 +261,26 @@ func (p *Pod) fittingPools(i *Interface, family int) []string {
 // spiderpool-annotation-ignored.
 func spiderFaultCheck(softened bool, remedy string, problem spiderpool.Problem, annotations ...string) func(*Pod) []Finding {
 	return func(p *Pod) []Finding {
-		if len(p.poolFaults) == 0 {
-			return nil
-		}
-		u := p.spiderpoolUse()
 		var found findings
-		for i := range p.poolFaults {
-			f := &p.poolFaults[i]
-			if f.Problem != problem || !slices.Contains(annotations, f.Annotation) || u == unused || !p.reads(f.Annotation) {
-				continue
-			}
-			found.add(Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: remedy, softened: softened || u == maybeUsed})
-		}
+		p.spiderFaults(&found, softened, remedy, problem, annotations...)
 		return found.list()
+	}
+}
+
+// spiderFaults adds what [spiderFaultCheck] reports.
+func (p *Pod) spiderFaults(found *findings, softened bool, remedy string, problem spiderpool.Problem, annotations ...string) {
+	if len(p.poolFaults) == 0 {
+		return
+	}
+	u := p.spiderpoolUse()
+	for i := range p.poolFaults {
+		f := &p.poolFaults[i]
+		if f.Problem != problem || !slices.Contains(annotations, f.Annotation) || u == unused || !p.reads(f.Annotation) {
+			continue
+		}
+		found.add(softened || u == maybeUsed, func() Finding {
+			return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: remedy}
+		})
 	}
 }
 

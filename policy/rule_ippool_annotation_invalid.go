@@ -32,29 +32,39 @@ var ruleIPPoolAnnotationInvalid = Rule{
 	check:           checkIPPoolAnnotation,
 }
 
-var checkIPPoolFaults = spiderFaultCheck(false,
-	`write {"ipv4":["pool"],"ipv6":["pool"]} in `+spiderpool.PoolAnnotation+`, or [{"interface":"net1","ipv4":["pool"]}] in `+spiderpool.PoolsAnnotation,
-	spiderpool.ProblemInvalid, spiderpool.PoolAnnotation, spiderpool.PoolsAnnotation)
-
 func checkIPPoolAnnotation(p *Pod) []Finding {
-	found := findings{kept: checkIPPoolFaults(p)}
+	var found findings
+	p.spiderFaults(&found, false,
+		`write {"ipv4":["pool"],"ipv6":["pool"]} in `+spiderpool.PoolAnnotation+`, or [{"interface":"net1","ipv4":["pool"]}] in `+spiderpool.PoolsAnnotation,
+		spiderpool.ProblemInvalid, spiderpool.PoolAnnotation, spiderpool.PoolsAnnotation)
 	for n := range p.supplies {
 		s := &p.supplies[n]
 		switch {
+		case s.choice.TooMany:
+			found.add(false, func() Finding {
+				one := p.at(s, nil, "")
+				one.Message = fmt.Sprintf("the lists of pools for interface %s have more patterns than can be judged", quote.Value(s.iface.Name))
+				one.Remedy = "name the pools, or use a few patterns that match them"
+				return one
+			})
 		case s.choice.Source == spiderpool.SourceNamespace && s.choice.Unknown:
 			for _, f := range p.namespacePoolFaults() {
-				one := p.atInterface(s.iface)
-				one.Message = fmt.Sprintf("the pools of interface %s are those of namespace %s, and its annotation %s cannot be used: %s",
-					quote.Value(s.iface.Name), quote.Value(p.Subject.Namespace), f.Annotation, f.Message())
-				one.Remedy = "ask the platform team to correct the annotation of the namespace, or name the pools in " + spiderpool.PoolsAnnotation
-				found.add(one)
+				found.add(false, func() Finding {
+					one := p.atInterface(s.iface)
+					one.Message = fmt.Sprintf("the pools of interface %s are those of namespace %s, and its annotation %s cannot be used: %s",
+						quote.Value(s.iface.Name), quote.Value(p.Subject.Namespace), f.Annotation, f.Message())
+					one.Remedy = "ask the platform team to correct the annotation of the namespace, or name the pools in " + spiderpool.PoolsAnnotation
+					return one
+				})
 			}
 		case s.choice.Source == spiderpool.SourcePod && s.namesNothing() && (s.choice.Element >= 0 || p.reads(spiderpool.PoolAnnotation)):
-			one := p.at(s, nil, "")
-			one.Message = fmt.Sprintf("the annotation names no pool for interface %s, which therefore gets no address: the annotation counts even so, and no default pool takes its place",
-				quote.Value(s.iface.Name))
-			one.Remedy = "name a pool of the interface's network, or remove the annotation to get the default pools"
-			found.add(one)
+			found.add(false, func() Finding {
+				one := p.at(s, nil, "")
+				one.Message = fmt.Sprintf("the annotation names no pool for interface %s, which therefore gets no address: the annotation counts even so, and no default pool takes its place",
+					quote.Value(s.iface.Name))
+				one.Remedy = "name a pool of the interface's network, or remove the annotation to get the default pools"
+				return one
+			})
 		}
 		for f := range s.lists {
 			l := &s.lists[f]
@@ -63,18 +73,24 @@ func checkIPPoolAnnotation(p *Pod) []Finding {
 			if pool == "" || twice && s.choice.Source == spiderpool.SourcePod {
 				continue // in the pod's own list, a fault of the annotation itself
 			}
-			one := p.at(s, l, pool)
-			if twice {
-				one.Message = fmt.Sprintf("pool %s, %s, stands in the list twice: Spiderpool refuses that", quote.Value(pool), p.namedFor(s, l))
-				one.Remedy = "ask the platform team to leave it out once, or name the pools in " + spiderpool.PoolsAnnotation
-			} else {
-				one.Message = fmt.Sprintf("pool %s, %s, stands in the list twice, once because of a pattern: Spiderpool refuses that", quote.Value(pool), p.namedFor(s, l))
-				one.Remedy = "leave out either the name or the pattern"
-			}
-			found.add(one)
+			found.add(false, func() Finding { return p.repeatedFinding(s, l, pool, twice) })
 		}
 	}
 	return found.list()
+}
+
+// repeatedFinding reports a pool that stands in a list twice, once because of a
+// pattern, or both times by its name.
+func (p *Pod) repeatedFinding(s *supply, l *poolList, pool string, twice bool) Finding {
+	f := p.at(s, l, pool)
+	if twice {
+		f.Message = fmt.Sprintf("pool %s, %s, stands in the list twice: Spiderpool refuses that", quote.Value(pool), p.namedFor(s, l))
+		f.Remedy = "ask the platform team to leave it out once, or name the pools in " + spiderpool.PoolsAnnotation
+	} else {
+		f.Message = fmt.Sprintf("pool %s, %s, stands in the list twice, once because of a pattern: Spiderpool refuses that", quote.Value(pool), p.namedFor(s, l))
+		f.Remedy = "leave out either the name or the pattern"
+	}
+	return f
 }
 
 // namespacePoolFaults are those for which Spiderpool refuses the namespace's

@@ -32,10 +32,12 @@ var ruleIPPoolExhausted = Rule{
 			for f := range s.lists {
 				l := &s.lists[f]
 				if text, full := l.full(); full {
-					one := p.at(s, l, l.candidates[l.usable[0]].name)
-					one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.iface.Name), l.family, text)
-					one.Remedy = p.poolRemedy(s, l)
-					found.add(one)
+					found.add(false, func() Finding {
+						one := p.at(s, l, l.candidates[l.usable[0]].name)
+						one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.iface.Name), l.family, text)
+						one.Remedy = p.poolRemedy(s, l)
+						return one
+					})
 				}
 			}
 		}

@@ -29,22 +29,22 @@ var ruleIPPoolNotFound = Rule{
 	check:           checkPoolsExist,
 }
 
-var checkMissingPools = misfitCheck(spiderpool.MisfitMissing)
-
 func checkPoolsExist(p *Pod) []Finding {
-	found := findings{kept: checkMissingPools(p)}
+	var found findings
+	p.misfits(&found, spiderpool.MisfitMissing)
 	for n := range p.supplies {
 		s := &p.supplies[n]
 		if p.facts.Pools.Index == nil || s.choice.Unknown {
 			continue
 		}
 		if s.choice.Source == spiderpool.SourceNone {
-			one := p.atInterface(s.iface)
-			one.Message = fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool, and nothing names a pool for it: not the pod, not its namespace, not the network, and the cluster has no default pool",
-				quote.Value(s.iface.Name), s.iface.label())
-			one.Remedy = "name a pool of that network in " + spiderpool.PoolsAnnotation + ". This lists the pools:\n  kubectl get spiderippools"
-			one.softened = p.Subject.Template()
-			found.add(one)
+			found.add(p.Subject.Template(), func() Finding {
+				one := p.atInterface(s.iface)
+				one.Message = fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool, and nothing names a pool for it: not the pod, not its namespace, not the network, and the cluster has no default pool",
+					quote.Value(s.iface.Name), s.iface.label())
+				one.Remedy = "name a pool of that network in " + spiderpool.PoolsAnnotation + ". This lists the pools:\n  kubectl get spiderippools"
+				return one
+			})
 			continue
 		}
 		for _, family := range families {
@@ -55,18 +55,18 @@ func checkPoolsExist(p *Pod) []Finding {
 			if _, problem := spiderpool.CheckNames(written); problem != "" && s.choice.Source == spiderpool.SourcePod {
 				continue // a fault of the annotation itself
 			}
-			l := s.list(family)
-			one := p.at(s, l, "")
-			one.Message = fmt.Sprintf("pattern %s, %s, matches no IPv%d pool", quote.Value(written[0]), p.namedFor(s, l), family)
-			one.softened = p.Subject.Template()
-			if s.choice.Empty() {
-				one.Message += ": the interface gets no address"
-			} else {
-				one.Message += fmt.Sprintf(": the interface gets no IPv%d address", family)
-				one.softened = true
-			}
-			one.Remedy = p.poolRemedy(s, l)
-			found.add(one)
+			found.add(p.Subject.Template() || !s.choice.Empty(), func() Finding {
+				l := s.list(family)
+				one := p.at(s, l, "")
+				one.Message = fmt.Sprintf("pattern %s, %s, matches no IPv%d pool", quote.Value(written[0]), p.namedFor(s, l), family)
+				if s.choice.Empty() {
+					one.Message += ": the interface gets no address"
+				} else {
+					one.Message += fmt.Sprintf(": the interface gets no IPv%d address", family)
+				}
+				one.Remedy = p.poolRemedy(s, l)
+				return one
+			})
 		}
 	}
 	return found.list()

@@ -42,27 +42,27 @@ type sharing struct {
 func checkShared(p *Pod) []Finding {
 	var found findings
 	for _, sh := range p.sharings() {
-		l := sh.second.list(sh.family)
-		f := p.at(sh.second, l, sh.pool)
 		named := sh.first.choice.Source == spiderpool.SourcePod && sh.second.choice.Source == spiderpool.SourcePod
-		both := fmt.Sprintf("interfaces %s and %s", quote.Value(sh.first.iface.Name), quote.Value(sh.second.iface.Name))
-		switch {
-		case sh.certain:
-			f.Message = fmt.Sprintf("pool %s is the only IPv%d pool of %s: both would get the same address", quote.Value(sh.pool), sh.family, both)
-			if p.plan.first != nil {
-				f.Message += "; the default pools are therefore not filled in"
-			}
-			f.softened = !named
-		case named:
-			f.Message = fmt.Sprintf("pool %s is in the IPv%d lists of %s: when both take from it they get the same address", quote.Value(sh.pool), sh.family, both)
-			f.softened = true
-		default:
-			continue
+		if sh.certain || named {
+			found.add(!sh.certain || !named, func() Finding { return p.sharedFinding(&sh) })
 		}
-		f.Remedy = "name different pools for the interfaces in " + spiderpool.PoolsAnnotation
-		found.add(f)
 	}
 	return found.list()
+}
+
+func (p *Pod) sharedFinding(sh *sharing) Finding {
+	f := p.at(sh.second, sh.second.list(sh.family), sh.pool)
+	both := fmt.Sprintf("interfaces %s and %s", quote.Value(sh.first.iface.Name), quote.Value(sh.second.iface.Name))
+	if sh.certain {
+		f.Message = fmt.Sprintf("pool %s is the only IPv%d pool of %s: both would get the same address", quote.Value(sh.pool), sh.family, both)
+		if p.plan.first != nil {
+			f.Message += "; the default pools are therefore not filled in"
+		}
+	} else {
+		f.Message = fmt.Sprintf("pool %s is in the IPv%d lists of %s: when both take from it they get the same address", quote.Value(sh.pool), sh.family, both)
+	}
+	f.Remedy = "name different pools for the interfaces in " + spiderpool.PoolsAnnotation
+	return f
 }
 
 // firstShared is a pool that two interfaces are certain to share, nil for none.

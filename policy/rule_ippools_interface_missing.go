@@ -31,31 +31,55 @@ var ruleIPPoolsInterfaceMissing = Rule{
 			return nil
 		}
 		var found findings
+		var taken map[string]bool
 		for n := range p.supplies {
 			s := &p.supplies[n]
 			if s.choice.Element >= 0 || s.choice.Unknown {
 				continue
 			}
-			found.add(Finding{
-				Annotation: spiderpool.PoolsAnnotation,
-				Message: fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool and is not in the list: Spiderpool refuses the pod",
-					quote.Value(s.iface.Name), s.iface.label()),
-				Remedy: p.listRemedy(s),
+			if taken == nil {
+				taken = p.chosenPools()
+			}
+			found.add(false, func() Finding {
+				return Finding{
+					Annotation: spiderpool.PoolsAnnotation,
+					Message: fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool and is not in the list: Spiderpool refuses the pod",
+						quote.Value(s.iface.Name), s.iface.label()),
+					Remedy: p.listRemedy(s, taken),
+				}
 			})
 		}
 		return found.list()
 	},
 }
 
-// listRemedy says what to add to the list for an interface.
-func (p *Pod) listRemedy(s *supply) string {
-	pool := `"pool"`
-	if fitting := p.fittingPools(s.iface, spiderpool.IPv4); len(fitting) > 0 {
-		pool = fitting[0]
+// chosenPools are those that the interfaces get already. Two interfaces must not
+// share a pool, so none of them is a proposal for another.
+func (p *Pod) chosenPools() map[string]bool {
+	pools := map[string]bool{}
+	for n := range p.supplies {
+		for _, family := range families {
+			for _, pool := range p.supplies[n].choice.Pools(family) {
+				pools[pool] = true
+			}
+		}
 	}
+	return pools
+}
+
+// listRemedy says what to add to the list for an interface, with a pool that is
+// not taken by another one. It takes it.
+func (p *Pod) listRemedy(s *supply, taken map[string]bool) string {
 	what := "add an element for it"
 	if !p.pools.Named {
 		what = "give every element its interface, and add one for this one"
 	}
-	return fmt.Sprintf("%s:\n  {\"interface\":%s,\"ipv4\":[%s]}", what, quote.Value(s.iface.Name), pool)
+	for _, family := range families {
+		// A name that is too long to be shown in full is nothing to paste.
+		if fitting := p.fittingPools(s.iface, family, taken); len(fitting) > 0 && len(fitting[0]) <= quote.Limit {
+			taken[fitting[0]] = true
+			return fmt.Sprintf("%s:\n  {\"interface\":%s,\"ipv%d\":[%s]}", what, quote.Value(s.iface.Name), family, quote.Value(fitting[0]))
+		}
+	}
+	return fmt.Sprintf("%s, with a pool of its own: {\"interface\":%s,\"ipv4\":[\"pool\"]}", what, quote.Value(s.iface.Name))
 }

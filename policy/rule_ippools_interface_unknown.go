@@ -39,29 +39,33 @@ func checkListedInterfaces(p *Pod) []Finding {
 		if name == "" {
 			continue
 		}
-		label := "interface " + quote.Value(name)
-		if !p.pools.Named {
-			label = fmt.Sprintf("element %d names no interface and is for %s, which", e+1, quote.Value(name))
-		}
-		f := Finding{
-			Annotation: spiderpool.PoolsAnnotation,
-			Offset:     spiderpool.Locate(spiderpool.PoolsAnnotation, p.Subject.Annotations[spiderpool.PoolsAnnotation], e, "interface", -1),
-			Remedy:     "list the interfaces whose networks use Spiderpool, each with its name: " + p.suppliedNames(),
-		}
+		var problem string
+		softened := false
 		switch {
 		case iface == nil:
-			f.Message = label + " is not one of the pod's: Spiderpool refuses the pod"
+			problem = "is not one of the pod's: Spiderpool refuses the pod"
 		case iface.annotation == "" && iface.ref < 0:
-			f.Message = label + " is on the cluster's own network, for which Spiderpool has no pools: it refuses the pod"
+			problem = "is on the cluster's own network, for which Spiderpool has no pools: it refuses the pod"
 		default:
 			yes, known := p.fromSpiderpool(iface)
 			if yes || !known {
 				continue
 			}
-			f.Message = fmt.Sprintf("%s is on network %s, whose addresses come from elsewhere: what Spiderpool takes from a pool for it is used by nobody", label, iface.label())
-			f.softened = true
+			problem = "is on network " + iface.label() + ", whose addresses come from elsewhere: what Spiderpool takes from a pool for it is used by nobody"
+			softened = true
 		}
-		found.add(f)
+		found.add(softened, func() Finding {
+			label := "interface " + quote.Value(name)
+			if !p.pools.Named {
+				label = fmt.Sprintf("element %d names no interface and is for %s, which", e+1, quote.Value(name))
+			}
+			return Finding{
+				Annotation: spiderpool.PoolsAnnotation,
+				Offset:     spiderpool.Locate(spiderpool.PoolsAnnotation, p.Subject.Annotations[spiderpool.PoolsAnnotation], e, "interface", -1),
+				Message:    label + " " + problem,
+				Remedy:     "list the interfaces whose networks use Spiderpool, each with its name: " + p.suppliedNames(),
+			}
+		})
 	}
 	return found.list()
 }

@@ -81,13 +81,14 @@ func (p *Pod) lostRoutes() []Finding {
 		if err != nil || refused[n] || slices.ContainsFunc(subnets, func(s netip.Prefix) bool { return s.Contains(gateway) }) {
 			continue
 		}
-		found.add(Finding{
-			Annotation: spiderpool.RoutesAnnotation,
-			Offset:     spiderpool.Locate(spiderpool.RoutesAnnotation, p.Subject.Annotations[spiderpool.RoutesAnnotation], n, "gw", -1),
-			Message: fmt.Sprintf("gateway %s of element %d is in no subnet that the pod's addresses come from: the route is left out; accepted: an address in %s",
-				quote.Value(route.Gateway), n+1, someSubnets(subnets)),
-			Remedy:   "name a gateway in one of these subnets, or leave the route out",
-			softened: true,
+		found.add(true, func() Finding {
+			return Finding{
+				Annotation: spiderpool.RoutesAnnotation,
+				Offset:     spiderpool.Locate(spiderpool.RoutesAnnotation, p.Subject.Annotations[spiderpool.RoutesAnnotation], n, "gw", -1),
+				Message: fmt.Sprintf("gateway %s of element %d is in no subnet that the pod's addresses come from: the route is left out; accepted: an address in %s",
+					quote.Value(route.Gateway), n+1, someSubnets(subnets)),
+				Remedy: "name a gateway in one of these subnets, or leave the route out",
+			}
 		})
 	}
 	return found.list()

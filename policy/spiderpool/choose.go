@@ -67,9 +67,12 @@ type Choice struct {
 	// interface; -1 for none, and where that annotation does not decide.
 	Element int
 	// Unknown says that the pools cannot be told: an annotation at this level
-	// cannot be read, or Spiderpool makes them of a SpiderSubnet. The lists then
-	// are those that can be told.
+	// cannot be read, Spiderpool makes them of a SpiderSubnet, or there are more
+	// patterns than are looked at. The lists then are those that can be told.
 	Unknown bool
+	// TooMany says that it is Unknown because there are more patterns than are
+	// looked at.
+	TooMany bool
 }
 
 // Pools are the pools of a family.
@@ -118,7 +121,7 @@ func (c *Choice) WrittenAs(family int, pool string) int {
 		return i
 	}
 	return slices.IndexFunc(written, func(w string) bool {
-		return IsPattern(w) && len(appendMatches(nil, w, []string{pool})) > 0
+		return IsPattern(w) && matches(w, pool)
 	})
 }
 
@@ -127,24 +130,34 @@ func (c *Choice) WrittenAs(family int, pool string) int {
 func Choose(pod *Annotations, interfaces []Interface, world *World) []Choice {
 	choices := make([]Choice, len(interfaces))
 	var before Choice
+	e := expansion{pools: world.Pools, left: maxMatches}
 	for i := range interfaces {
 		c := choose(pod, &interfaces[i], world)
 		if c.Source != SourceDefault && c.Source != SourceNone {
-			c.IPv4 = expandAfter(before.WrittenIPv4, before.IPv4, c.WrittenIPv4, world.Pools, IPv4)
-			c.IPv6 = expandAfter(before.WrittenIPv6, before.IPv6, c.WrittenIPv6, world.Pools, IPv6)
+			e.after(&before, &c, IPv4)
+			e.after(&before, &c, IPv6)
 		}
 		choices[i], before = c, c
 	}
 	return choices
 }
 
-// expandAfter is expand, and saves the work where the list is the very one of the
-// interface before: PoolAnnotation and the namespace give all interfaces the same.
-func expandAfter(writtenBefore, before, written []string, pools *Index, family int) []string {
-	if len(written) > 0 && len(written) == len(writtenBefore) && &written[0] == &writtenBefore[0] {
-		return before
+// after replaces the patterns of a choice by what they match. It saves the work
+// where the list is the very one of the interface before: PoolAnnotation and the
+// namespace give all interfaces the same.
+func (e *expansion) after(before, c *Choice, family int) {
+	into := &c.IPv4
+	if family == IPv6 {
+		into = &c.IPv6
 	}
-	return expand(written, pools, family)
+	written, same := c.Written(family), before.Written(family)
+	if len(written) > 0 && len(written) == len(same) && &written[0] == &same[0] {
+		*into, c.TooMany = before.Pools(family), c.TooMany || before.TooMany
+	} else {
+		pools, complete := e.expand(written, family)
+		*into, c.TooMany = pools, c.TooMany || !complete
+	}
+	c.Unknown = c.Unknown || c.TooMany
 }
 
 // choose finds the level at which an interface's pools are named.

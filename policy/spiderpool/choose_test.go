@@ -1,7 +1,9 @@
 package spiderpool
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,7 +166,7 @@ func TestPatterns(t *testing.T) {
 	tests := []struct {
 		written, want []string
 		repeated      string
-		// from is where the last pool was written.
+		// from is where the last pool was written: by its name, if it stands there.
 		from int
 	}{
 		{written: []string{"vlan10*"}, want: []string{"vlan10-a", "vlan10-b"}},
@@ -175,7 +177,7 @@ func TestPatterns(t *testing.T) {
 		{written: []string{"none*"}, want: []string{}, from: -1},
 		{written: []string{"z", "none*", "p"}, want: []string{"z", "p"}, from: 2},
 		{written: []string{"z*", "missing"}, want: []string{"z", "missing"}, from: 1},
-		{written: []string{"vlan10-a", "vlan10-*"}, want: []string{"vlan10-a", "vlan10-a"}, repeated: "vlan10-a", from: 1},
+		{written: []string{"vlan10-a", "vlan10-*"}, want: []string{"vlan10-a", "vlan10-a"}, repeated: "vlan10-a"},
 		{written: []string{"[a-"}, want: []string{"[a-"}},
 		{written: []string{"[]"}, want: []string{}, from: -1},
 	}
@@ -196,6 +198,45 @@ func TestPatterns(t *testing.T) {
 		}
 		if c.Pools(IPv6) != nil || c.Repeated(IPv6) != "" || c.WrittenAs(IPv6, last) != -1 {
 			t.Errorf("%q: pools of the other family in %+v", tt.written, c)
+		}
+	}
+}
+
+// More patterns than are looked at leave open which pools an interface gets, and
+// those after it.
+func TestTooManyPatterns(t *testing.T) {
+	names := make([]*Pool, 1000)
+	for i := range names {
+		names[i] = &Pool{Name: fmt.Sprintf("p%d", i), Version: IPv4}
+	}
+	patterns := func(n int) []string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf("*x%d", i)
+		}
+		return list
+	}
+	most := maxMatches / len(names)
+	for _, tt := range []struct {
+		title    string
+		patterns []string
+		unknown  bool
+	}{
+		{"as many as are looked at", append([]string{"gone"}, patterns(most-1)...), false},
+		{"one more", patterns(most + 1), true},
+		{"long ones count more", []string{strings.Repeat("*", maxMatches/len(names)*longPattern)}, true},
+		{"with a prefix that no pool has", append(patterns(most-1), "q*", "r*"), false},
+	} {
+		choices := Choose(&none, []Interface{
+			{Name: "net1", Position: 1, IPv4Pools: tt.patterns},
+			{Name: "net2", Position: 2, IPv4Pools: []string{"p1", "p2"}},
+			{Name: "net3", Position: 3, IPv4Pools: []string{"*", "*9"}},
+		}, &World{Pools: NewIndex(names...)})
+		if choices[0].Unknown != tt.unknown || choices[1].Unknown {
+			t.Errorf("%s: unknown %t, want %t; beside it %t", tt.title, choices[0].Unknown, tt.unknown, choices[1].Unknown)
+		}
+		if tt.unknown && !choices[2].Unknown {
+			t.Errorf("%s: a pattern after it is looked at", tt.title)
 		}
 	}
 }

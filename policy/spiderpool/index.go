@@ -15,6 +15,41 @@ type Index struct {
 	// names and defaults are those of all pools and of the default ones, by
 	// family, sorted. The slices are replaced, never changed.
 	names, defaults [2][]string
+	// matches are those of the patterns that were asked for last, by pattern. Every
+	// pod of a workload asks for the same.
+	matches map[string]matched
+}
+
+// matched is what a pattern matches among some sorted names.
+type matched struct{ sorted, pools []string }
+
+// mostRemembered bounds the memory for matches: workloads whose pods start at the
+// same time are few.
+const mostRemembered = 64
+
+// remembered is what a pattern matches among the names, if that was found out
+// before, and the names have not changed since.
+func (x *Index) remembered(pattern string, sorted []string) (pools []string, ok bool) {
+	if len(sorted) == 0 {
+		return nil, false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	m, ok := x.matches[pattern]
+	// Lists of names are replaced, never changed: the same one has the same names.
+	return m.pools, ok && len(m.sorted) == len(sorted) && &m.sorted[0] == &sorted[0]
+}
+
+func (x *Index) remember(pattern string, sorted, pools []string) {
+	if len(sorted) == 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.matches == nil || len(x.matches) >= mostRemembered {
+		x.matches = map[string]matched{}
+	}
+	x.matches[pattern] = matched{sorted, pools}
 }
 
 // NewIndex holds the given pools; of equal names the last one counts.

@@ -20,46 +20,83 @@ func badPattern(pattern string) bool {
 	return err != nil
 }
 
+// maxMatches is how often the patterns of one pod are held against the name of a
+// pool: two hundred patterns in a cluster of 5,000 pools, which takes some tenths of a
+// second. An annotation has room for ten thousand.
+const maxMatches = 1_000_000
+
+// expansion is what is left of maxMatches for the patterns of a pod.
+type expansion struct {
+	pools *Index
+	left  int
+}
+
 // expand replaces the patterns among names by the pools of the family that they
 // match. Without patterns it returns names itself. It ends with the first pool
 // that a pattern brings a second time: Spiderpool refuses the list for it, and
-// without that a few patterns would make a list of any length.
-func expand(names []string, pools *Index, family int) []string {
+// without that a few patterns would make a list of any length. It is not complete
+// when nothing was left for a pattern.
+func (e *expansion) expand(names []string, family int) (pools []string, complete bool) {
 	if !slices.ContainsFunc(names, IsPattern) {
-		return names
+		return names, true
 	}
-	sorted := pools.Names(family)
+	if len(names) == 1 {
+		return e.matching(names[0], family)
+	}
 	out := []string{}
 	seen := map[string]bool{}
 	for _, name := range names {
 		from := len(out)
-		if IsPattern(name) {
-			out = appendMatches(out, name, sorted)
-		} else {
+		if !IsPattern(name) {
 			out = append(out, name)
+		} else {
+			matched, complete := e.matching(name, family)
+			if !complete {
+				return out, false
+			}
+			out = append(out, matched...)
 		}
 		for i := from; i < len(out); i++ {
 			if seen[out[i]] {
-				return out[:i+1]
+				return out[:i+1], true
 			}
 			seen[out[i]] = true
 		}
 	}
-	return out
+	return out, true
 }
 
-// appendMatches adds the sorted names that match. It looks only at those that
-// begin as the pattern does.
-func appendMatches(out []string, pattern string, sorted []string) []string {
+// matching are the pools that a pattern matches, sorted. They must not be changed.
+func (e *expansion) matching(pattern string, family int) (pools []string, complete bool) {
+	sorted := e.pools.Names(family)
+	if known, ok := e.pools.remembered(pattern, sorted); ok {
+		return known, true
+	}
+	out := []string{}
+	// Only names that begin as the pattern does can match.
 	prefix := pattern[:strings.IndexAny(pattern, `*?[\`)]
 	from, _ := slices.BinarySearch(sorted, prefix)
 	for _, name := range sorted[from:] {
 		if !strings.HasPrefix(name, prefix) {
 			break
 		}
-		if ok, err := path.Match(pattern, name); ok && err == nil {
+		// A long pattern takes longer.
+		if e.left -= 1 + len(pattern)/longPattern; e.left < 0 {
+			return out, false
+		}
+		if matches(pattern, name) {
 			out = append(out, name)
 		}
 	}
-	return out
+	e.pools.remember(pattern, sorted, out)
+	return out, true
+}
+
+// longPattern is how many bytes of a pattern count as one match.
+const longPattern = 64
+
+// matches says whether a pattern can be read and matches a name.
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
 }

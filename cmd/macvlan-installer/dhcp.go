@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
+)
+
+// daemonFlags are the flags of the dhcp plugin's daemon, which go to it as they
+// are. The socket's is ours as well.
+var daemonFlags = []struct{ name, value, usage string }{
+	{"hostprefix", "folder", "where the node's file system is mounted, for the socket and the network namespaces"},
+	{"pidfile", "file", "where the daemon writes its process ID"},
+	{"broadcast", "boolean", "whether servers are to answer by broadcast"},
+	{"timeout", "duration", "time for each request"},
+	{"resendmax", "duration", "longest time between repetitions of a request"},
+	{"resendtimeout", "duration", "time after which a request is given up"},
+}
+
+func newDHCP(streams) *cobra.Command {
+	o := &options{}
+	var socket string
+	cmd := &cobra.Command{
+		Use:   "dhcp",
+		Short: "Run the daemon that holds the leases of the dhcp plugin",
+		Long: "dhcp runs the daemon of the bundled dhcp plugin, which networks with the IPAM\n" +
+			"type dhcp need on each node. It takes the place of this process.",
+		Args: cobra.NoArgs,
+	}
+	o.fromFlag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&socket, "socketpath", "/run/cni/dhcp.sock", "socket on which the plugin asks the daemon")
+	values := make([]string, len(daemonFlags))
+	for n, flag := range daemonFlags {
+		f.StringVar(&values[n], flag.name, "", flag.usage+", a `"+flag.value+"` (default: the plugin's)")
+	}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		b, err := o.bundle(true)
+		if err != nil {
+			return err
+		}
+		args := []string{"dhcp", "daemon", "-socketpath=" + socket}
+		prefix := ""
+		for n, flag := range daemonFlags {
+			if values[n] != "" {
+				args = append(args, "-"+flag.name+"="+values[n])
+			}
+			if flag.name == "hostprefix" {
+				prefix = values[n]
+			}
+		}
+		return failure{becomeDaemon(b, prefix+socket, args)}
+	}
+	return cmd
+}
+
+// becomeDaemon makes room for the socket and runs the daemon in place of this
+// program. It returns only with an error.
+func becomeDaemon(b *bundle.Bundle, socket string, args []string) error {
+	if err := b.Check("dhcp"); err != nil {
+		return err
+	}
+	if err := makeRoom(socket); err != nil {
+		return fmt.Errorf("make room for the socket of the dhcp daemon: %w", err)
+	}
+	return fmt.Errorf("run %s: %w", b.Path("dhcp"), unix.Exec(b.Path("dhcp"), args, os.Environ()))
+}
+
+// makeRoom removes the socket of a daemon that was killed, over which the next one
+// would fail, and creates the folder.
+func makeRoom(socket string) error {
+	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
+		return err
+	}
+	info, err := os.Lstat(socket)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is not a socket: somebody else put it there; remove it, or name another with --socketpath", socket)
+	}
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	switch {
+	case err == nil:
+		conn.Close()
+		return fmt.Errorf("another daemon answers at %s: one on each node is enough", socket)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(socket)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return fmt.Errorf("ask who answers at the socket: %w", err)
+}

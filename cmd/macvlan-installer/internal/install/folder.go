@@ -1,0 +1,246 @@
+package install
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	stateName  = ".macvlan-installer.json"
+	keptPrefix = ".macvlan-installer.kept."
+	tempPrefix = ".macvlan-installer.tmp."
+)
+
+// folder is a node's folder of plugins. It is held by a descriptor, so that one
+// pass works on one folder, even if another takes its path meanwhile. Its methods
+// are the only ones that change anything there.
+type folder struct {
+	path string
+	root *os.Root
+	self *os.File
+	// step is called before each change with the change's name. Tests end the
+	// process there.
+	step func(string)
+}
+
+// openFolder opens the folder and finds out whether plugins in it can run at all.
+func openFolder(path string, step func(string)) (*folder, error) {
+	root, err := os.OpenRoot(path)
+	if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
+		// Of this, the error of OpenRoot says nothing to programs.
+		err = &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return nil, hint(fmt.Errorf("open the folder of plugins: %w", err))
+	}
+	self, err := root.Open(".")
+	if err != nil {
+		return nil, errors.Join(hint(fmt.Errorf("open the folder of plugins: %w", err)), root.Close())
+	}
+	f := &folder{path: path, root: root, self: self, step: step}
+	var stat unix.Statfs_t
+	if err := unix.Fstatfs(int(self.Fd()), &stat); err != nil {
+		return nil, errors.Join(fmt.Errorf("stat the file system of %s: %w", path, err), f.close())
+	}
+	if stat.Flags&unix.ST_NOEXEC != 0 {
+		return nil, errors.Join(fmt.Errorf("the folder of plugins %s is on a file system mounted with noexec, where no plugin can run: mount it without, or name the folder that the container runtime uses with --bin-dir", path), f.close())
+	}
+	return f, nil
+}
+
+func (f *folder) close() error { return errors.Join(f.self.Close(), f.root.Close()) }
+
+// lock waits until no other installer works in the folder. The lock ends with the
+// descriptor, at the latest with the process, so that none is ever left over.
+func (f *folder) lock(ctx context.Context) error {
+	for {
+		err := unix.Flock(int(f.self.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("lock the folder of plugins %s: %w", f.path, err)
+		}
+		// Asking again is not elegant, but a blocking flock cannot be interrupted.
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("lock the folder of plugins %s: another installer is at work there: %w", f.path, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// current says whether the folder is still the one at its path.
+func (f *folder) current() (bool, error) {
+	there, err := os.Stat(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("stat the folder of plugins: %w", err)
+	}
+	here, err := f.self.Stat()
+	if err != nil {
+		return false, fmt.Errorf("stat the folder of plugins: %w", err)
+	}
+	return os.SameFile(here, there), nil
+}
+
+// names lists the files of our own with the given prefix.
+func (f *folder) names(prefix string) ([]string, error) {
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the folder of plugins %s: %w", f.path, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// cleanUp removes what killed runs left. Under the lock nobody else's is there.
+func (f *folder) cleanUp() error {
+	temps, err := f.names(tempPrefix)
+	for _, name := range temps {
+		err = errors.Join(err, f.remove(name))
+	}
+	return err
+}
+
+// temp is a file that nobody knows of yet.
+type temp struct {
+	name string
+	file *os.File
+	f    *folder
+}
+
+func tempName() string { return tempPrefix + strings.ToLower(rand.Text()[:12]) }
+
+func (f *folder) create() (*temp, error) {
+	f.step("create")
+	name := tempName()
+	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create a file: %w", err)
+	}
+	return &temp{name, file, f}, nil
+}
+
+func (t *temp) Write(p []byte) (int, error) {
+	t.f.step("write")
+	return t.file.Write(p)
+}
+
+// finish gives the file its mode and brings it to the disk. The mode comes before
+// the rename: nobody is to find a plugin that cannot be run.
+func (t *temp) finish(mode fs.FileMode) error {
+	t.f.step("chmod")
+	if err := t.file.Chmod(mode); err != nil {
+		return fmt.Errorf("set the mode: %w", err)
+	}
+	t.f.step("fsync")
+	if err := t.file.Sync(); err != nil {
+		return fmt.Errorf("write to the disk: %w", err)
+	}
+	// A network file system reports some errors of writing only here.
+	if err := t.file.Close(); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	return nil
+}
+
+// drop removes a file that came to nothing.
+func (t *temp) drop() {
+	t.file.Close()
+	// What cannot be removed now is removed by the next run.
+	_ = t.f.remove(t.name)
+}
+
+// copySize is how much of a file is in memory at a time, in bytes.
+const copySize = 256 << 10
+
+// copyAll copies from src to dst and returns the SHA-256 of what was copied.
+func copyAll(dst io.Writer, src io.Reader) (string, error) {
+	hash := sha256.New()
+	// The bare interfaces keep io.Copy from taking a way around the buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, struct{ io.Reader }{src}, make([]byte, copySize))
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// write puts a whole file in the place of name.
+func (f *folder) write(name string, content []byte, mode fs.FileMode) error {
+	t, err := f.create()
+	if err == nil {
+		if _, err = t.Write(content); err == nil {
+			if err = t.finish(mode); err == nil {
+				err = f.rename(t.name, name)
+			}
+		}
+		if err != nil {
+			t.drop()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.join(name), err)
+	}
+	return f.sync()
+}
+
+func (f *folder) rename(from, to string) error {
+	f.step("rename")
+	return f.root.Rename(from, to)
+}
+
+func (f *folder) link(from, to string) error {
+	f.step("link")
+	return f.root.Link(from, to)
+}
+
+func (f *folder) symlink(target, name string) error {
+	f.step("symlink")
+	return f.root.Symlink(target, name)
+}
+
+func (f *folder) chmod(name string, mode fs.FileMode) error {
+	f.step("chmod")
+	return f.root.Chmod(name, mode)
+}
+
+// remove removes a file, or finds that it is gone already.
+func (f *folder) remove(name string) error {
+	f.step("remove")
+	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", f.join(name), err)
+	}
+	return nil
+}
+
+// sync brings the names in the folder to the disk. Without it a power cut may undo
+// a rename, or leave a name without its bytes.
+func (f *folder) sync() error {
+	f.step("fsync folder")
+	if err := f.self.Sync(); err != nil {
+		return fmt.Errorf("write the folder %s to the disk: %w", f.path, err)
+	}
+	return nil
+}
+
+func (f *folder) join(name string) string { return f.path + "/" + name }

@@ -1,0 +1,97 @@
+package install
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// stateFormat is raised when an older installer would misread the state file.
+const stateFormat = 1
+
+// state is the content of the state file.
+type state struct {
+	Format int `json:"format"`
+	// Wanted are the plugins that the last installation was asked for.
+	Wanted  []string `json:"wanted,omitempty"`
+	Plugins []*entry `json:"plugins"`
+}
+
+// entry is what was done to one name. It is written before it is done.
+type entry struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Placed are the SHA-256 digests of the files that were placed under the name,
+	// the newest last. There is more than one while a version of ours is replaced
+	// by the next.
+	Placed []string `json:"placed"`
+	// Replaced is what was there before, and what uninstalling brings back; nil
+	// when nothing was.
+	Replaced *original `json:"replaced,omitempty"`
+}
+
+// original is a file of somebody else's.
+type original struct {
+	// Target is where a symbolic link points. The other fields are those of a
+	// regular file.
+	Target string      `json:"target,omitempty"`
+	SHA256 string      `json:"sha256,omitempty"`
+	Mode   fs.FileMode `json:"mode,omitempty"`
+}
+
+func (s *state) find(name string) *entry {
+	for _, e := range s.Plugins {
+		if e.Name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// put replaces the entry of a name, or drops it when e is nil.
+func (s *state) put(name string, e *entry) {
+	s.Plugins = slices.DeleteFunc(s.Plugins, func(e *entry) bool { return e.Name == name })
+	if e != nil {
+		s.Plugins = append(s.Plugins, e)
+	}
+}
+
+// readState reads the state file. It is empty where nothing was placed.
+func (f *folder) readState() (*state, error) {
+	raw, err := f.root.ReadFile(stateName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &state{Format: stateFormat}, nil
+	}
+	if err != nil {
+		return nil, hint(fmt.Errorf("read the state file: %w", err))
+	}
+	s := &state{}
+	err = json.Unmarshal(raw, s)
+	if err == nil && s.Format == 0 {
+		err = errors.New("no format is named")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the state file %s: %w: somebody changed it; bring it back from a backup, or remove it together with the files %s*, after which the plugins count as somebody else's", f.join(stateName), err, f.join(keptPrefix))
+	}
+	if s.Format > stateFormat {
+		return nil, fmt.Errorf("read the state file %s: format %d is newer than %d: a newer macvlan-installer wrote it; use that one", f.join(stateName), s.Format, stateFormat)
+	}
+	return s, nil
+}
+
+// writeState writes the state file, or removes it when it would say nothing.
+func (f *folder) writeState(s *state) error {
+	if len(s.Plugins) == 0 {
+		if err := f.remove(stateName); err != nil {
+			return err
+		}
+		return f.sync()
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode the state: %w", err)
+	}
+	return f.write(stateName, append(raw, '\n'), 0o644)
+}

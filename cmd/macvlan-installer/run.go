@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/install"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/probe"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/watch"
+)
+
+// memoryGoal is where the garbage collector begins to work harder, in bytes: far
+// enough below a limit of 32 MiB that the plugins, which are run within it, fit
+// beside. GOMEMLIMIT in the environment takes its place.
+const memoryGoal = 12 << 20
+
+// patience is the time that one check may take before the process counts as stuck:
+// a few plugins that do not answer, and another installer before us.
+const patience = 5 * time.Minute
+
+func newRun(s streams) *cobra.Command {
+	o := &options{}
+	var listen string
+	var interval time.Duration
+	l := &linkFlags{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Install the plugins, and keep them as they should be",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if interval < time.Second {
+				return fmt.Errorf("--interval %s: a second or more is expected", interval)
+			}
+			if err := l.check(); err != nil {
+				return err
+			}
+			i, err := o.installer(true)
+			if err != nil {
+				return err
+			}
+			if err := keep(cmd.Context(), i, l, listen, interval, slog.New(slog.NewJSONHandler(s.err, nil))); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+	o.installFlags(cmd)
+	l.register(cmd)
+	cmd.Flags().StringVar(&listen, "listen", ":9789", "address of /healthz, /readyz and /metrics, over plain HTTP")
+	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "time after which everything is checked, even if no change was noticed")
+	return cmd
+}
+
+// keep installs the plugins and repairs them until ctx ends. It removes nothing
+// then: pods go on starting while the installer is updated.
+func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string, interval time.Duration, logger *slog.Logger) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
+	}
+	p := probe.New(2*interval + patience)
+	k := &keeper{installer: i, probe: p, logger: logger}
+	loop := &watch.Loop{
+		Dir:      i.Dir,
+		Names:    i.Plugins,
+		Interval: interval,
+		// A look costs a system call for each plugin.
+		Poll:      2 * time.Second,
+		Debounce:  250 * time.Millisecond,
+		Undone:    watch.Undone{Most: 5, Within: time.Minute, Pause: time.Minute},
+		Check:     k.check,
+		Contended: p.Contended,
+		Logger:    logger,
+	}
+	logger.Info("starting", "version", version, "folder", i.Dir, "plugins", i.Plugins, "policy", i.Policy)
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return p.Serve(ctx, listen, logger) })
+	tasks.Go(func() error { return loop.Run(ctx) })
+	l.publish(ctx, tasks, interval, p, logger)
+	return tasks.Wait()
+}
+
+// keeper runs checks and says what changed since the one before.
+type keeper struct {
+	installer *install.Installer
+	probe     *probe.Probe
+	logger    *slog.Logger
+	// said is what was logged last, by plugin; the folder's is under "".
+	said map[string]string
+}
+
+func (k *keeper) check(ctx context.Context, repair bool) (repaired bool, err error) {
+	run := k.installer.Report
+	if repair {
+		run = k.installer.Install
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	plugins, err := run(ctx)
+	k.probe.Report(plugins, err)
+	if k.said == nil {
+		k.said = map[string]string{}
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if k.said[""] != text && err != nil {
+		k.logger.Error("cannot check the folder", "error", err)
+	}
+	k.said[""] = text
+	var faults []string
+	for _, p := range plugins {
+		repaired = repaired || p.Result != install.Kept && p.Result != install.Failed && p.Result != install.RolledBack
+		if !p.Usable || p.Err != nil {
+			faults = append(faults, p.Name)
+		}
+		k.say(p)
+	}
+	if len(faults) > 0 {
+		err = errors.Join(err, fmt.Errorf("check %s: not as it should be", strings.Join(faults, ", ")))
+	}
+	return repaired, err
+}
+
+// say logs what was done to a plugin, and what is the matter with it when that is
+// something new.
+func (k *keeper) say(p install.Plugin) {
+	text := fmt.Sprintf("%s %s %s", p.State, p.Version, p.Message)
+	done := p.Result != install.Kept && p.Err == nil
+	if k.said[p.Name] == text && !done {
+		return
+	}
+	k.said[p.Name] = text
+	level := slog.LevelInfo
+	if !p.Usable || p.Err != nil {
+		level = slog.LevelError
+	}
+	k.logger.Log(context.Background(), level, "plugin", "name", p.Name, "result", p.Result, "state", p.State, "version", p.Version, "message", p.Message)
+}
