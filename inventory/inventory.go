@@ -54,6 +54,17 @@ func Judge(ctx context.Context, inv Inventory, subject *policy.Subject, config *
 	return verdict
 }
 
+// JudgeUpdate gives the verdict on a subject that takes the place of an old one:
+// what stood in that already is not refused.
+func JudgeUpdate(ctx context.Context, inv Inventory, subject, old *policy.Subject, config *policy.Config) policy.Verdict {
+	verdict := Judge(ctx, inv, subject, config)
+	if verdict.Decision() == policy.Deny || verdict.Undecided != nil {
+		before := Judge(ctx, inv, old, config)
+		verdict.Inherit(subject, old, &before)
+	}
+	return verdict
+}
+
 // Complete fills in what a pod leaves to the configuration: its default pools. It
 // returns the subject itself when there is nothing to fill in.
 func Complete(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) *policy.Subject {

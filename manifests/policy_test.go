@@ -26,8 +26,8 @@ func TestPolicyIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Shown empty in the file, absent in the program.
-	if len(got.Rules) == 0 && len(got.IPPoolDefaults) == 0 && len(got.Exempt.Users) == 0 {
-		got.Rules, got.IPPoolDefaults, got.Exempt.Users = nil, nil, nil
+	if len(got.Rules)+len(got.IPPoolDefaults)+len(got.Exempt.Users)+len(got.AlwaysEnforce) == 0 {
+		got.Rules, got.IPPoolDefaults, got.Exempt.Users, got.AlwaysEnforce = nil, nil, nil, nil
 	}
 	if want := policy.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("policy.yaml means %+v, want %+v", got, want)

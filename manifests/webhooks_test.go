@@ -14,9 +14,14 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	registrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	applyv1 "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
 const (
@@ -252,4 +257,103 @@ func TestApplyKeepsCABundle(t *testing.T) {
 			t.Errorf("kubectl apply %s: caBundle = %q, want %q", strings.Join(flags, " "), got.Webhooks[0].ClientConfig.CABundle, bundle)
 		}
 	}
+}
+
+// Workloads are sent when somebody writes one that asks for networks. Neither the
+// controllers of Kubernetes nor the end of an object wait for the server.
+func TestWhichWorkloadsAreSentToTheServer(t *testing.T) {
+	apply(t, "base")
+	r := newRecorder(t)
+	redirect(t, r)
+	validate := []string{"/validate"}
+	expect := func(t *testing.T, want []string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A patch that meets a controller's update in between is tried again.
+		if got := slices.Compact(r.asked()); !slices.Equal(got, want) {
+			t.Errorf("asked %q, want %q", got, want)
+		}
+	}
+	labels := map[string]string{"app": "sent"}
+	template := func(annotations map[string]string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
+			Spec:       corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{{Name: "main", Image: "main"}}},
+		}
+	}
+	once := template(map[string]string{networks: "a"})
+	once.Spec.RestartPolicy = corev1.RestartPolicyNever
+	asking := map[string]string{networks: "a"}
+	owner := func(kind string) []metav1.OwnerReference {
+		yes := true
+		return []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: kind, Name: "owner", UID: "1", Controller: &yes}}
+	}
+	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	replicaSet := func(annotations map[string]string, owners []metav1.OwnerReference) error {
+		_, err := client.AppsV1().ReplicaSets("default").Create(t.Context(), &appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{Name: "sent", OwnerReferences: owners},
+			Spec:       appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template(annotations)},
+		}, dry)
+		return err
+	}
+	t.Run("without networks", func(t *testing.T) { expect(t, nil, replicaSet(nil, nil)) })
+	t.Run("with networks", func(t *testing.T) { expect(t, validate, replicaSet(asking, nil)) })
+	t.Run("with pools", func(t *testing.T) { expect(t, validate, replicaSet(map[string]string{ippools: "[]"}, nil)) })
+	t.Run("of a Deployment", func(t *testing.T) { expect(t, nil, replicaSet(asking, owner("Deployment"))) })
+	t.Run("of something else", func(t *testing.T) { expect(t, validate, replicaSet(asking, owner("Rollout"))) })
+	t.Run("in a CronJob", func(t *testing.T) {
+		_, err := client.BatchV1().CronJobs("default").Create(t.Context(), &batchv1.CronJob{
+			ObjectMeta: metav1.ObjectMeta{Name: "sent"},
+			Spec:       batchv1.CronJobSpec{Schedule: "@yearly", JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: once}}},
+		}, dry)
+		expect(t, validate, err)
+	})
+	t.Run("in a ReplicationController without a template", func(t *testing.T) {
+		_, err := client.CoreV1().ReplicationControllers("default").Create(t.Context(), &corev1.ReplicationController{
+			ObjectMeta: metav1.ObjectMeta{Name: "sent"}, Spec: corev1.ReplicationControllerSpec{Selector: labels},
+		}, dry)
+		// The API server refuses it by itself, after admission.
+		if err == nil {
+			t.Error("a ReplicationController without a template was accepted")
+		}
+		expect(t, nil, nil)
+	})
+
+	deployments := client.AppsV1().Deployments("default")
+	_, err := deployments.Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "sent", Finalizers: []string{"example.com/kept"}},
+		// No pods: they would be sent too, whenever their controller gets to it.
+		Spec: appsv1.DeploymentSpec{Replicas: new(int32), Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template(asking)},
+	}, metav1.CreateOptions{})
+	expect(t, validate, err)
+	label := func(c kubernetes.Interface, value string) error {
+		_, err := c.AppsV1().Deployments("default").Patch(t.Context(), "sent", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"`+value+`"}}}`), metav1.PatchOptions{})
+		return err
+	}
+	t.Run("an update", func(t *testing.T) { expect(t, validate, label(client, "1")) })
+	t.Run("an update by a controller", func(t *testing.T) {
+		controller := cluster.Config()
+		controller.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:deployment-controller",
+			Groups: []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:masters"}}
+		c, err := kubernetes.NewForConfig(controller)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, nil, label(c, "2"))
+	})
+	t.Run("its status", func(t *testing.T) {
+		_, err := deployments.Patch(t.Context(), "sent", types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`), metav1.PatchOptions{}, "status")
+		expect(t, nil, err)
+	})
+	t.Run("its scale", func(t *testing.T) {
+		_, err := deployments.Patch(t.Context(), "sent", types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{}, "scale")
+		expect(t, validate, err)
+	})
+	t.Run("its end", func(t *testing.T) {
+		expect(t, nil, deployments.Delete(t.Context(), "sent", metav1.DeleteOptions{}))
+		_, err := deployments.Patch(t.Context(), "sent", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		expect(t, nil, err)
+	})
 }

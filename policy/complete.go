@@ -203,7 +203,7 @@ func (p *Pod) Complete(f Facts) *Subject {
 		return p.Subject
 	}
 	p.resolve(f)
-	if p.plan.value == "" || p.Subject.Template() {
+	if mode, _ := p.mode(); mode == ModeOff || p.plan.value == "" || p.Subject.Template() {
 		return p.Subject
 	}
 	completed := *p.Subject

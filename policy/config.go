@@ -40,8 +40,14 @@ type Config struct {
 	// entry that matches an interface counts.
 	IPPoolDefaults []IPPoolDefault `json:"ippoolDefaults"`
 	Exempt         ExemptConfig    `json:"exempt"`
+	// Relaxable selects the namespaces, by their labels, whose [ModeLabel] is
+	// heeded; empty is all. AlwaysEnforce names those whose label is not, whatever
+	// Relaxable selects.
+	Relaxable     metav1.LabelSelector `json:"relaxable"`
+	AlwaysEnforce []string             `json:"alwaysEnforce"`
 
 	clusterNetwork Reference
+	relaxable      labels.Selector
 }
 
 // MultusConfig holds the settings of Multus that decide what annotations mean.
@@ -129,8 +135,9 @@ func DefaultConfig() *Config {
 			IPv6:            true,
 			CoordinatorMode: cniconf.ModeAuto,
 		},
-		Limits: LimitsConfig{AddressPairs: 14},
-		Exempt: ExemptConfig{Namespaces: []string{"kube-system"}},
+		Limits:    LimitsConfig{AddressPairs: 14},
+		Exempt:    ExemptConfig{Namespaces: []string{"kube-system"}},
+		relaxable: labels.Everything(),
 	}
 }
 
@@ -204,10 +211,19 @@ func (c *Config) compile(doc *document.Document) error {
 			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
 		}
 	}
-	for i, namespace := range c.Exempt.Namespaces {
-		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-			bad(fmt.Sprintf("exempt.namespaces[%d] %s is no name of a namespace; there are no patterns here", i, quote.Value(namespace)), "exempt", "namespaces", i)
+	for _, list := range []struct {
+		path  []any
+		names []string
+	}{{[]any{"exempt", "namespaces"}, c.Exempt.Namespaces}, {[]any{"alwaysEnforce"}, c.AlwaysEnforce}} {
+		for i, namespace := range list.names {
+			if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+				bad(fmt.Sprintf("%s[%d] %s is no name of a namespace; there are no patterns here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
+			}
 		}
+	}
+	var err error
+	if c.relaxable, err = metav1.LabelSelectorAsSelector(&c.Relaxable); err != nil {
+		bad(fmt.Sprintf("relaxable: %v", err), "relaxable")
 	}
 	for i, user := range c.Exempt.Users {
 		if user == "" {
@@ -239,6 +255,15 @@ func (c *Config) compile(doc *document.Document) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// dotted is a path of fields as people write it.
+func dotted(path []any) string {
+	texts := make([]string, len(path))
+	for i, step := range path {
+		texts[i] = fmt.Sprint(step)
+	}
+	return strings.Join(texts, ".")
 }
 
 // action is what the rule leads to in this configuration.

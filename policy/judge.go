@@ -21,6 +21,11 @@ type Verdict struct {
 	// Exempt says why the configuration spares the subject, such as
 	// "namespace kube-system"; empty when it does not.
 	Exempt string
+	// Mode of the subject's namespace. In [ModeWarn] what would be a denial is a
+	// finding of action Warn that is [Finding.Relaxed]. ModeNote says why a mode that
+	// the namespace asks for does not count; empty when it does.
+	Mode     Mode
+	ModeNote string
 	// Undecided is the reason why no verdict could be reached: the inventory
 	// did not answer and what is known gives no reason to refuse.
 	Undecided error
@@ -74,8 +79,11 @@ func (p *Pod) Judge(f Facts) Verdict {
 		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks", len(f.Networks), len(p.references))}
 	}
 	p.resolve(f)
-
 	var v Verdict
+	v.Mode, v.ModeNote = p.mode()
+	if v.Mode == ModeOff {
+		return Verdict{Mode: ModeOff, Exempt: "mode off of namespace " + p.Subject.Namespace}
+	}
 	for i := range table {
 		found := table[i].check(p)
 		if len(found) == 0 {
@@ -87,8 +95,11 @@ func (p *Pod) Judge(f Facts) Verdict {
 		}
 		for _, finding := range found {
 			finding.Rule, finding.Action = table[i].ID, action
-			if finding.softened {
+			switch {
+			case finding.softened:
 				finding.Action = Warn
+			case v.Mode == ModeWarn && action == Deny:
+				finding.Action, finding.Relaxed = Warn, true
 			}
 			if finding.Annotation != "" {
 				finding.Path = p.Subject.AnnotationPath(finding.Annotation)
@@ -175,9 +186,22 @@ const warningLength = 120
 // Warning is the finding as one line for kubectl's "Warning:", cut at 120
 // characters. The long form is what `kubectl macvlan explain` prints.
 func (f *Finding) Warning() string {
-	text := []rune(f.Rule + ": " + strings.Join(strings.Fields(f.Message), " "))
-	if len(text) > warningLength {
-		text = append(text[:warningLength-1], '…')
+	return shortened(f.Rule + ": " + strings.Join(strings.Fields(f.Message), " "))
+}
+
+// shortened cuts a warning at its length, between words where there is a space
+// within the last part.
+func shortened(text string) string {
+	runes := []rune(text)
+	if len(runes) <= warningLength {
+		return text
 	}
-	return string(text)
+	cut := runes[:warningLength-1]
+	for i := len(cut) - 1; i > warningLength*3/4; i-- {
+		if cut[i] == ' ' {
+			cut = cut[:i]
+			break
+		}
+	}
+	return string(cut) + "…"
 }

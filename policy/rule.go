@@ -86,6 +86,11 @@ type Finding struct {
 	Message string
 	// Remedy says what to write instead; it may span lines.
 	Remedy string
+	// Relaxed marks a warning that would be a denial but for the namespace's mode.
+	Relaxed bool
+	// Inherited marks a warning that would be a denial but for what stood in the
+	// object before ([Verdict.Inherit]).
+	Inherited bool
 
 	// softened marks a finding whose own circumstances ask for a warning only,
 	// whatever the rule's action is.

@@ -36,6 +36,11 @@ type Subject struct {
 	Controller Controller
 	// HostNetwork is spec.hostNetwork of the pod.
 	HostNetwork bool
+	// Owner is the workload that controls the object itself, such as the Deployment
+	// of a ReplicaSet; the zero value without one.
+	Owner Controller
+	// Mode, when it is not empty, stands in for [ModeLabel] of the namespace.
+	Mode Mode
 
 	// Resources are the names in the resource limits of the pod's first container.
 	Resources []string
@@ -74,11 +79,6 @@ type podShape struct {
 		objectMeta
 		Annotations podAnnotations `json:"annotations"`
 		Labels      podLabels      `json:"labels"`
-		// OwnerReferences are the pod's own; templates have none.
-		OwnerReferences []struct {
-			Controller
-			IsController bool `json:"controller"`
-		} `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
 		HostNetwork bool           `json:"hostNetwork"`
@@ -90,6 +90,11 @@ type objectMeta struct {
 	Name         string `json:"name"`
 	GenerateName string `json:"generateName"`
 	Namespace    string `json:"namespace"`
+
+	OwnerReferences []struct {
+		Controller
+		IsController bool `json:"controller"`
+	} `json:"ownerReferences"`
 }
 
 type templateShape struct {
@@ -205,13 +210,14 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		HostNetwork: pod.Spec.HostNetwork,
 		Resources:   pod.Spec.Containers.limits,
 	}
+	for _, owner := range meta.OwnerReferences {
+		if owner.IsController {
+			s.Owner = owner.Controller
+		}
+	}
+	s.Controller = s.Owner
 	if path != "" {
 		s.Controller = Controller{apiVersion, kind}
-	}
-	for _, owner := range pod.Metadata.OwnerReferences {
-		if owner.IsController && path == "" {
-			s.Controller = owner.Controller
-		}
 	}
 	if s.Namespace == "" {
 		s.Namespace = namespace

@@ -317,7 +317,7 @@ const maxNamedPools = 64
 // known after the pod was judged once.
 func (p *Pod) Questions() Questions {
 	q := Questions{Networks: p.references}
-	if len(p.references) > 0 {
+	if p.exempt == "" {
 		q.Namespace = p.Subject.Namespace
 	}
 	for n := range p.supplies {

@@ -22,9 +22,11 @@ type ConfigFile struct {
 	path    string
 	logger  *slog.Logger
 	current atomic.Pointer[policy.Config]
-	// text is what was read last, problem what was wrong with that.
-	text    []byte
-	problem string
+	// text is what was read last.
+	text []byte
+	// problem is what is wrong with the file as it is now, nil when that is in
+	// force.
+	problem atomic.Pointer[error]
 }
 
 // ReadConfigFile reads a PolicyConfig. Without a path it is the default one.
@@ -68,31 +70,42 @@ func (f *ConfigFile) Run(ctx context.Context) error {
 	}
 }
 
+// Problem is what is wrong with the file as it is now; nil when it is in force.
+func (f *ConfigFile) Problem() error {
+	if p := f.problem.Load(); p != nil {
+		return fmt.Errorf("%w; the last good configuration is in force", *p)
+	}
+	return nil
+}
+
 func (f *ConfigFile) reload() {
 	text, err := os.ReadFile(f.path)
 	if err != nil {
+		f.text = nil
 		f.complain(err)
 		return
 	}
-	if bytes.Equal(text, f.text) && f.problem == "" {
+	if f.text != nil && bytes.Equal(text, f.text) {
 		return
 	}
-	f.text = text
+	// Not nil, also when the file is empty: nil stands for a file that could not be
+	// read.
+	f.text = append([]byte{}, text...)
 	config, err := policy.ParseConfig(text)
 	if err != nil {
 		f.complain(err)
 		return
 	}
-	f.problem = ""
+	f.problem.Store(nil)
 	f.current.Store(config)
 	f.logger.Info("configuration reloaded", "path", f.path)
 }
 
 // complain logs a problem with the file once, not each time it is looked at.
 func (f *ConfigFile) complain(err error) {
-	if err.Error() == f.problem {
+	if p := f.problem.Load(); p != nil && (*p).Error() == err.Error() {
 		return
 	}
-	f.problem = err.Error()
+	f.problem.Store(&err)
 	f.logger.Error("the configuration cannot be used, the last good one stays in force", "path", f.path, "error", err)
 }

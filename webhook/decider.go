@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +24,9 @@ type Decider struct {
 	// Config is the configuration in force, asked for once per request.
 	Config    func() *policy.Config
 	Inventory inventory.Inventory
+	// Workloads reads the workloads that are scaled; nil when there is no cluster to
+	// read them from.
+	Workloads Workloads
 	Metrics   *Metrics
 	Logger    *slog.Logger
 }
@@ -34,13 +38,36 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 		d.Metrics.count(&policy.Verdict{Exempt: who})
 		return exempted(who)
 	}
+	if req.SubResource == "scale" {
+		return d.scale(ctx, req, config)
+	}
 	subject, answer := d.accept(req)
 	if answer != nil {
 		return *answer
 	}
-	verdict := inventory.Judge(ctx, d.Inventory, subject, config)
+	if judgedByOwner(subject) {
+		return admission.Allowed("")
+	}
+	var verdict policy.Verdict
+	if req.Operation == admissionv1.Update {
+		old, err := d.decode(req, req.OldObject.Raw)
+		if err != nil {
+			return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object before the update cannot be read: "+err.Error())
+		}
+		verdict = inventory.JudgeUpdate(ctx, d.Inventory, subject, old, config)
+	} else {
+		verdict = inventory.Judge(ctx, d.Inventory, subject, config)
+	}
 	d.Metrics.count(&verdict)
 	return d.respond(req, subject, &verdict)
+}
+
+// judgedByOwner says whether the object is one that a controller of Kubernetes
+// makes of another template, which was judged when somebody wrote it. Pods are
+// always judged.
+func judgedByOwner(s *policy.Subject) bool {
+	return s.Kind == "ReplicaSet" && s.Owner == policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"} ||
+		s.Kind == "Job" && s.Owner == policy.Controller{APIVersion: "batch/v1", Kind: "CronJob"}
 }
 
 // Mutate fills in the default pools of a pod that names none. What else there is
@@ -79,13 +106,24 @@ func (d *Decider) accept(req admission.Request) (*policy.Subject, *admission.Res
 			fmt.Sprintf("macvlan-webhook judges pods and the workloads that make them, not %s of %s: correct the rules of the webhook configuration that sends it here",
 				quote.Value(req.Kind.Kind), quote.Value(apiVersion))))
 	}
-	if req.Operation != admissionv1.Create || req.SubResource != "" {
-		return nil, new(admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges objects when they are created, not %s %s: correct the webhook configuration",
+	update := req.Operation == admissionv1.Update && req.Kind.Kind != "Pod"
+	if req.Operation != admissionv1.Create && !update || req.SubResource != "" {
+		return nil, new(admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges pods when they are created and workloads when they are written, not %s %s: correct the webhook configuration",
 			quote.Value(string(req.Operation)), quote.Value(resourceName(req)))))
 	}
-	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, req.Object.Raw)
+	subject, err := d.decode(req, req.Object.Raw)
 	if err != nil {
 		return nil, new(d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error()))
+	}
+	return subject, nil
+}
+
+// decode reads an object of a request.
+func (d *Decider) decode(req admission.Request, object []byte) (*policy.Subject, error) {
+	apiVersion := schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String()
+	subject, err := policy.DecodeSubject(apiVersion, req.Kind.Kind, req.Namespace, object)
+	if err != nil {
+		return nil, err
 	}
 	subject.Namespace = req.Namespace
 	return subject, nil
@@ -110,17 +148,19 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
-	var warnings []string
+	warnings := v.Warnings(subject.Kind)
 	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		if f.Action == policy.Warn {
-			warnings = append(warnings, f.Warning())
 			continue
 		}
 		rules = append(rules, f.Rule)
 		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path, Message: f.Message})
+	}
+	if v.ModeNote != "" {
+		warnings = append(warnings, v.ModeNote)
 	}
 	if len(rules) > 0 {
 		d.Logger.Info("denied",
@@ -137,11 +177,29 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 			},
 		}}
 	}
-	if v.Undecided != nil {
+	if v.Undecided != nil && v.Mode == policy.ModeWarn {
+		warnings = append(warnings, "macvlan-webhook could not judge this "+subject.Kind+": the cluster did not answer in time")
+	} else if v.Undecided != nil {
 		return d.refuse(req, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
 			fmt.Sprintf("the networks of this %s could not be judged, so it is not let through: %v; try again in a moment", subject.Kind, v.Undecided))
 	}
-	return admission.Allowed("").WithWarnings(warnings...)
+	response := admission.Allowed("").WithWarnings(warnings...)
+	if relaxed := relaxedRules(v); len(relaxed) > 0 {
+		response.AuditAnnotations = map[string]string{"mode": string(v.Mode), "relaxed": strings.Join(relaxed, ",")}
+	}
+	return response
+}
+
+// relaxedRules are the rules that would have refused the object but for the mode of
+// its namespace.
+func relaxedRules(v *policy.Verdict) []string {
+	var rules []string
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Relaxed && !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
+	}
+	return rules
 }
 
 // refuse is the answer where no verdict on the object could be reached.

@@ -15,6 +15,7 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	findings  *prometheus.CounterVec
 	patches   prometheus.Counter
+	relaxed   *prometheus.CounterVec
 	refused   *prometheus.CounterVec
 }
 
@@ -40,12 +41,16 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "macvlan_webhook_patches_total",
 			Help: "Pods whose default pools were filled in.",
 		}),
+		relaxed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "macvlan_webhook_relaxed_total",
+			Help: "Denials that the mode of a namespace has turned into warnings, by rule.",
+		}, []string{"rule"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "macvlan_webhook_malformed_requests_total",
 			Help: "HTTP requests that were no AdmissionReview, by the status that answered them.",
 		}, []string{"status"}),
 	}
-	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.refused} {
+	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.relaxed, m.refused} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -64,7 +69,11 @@ func (m *Metrics) count(v *policy.Verdict) {
 	}
 	m.decisions.WithLabelValues(decision).Inc()
 	for i := range v.Findings {
-		m.findings.WithLabelValues(v.Findings[i].Rule, string(v.Findings[i].Action)).Inc()
+		f := &v.Findings[i]
+		m.findings.WithLabelValues(f.Rule, string(f.Action)).Inc()
+		if f.Relaxed {
+			m.relaxed.WithLabelValues(f.Rule).Inc()
+		}
 	}
 }
 

@@ -40,6 +40,9 @@ const (
 type Check struct {
 	Name  string
 	Ready func() error
+	// Advisory marks a condition that is reported and does not make the server
+	// unready.
+	Advisory bool
 }
 
 // Server serves the webhook over TLS, and probes and metrics over plain HTTP.
@@ -166,12 +169,12 @@ func (s *Server) probes() http.Handler {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	checks := append([]Check{{"not-stopping", s.notStopping}, {"certificate", s.certificateServed}}, s.Checks...)
+	checks := append([]Check{{Name: "not-stopping", Ready: s.notStopping}, {Name: "certificate", Ready: s.certificateServed}}, s.Checks...)
 	var report strings.Builder
 	ready := true
 	for _, c := range checks {
 		if err := c.Ready(); err != nil {
-			ready = false
+			ready = ready && c.Advisory
 			fmt.Fprintf(&report, "[-]%s: %v\n", c.Name, err)
 		} else {
 			fmt.Fprintf(&report, "[+]%s ok\n", c.Name)

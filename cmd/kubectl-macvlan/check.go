@@ -31,6 +31,7 @@ type checkOptions struct {
 	config           string
 	outputs          []string
 	failOn           string
+	mode             string
 	live             bool
 	namespace        string
 	kubeconfig       string
@@ -59,6 +60,7 @@ func newCheck(s streams) *cobra.Command {
 	f.StringVar(&o.config, "config", "", "PolicyConfig file (default: the built-in configuration)")
 	f.StringArrayVarP(&o.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, with FORMAT one of "+strings.Join(report.Forms(), ", ")+" (may be repeated)")
 	f.StringVar(&o.failOn, "fail-on", "deny", "what makes the exit status 1: deny, warn or never")
+	f.StringVar(&o.mode, "mode", "", "play a mode for every namespace, in place of its label: enforce, warn or off")
 	f.BoolVar(&o.live, "live", false, "read the networks from the cluster")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
@@ -86,6 +88,9 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if !slices.Contains([]string{"deny", "warn", "never"}, o.failOn) {
 		return fmt.Errorf("--fail-on %.80q: deny, warn or never is expected", o.failOn)
 	}
+	if o.mode != "" && !slices.Contains(policy.Modes(), policy.Mode(o.mode)) {
+		return fmt.Errorf("--mode %.80q: enforce, warn or off is expected", o.mode)
+	}
 	config, err := o.readConfig()
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := check.Objects(ctx, objects, inv, config, namespace)
+	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: policy.Mode(o.mode)})
 	if err != nil {
 		return err
 	}

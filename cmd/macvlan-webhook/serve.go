@@ -73,6 +73,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		})
 	}
 
+	registry.MustRegister(configValid(config))
 	networks, checks, err := o.openInventory(registry, logger, start)
 	if err != nil {
 		return err
@@ -86,15 +87,23 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 	start(config.Run)
 
 	decider := &webhook.Decider{Config: config.Current, Inventory: networks, Metrics: metrics, Logger: logger}
+	if len(o.inventory) == 0 {
+		if decider.Workloads, err = o.openWorkloads(); err != nil {
+			return err
+		}
+	}
 	server := &webhook.Server{
 		Listen:         o.listen,
 		ProbeListen:    o.probeListen,
 		GetCertificate: cert.GetCertificate,
 		Handler:        decider.Handler(o.deadline),
 		Metrics:        promhttp.HandlerFor(prometheus.Gatherers{registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}),
-		Checks:         append(checks, webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }}),
-		Drain:          o.drain,
-		Logger:         logger,
+		Checks: append(checks,
+			webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }},
+			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
+		),
+		Drain:  o.drain,
+		Logger: logger,
 	}
 	err = server.Run(ctx)
 	stop()
@@ -128,6 +137,28 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 	}
 	start(networks.Run)
 	return networks, []webhook.Check{{Name: "networks", Ready: networks.Ready}}, nil
+}
+
+// openWorkloads prepares to read the workloads that are scaled.
+func (o *options) openWorkloads() (webhook.Workloads, error) {
+	config, err := o.clusterConfig()
+	if err != nil {
+		return nil, err
+	}
+	return cluster.NewWorkloads(config)
+}
+
+// configValid tells whether the configuration file as it is now is in force.
+func configValid(f *webhook.ConfigFile) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "macvlan_webhook_config_valid",
+		Help: "1 while the configuration file is in force, 0 while it cannot be used and the last good one stays in force.",
+	}, func() float64 {
+		if f.Problem() != nil {
+			return 0
+		}
+		return 1
+	})
 }
 
 // openCertificate prepares the serving certificate that the flags ask for.

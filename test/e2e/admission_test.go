@@ -60,11 +60,6 @@ func TestFixtures(t *testing.T) {
 	}
 	defer useConfig(t, nil)
 	for _, f := range all {
-		// Workloads are judged when the API server is told to send them; the
-		// manifests have it send pods.
-		if strings.Contains(string(f.Text), "\nkind: Deployment\n") {
-			continue
-		}
 		// What becomes of them needs a cluster without the mutating webhook.
 		if f.Bypassed {
 			continue
@@ -90,7 +85,7 @@ func testFixture(t *testing.T, f *fixtures.Fixture) {
 					t.Errorf("kubectl does not print %q:\n%s", part, result.Stderr)
 				}
 			}
-			if !strings.Contains(result.Stderr, "] metadata.annotations[") {
+			if !strings.Contains(result.Stderr, "] metadata.annotations[") && !strings.Contains(result.Stderr, "] spec.template.metadata.annotations[") {
 				t.Errorf("kubectl does not print the field:\n%s", result.Stderr)
 			}
 		case "warn":
@@ -208,10 +203,11 @@ func TestPodsOfDeployment(t *testing.T) {
 	wait.Until(t, "the good Deployment's pod", func() bool {
 		return strings.HasPrefix(mustKubectl(t, "", "get", "pods", "-l", "app=good", "-o", "name"), "pod/good-")
 	})
-	mustKubectl(t, deployment("bad", overlayAsDefault), "apply", "-f", "-")
+	// On the template it is a warning: the network may be applied later.
+	mustKubectl(t, deployment("bad", "k8s.v1.cni.cncf.io/networks: kube-system/nowhere"), "apply", "-f", "-")
 	wait.Until(t, "the refusal in the bad Deployment's status", func() bool {
 		status := mustKubectl(t, "", "get", "deployment", "bad", "-o", "jsonpath={.status.conditions[?(@.type=='ReplicaFailure')].message}")
-		return strings.Contains(status, "[overlay-as-default-network] metadata.annotations[v1.multus-cni.io/default-network]")
+		return strings.Contains(status, "[network-not-found] metadata.annotations[k8s.v1.cni.cncf.io/networks]")
 	})
 	if pods := mustKubectl(t, "", "get", "pods", "-l", "app=bad", "-o", "name"); pods != "" {
 		t.Errorf("the bad Deployment has pods: %s", pods)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 )
@@ -76,6 +77,24 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 		`ipam.spidernet.io/ippool: '{"ipv4":["never-made"]}'`), "create", "--namespace=team-a", "-f", "-")
 	if refused.ExitCode == 0 || !strings.Contains(refused.Stderr, "[ippool-not-found]") {
 		t.Errorf("a pool that does not exist: exit status %d, standard error %q", refused.ExitCode, refused.Stderr)
+	}
+
+	// A workload is read when it is scaled.
+	for n, k := range workloadKinds[:5] {
+		if k.kind == "DaemonSet" {
+			continue
+		}
+		workload := inTemplate(t, n, []byte(pod("scaled", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0")))
+		if err := unstructured.SetNestedField(workload.Object, int64(0), "spec", "replicas"); err != nil {
+			t.Fatal(err)
+		}
+		text, err := workload.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustKubectl(t, string(text), "create", "-f", "-")
+		mustKubectl(t, "", "scale", k.kind, "templated", "--replicas=0")
+		mustKubectl(t, "", "delete", k.kind, "templated")
 	}
 
 	used := map[auditEvent]bool{}

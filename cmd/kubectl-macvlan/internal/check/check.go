@@ -14,23 +14,31 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
+// Options say how objects are judged.
+type Options struct {
+	// Namespace of objects that name none.
+	Namespace string
+	// Mode, when it is not empty, stands in for that of every namespace.
+	Mode policy.Mode
+}
+
 // Objects judges every object that holds a pod, in the order given, and counts
-// the others. Objects without a namespace are taken to be in the one given.
+// the others.
 //
 // It is an error when an object cannot be decoded, or when the inventory cannot
 // answer about it; the error names the place.
-func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, namespace string) (*report.Report, error) {
+func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, o Options) (*report.Report, error) {
 	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
 	var errs []error
 	for i := range objects {
-		o := &objects[i]
-		if !policy.HoldsPod(o.APIVersion, o.Kind) {
+		object := &objects[i]
+		if !policy.HoldsPod(object.APIVersion, object.Kind) {
 			r.Summary.Skipped++
 			continue
 		}
-		result, err := judge(ctx, o, inv, config, namespace)
+		result, err := judge(ctx, object, inv, config, o)
 		if err != nil {
-			errs = append(errs, located(o, err))
+			errs = append(errs, located(object, err))
 			continue
 		}
 		r.Summary.Checked++
@@ -62,7 +70,8 @@ func located(o *files.Object, err error) error {
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }
 
-func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config *policy.Config, namespace string) (report.Result, error) {
+func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config *policy.Config, options Options) (report.Result, error) {
+	namespace := options.Namespace
 	if o.Namespace != "" {
 		namespace = o.Namespace
 	}
@@ -72,7 +81,7 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	}
 	// The file may stand for a request whose namespace is another than the
 	// object's own.
-	subject.Namespace = namespace
+	subject.Namespace, subject.Mode = namespace, options.Mode
 	// As in admission: first what is missing is filled in, then the outcome is
 	// judged.
 	subject = inventory.Complete(ctx, inv, subject, config)
@@ -85,6 +94,7 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
 		Decision:   string(verdict.Decision()),
 		Exempt:     verdict.Exempt,
+		Mode:       shownMode(verdict.Mode),
 		Findings:   []report.Finding{},
 		Patch:      subject.Patch(),
 		Interfaces: []report.Interface{},
@@ -110,6 +120,14 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		result.Interfaces = append(result.Interfaces, shown)
 	}
 	return result, nil
+}
+
+// shownMode leaves out the mode that nobody asked for.
+func shownMode(m policy.Mode) string {
+	if m == policy.ModeEnforce {
+		return ""
+	}
+	return string(m)
 }
 
 // path is where a finding stands in the object, step by step.

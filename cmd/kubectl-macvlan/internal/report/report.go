@@ -41,7 +41,10 @@ type Result struct {
 	Source   Source `json:"source"`
 	Decision string `json:"decision"`
 	// Exempt says why the object was not judged, if so.
-	Exempt   string    `json:"exempt,omitempty"`
+	Exempt string `json:"exempt,omitempty"`
+	// Mode of the object's namespace where it is not enforce: in warn, denials are
+	// warnings.
+	Mode     string    `json:"mode,omitempty"`
 	Findings []Finding `json:"findings"`
 	// Patch is what admission would change, absent when that is nothing.
 	Patch      []policy.PatchOperation `json:"patch,omitempty"`

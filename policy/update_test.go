@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+)
+
+// What stood in a workload before an update is warned of, what the update brings is
+// refused.
+func TestInherit(t *testing.T) {
+	const first, networks = multus.DefaultNetworkAnnotation, multus.NetworksAnnotation
+	template := func(annotations map[string]string) *Subject {
+		return &Subject{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "kube-system-2", PodPath: "spec.template", Annotations: annotations, Labels: map[string]string{"app": "web"}}
+	}
+	judged := func(s *Subject) Verdict {
+		pod := Parse(s, DefaultConfig())
+		return pod.Judge(facts(pod.Questions().Networks))
+	}
+	for name, test := range map[string]struct {
+		old, new map[string]string
+		want     string
+	}{
+		"nothing changed":                       {map[string]string{first: "router"}, map[string]string{first: "router"}, "warn overlay-as-default-network"},
+		"another annotation is added":           {map[string]string{first: "router"}, map[string]string{first: "router", networks: "router@lo"}, "deny interface-name-conflict, warn overlay-as-default-network"},
+		"another wrong value":                   {map[string]string{first: "router"}, map[string]string{first: "coordinator-overlay"}, "deny overlay-as-default-network"},
+		"the same mistake, written differently": {map[string]string{first: "router"}, map[string]string{first: " router"}, "deny overlay-as-default-network"},
+		"a new mistake":                         {map[string]string{}, map[string]string{first: "router"}, "deny overlay-as-default-network"},
+		"a mistake mended":                      {map[string]string{first: "router"}, map[string]string{networks: "router"}, ""},
+		"one of two mended":                     {map[string]string{first: "router", networks: "router@lo"}, map[string]string{first: "router", networks: "router"}, "warn overlay-as-default-network"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, subject := template(test.old), template(test.new)
+			verdict, before := judged(subject), judged(old)
+			verdict.Inherit(subject, old, &before)
+			if got := ids(verdict); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// However much is inherited, it is one line.
+func TestWarningsOfWhatIsInherited(t *testing.T) {
+	v := Verdict{}
+	for _, rule := range []string{"a-rule", "another-rule", "a-rule", strings.Repeat("long-", 30)} {
+		v.Findings = append(v.Findings, Finding{Rule: rule, Action: Warn, Inherited: true, Message: "m"})
+	}
+	v.Findings = append(v.Findings, Finding{Rule: "own", Action: Warn, Message: "is odd"})
+	got := v.Warnings("Deployment")
+	if len(got) != 2 || got[0] != "own: is odd" || !strings.HasPrefix(got[1], "the next pods of this Deployment will be refused: a-rule, another-rule, long-") || len([]rune(got[1])) > 120 {
+		t.Errorf("%q", got)
+	}
+}
