@@ -77,6 +77,9 @@ func (p *Pod) Judge(f Facts) Verdict {
 
 	var v Verdict
 	for i := range table {
+		if table[i].check == nil {
+			continue
+		}
 		found := table[i].check(p)
 		if len(found) == 0 {
 			continue
