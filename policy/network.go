@@ -174,11 +174,15 @@ func (u *Users) Add(kind, namespace, name string) {
 	}
 }
 
-// Uses says whether a subject asks for a network. Beside its annotations the
-// configuration decides: the cluster's own network is used by every pod that names no
-// other as its first.
+// Uses says whether a subject asks for a network, be it exempt or not. Beside its
+// annotations the configuration decides: the cluster's own network is used by every pod
+// that names no other as its first.
 func (c *Config) Uses(s *Subject, network Reference) bool {
-	pod := Parse(s, c)
+	if s.HostNetwork {
+		return false
+	}
+	pod := &Pod{Subject: s, config: c}
+	pod.parseNetworks()
 	return slices.Contains(pod.references, network)
 }
 
