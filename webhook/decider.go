@@ -34,6 +34,9 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 		d.Metrics.count(&policy.Verdict{Exempt: who})
 		return exempted(who)
 	}
+	if aboutNetwork(req) {
+		return d.validateNetwork(ctx, req, config)
+	}
 	subject, answer := d.accept(req)
 	if answer != nil {
 		return *answer
