@@ -14,21 +14,28 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
-// Objects judges every object that holds a pod, in the order given, and counts
-// the others. Objects without a namespace are taken to be in the one given.
+// Objects judges every object that holds a pod and every network, in the order given,
+// and counts the others. Objects without a namespace are taken to be in the one given.
+// Networks are judged as what they become of those that are stored.
 //
 // It is an error when an object cannot be decoded, or when the inventory cannot
 // answer about it; the error names the place.
-func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, namespace string) (*report.Report, error) {
+func Objects(ctx context.Context, objects []files.Object, inv, stored inventory.Inventory, config *policy.Config, namespace string) (*report.Report, error) {
 	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
 	var errs []error
 	for i := range objects {
 		o := &objects[i]
-		if !policy.HoldsPod(o.APIVersion, o.Kind) {
+		var result report.Result
+		var err error
+		switch {
+		case isNetwork(o):
+			result, err = judgeNetwork(ctx, o, inv, stored, config, namespace)
+		case policy.HoldsPod(o.APIVersion, o.Kind) && !o.Deleted:
+			result, err = judge(ctx, o, inv, config, namespace)
+		default:
 			r.Summary.Skipped++
 			continue
 		}
-		result, err := judge(ctx, o, inv, config, namespace)
 		if err != nil {
 			errs = append(errs, located(o, err))
 			continue
@@ -80,22 +87,8 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	if verdict.Undecided != nil {
 		return report.Result{}, verdict.Undecided
 	}
-	result := report.Result{
-		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
-		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
-		Decision:   string(verdict.Decision()),
-		Exempt:     verdict.Exempt,
-		Findings:   []report.Finding{},
-		Patch:      subject.Patch(),
-		Interfaces: []report.Interface{},
-	}
-	for i := range verdict.Findings {
-		f := &verdict.Findings[i]
-		at := o.Position(f.Offset, path(subject, f)...)
-		result.Findings = append(result.Findings, report.Finding{
-			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
-		})
-	}
+	result := result(o, namespace, &verdict, func(f *policy.Finding) []any { return path(subject, f) })
+	result.Patch = subject.Patch()
 	for i := range verdict.Interfaces {
 		iface := &verdict.Interfaces[i]
 		shown := report.Interface{Name: iface.Name, Role: string(iface.Role), Evidence: string(iface.Evidence)}
@@ -110,6 +103,27 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		result.Interfaces = append(result.Interfaces, shown)
 	}
 	return result, nil
+}
+
+// result is what a report says of a verdict. place is where a finding stands in the
+// object, step by step.
+func result(o *files.Object, namespace string, verdict *policy.Verdict, place func(*policy.Finding) []any) report.Result {
+	result := report.Result{
+		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
+		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
+		Decision:   string(verdict.Decision()),
+		Exempt:     verdict.Exempt,
+		Findings:   []report.Finding{},
+		Interfaces: []report.Interface{},
+	}
+	for i := range verdict.Findings {
+		f := &verdict.Findings[i]
+		at := o.Position(f.Offset, place(f)...)
+		result.Findings = append(result.Findings, report.Finding{
+			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
+		})
+	}
+	return result
 }
 
 // path is where a finding stands in the object, step by step.
