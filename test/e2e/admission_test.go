@@ -139,6 +139,9 @@ func TestNetworkAndItsPodInOneApply(t *testing.T) {
 // A network that was wrong until a moment ago is judged as it is now, whatever
 // the cache still says, and so is one that was missing.
 func TestRepairedNetwork(t *testing.T) {
+	// A broken network gets in where its rule only warns.
+	useConfig(t, []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nrules: {nad-config-invalid: warn}\n"))
+	defer useConfig(t, nil)
 	for i := range 20 {
 		name := fmt.Sprintf("repaired-%d", i)
 		annotation := "k8s.v1.cni.cncf.io/networks: " + name
