@@ -107,6 +107,10 @@ func TestVerdictsOnNetworks(t *testing.T) {
 		{"a name with a space", `{"cniVersion":"0.3.1","name":"a b","type":"macvlan","master":"eth0"}`, "nad-config-invalid", "invalid characters"},
 		{"a range outside the subnet", `{"cniVersion":"0.3.1","name":"a","type":"macvlan","master":"eth0","ipam":{"type":"host-local","subnet":"172.16.0.0/16","rangeStart":"172.17.0.1"}}`, "nad-config-invalid", "not in network"},
 		{"no subnet", `{"cniVersion":"0.3.1","name":"a","type":"macvlan","master":"eth0","ipam":{"type":"host-local"}}`, "nad-config-invalid", "no IP ranges"},
+		{"no version, without addresses", `{"name":"a","type":"macvlan","master":"eth0"}`, "nad-cni-version-unsupported", "no valid IP addresses"},
+		{"no version, in a list", `{"name":"a","plugins":[{"type":"macvlan","master":"eth0"}]}`, "nad-cni-version-unsupported", "no valid IP addresses"},
+		{"an old version, without addresses", `{"cniVersion":"0.2.0","name":"a","type":"macvlan","master":"eth0"}`, "nad-cni-version-unsupported", "no valid IP addresses"},
+		{"an old version, with addresses", `{"cniVersion":"0.2.0","name":"a","type":"macvlan","master":"eth0","ipam":{"type":"static","addresses":[{"address":"172.16.9.4/16"}]}}`, "", ""},
 		{"an unreleased version", `{"cniVersion":"0.3.7","name":"a","type":"macvlan","master":"eth0"}`, "nad-cni-version-unsupported", ""},
 	}
 	for _, tt := range tests {
