@@ -9,8 +9,11 @@ package inventory
 
 import (
 	"context"
+	"iter"
+	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
 // Inventory answers questions about networks, namespaces and pools.
@@ -23,6 +26,11 @@ type Inventory interface {
 	// facts do not have fresh, and returns the facts with that replaced. Where no
 	// answer can be had, the facts say so.
 	Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts
+	// Networks are all that are known, in any order; nil when they cannot be had.
+	Networks(ctx context.Context) iter.Seq[*cniconf.Network]
+	// Users are those that ask for a network, by what the configuration says. When
+	// ctx ends before all were seen, the answer is those seen so far.
+	Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users
 }
 
 // confirmations is how often a refusal is confirmed: once for the networks, once
@@ -79,4 +87,14 @@ func confirmed(q *policy.Questions, facts *policy.Facts) bool {
 		}
 	}
 	return (q.Namespace == "" || facts.Namespace.Fresh) && facts.Pools.Confirmed(q)
+}
+
+// JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
+// is found out only where that makes a difference.
+func JudgeNetwork(ctx context.Context, inv Inventory, subject *policy.NetworkSubject, config *policy.Config) policy.Verdict {
+	return subject.Judge(policy.NetworkFacts{
+		CoordinatorMode: inv.Facts(ctx, policy.Questions{}).CoordinatorMode,
+		Networks:        inv.Networks(ctx),
+		Users:           sync.OnceValue(func() policy.Users { return inv.Users(ctx, subject.Reference(), config) }),
+	}, config)
 }

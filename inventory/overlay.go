@@ -2,9 +2,11 @@ package inventory
 
 import (
 	"context"
+	"iter"
 	"maps"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
 // Overlay answers from one inventory, and from another where the first has
@@ -68,6 +70,48 @@ func left(q policy.Questions, facts *policy.Facts) policy.Questions {
 		}
 	}
 	return out
+}
+
+// Networks implements [Inventory]: those of the base that the top does not have stand
+// behind its own.
+func (o *overlay) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
+	top, base := o.top.Networks(ctx), o.base.Networks(ctx)
+	if base == nil {
+		return top
+	}
+	return func(yield func(*cniconf.Network) bool) {
+		seen := map[policy.Reference]bool{}
+		for n := range top {
+			seen[policy.Reference{Namespace: n.Namespace, Name: n.Name}] = true
+			if !yield(n) {
+				return
+			}
+		}
+		for n := range base {
+			if !seen[policy.Reference{Namespace: n.Namespace, Name: n.Name}] && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// Users implements [Inventory]. Users in the top may be those of the base once more,
+// so the answer is that of the one that knows more; with some in both it is a lower
+// bound.
+func (o *overlay) Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users {
+	top, base := o.top.Users(ctx, network, config), o.base.Users(ctx, network, config)
+	above, below := top.Pods+top.Workloads, base.Pods+base.Workloads
+	switch {
+	case above == 0:
+		return base
+	case above > below:
+		base.Incomplete = base.Incomplete || below > 0 || base.Err != nil
+		top.Incomplete = base.Incomplete
+		return top
+	default:
+		base.Incomplete = true
+		return base
+	}
 }
 
 func absent(f policy.Fact) bool { return f.Network == nil && f.Err == nil }

@@ -34,41 +34,47 @@ type podAnnotations struct {
 
 // UnmarshalJSON keeps the values of annotationKeys. A later value of a key counts,
 // as it does for Kubernetes.
-func (a *podAnnotations) UnmarshalJSON(text []byte) error {
-	*a = podAnnotations{}
+func (a *podAnnotations) UnmarshalJSON(text []byte) (err error) {
+	a.values, a.wrong, err = keepAnnotations(text, annotationKeys)
+	return err
+}
+
+// keepAnnotations decodes the annotations of some keys. It also returns the key
+// among them whose value is no text, if any.
+func keepAnnotations(text []byte, keys []string) (values map[string]string, wrong string, err error) {
 	if string(text) == "null" {
-		return nil
+		return nil, "", nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return &json.UnmarshalTypeError{Field: "metadata.annotations", Value: "not an object"}
+		return nil, "", &json.UnmarshalTypeError{Field: "metadata.annotations", Value: "not an object"}
 	}
 	var value json.RawMessage
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		key, ok := token.(string)
 		if !ok {
-			return errors.New("a key of the annotations is no text")
+			return nil, "", errors.New("a key of the annotations is no text")
 		}
 		value = value[:0]
 		if err := d.Decode(&value); err != nil {
-			return err
+			return nil, "", err
 		}
-		if !slices.Contains(annotationKeys, key) {
+		if !slices.Contains(keys, key) {
 			continue
 		}
 		var decoded string
 		if json.Unmarshal(value, &decoded) != nil {
-			a.wrong = key
+			wrong = key
 			continue
 		}
-		if a.values == nil {
-			a.values = make(map[string]string, len(annotationKeys))
+		if values == nil {
+			values = make(map[string]string, len(keys))
 		}
-		a.values[key] = decoded
+		values[key] = decoded
 	}
-	return nil
+	return values, wrong, nil
 }

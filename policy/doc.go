@@ -13,6 +13,10 @@
 // same in the same words. Before it, [Pod.Complete] fills in the default pools of
 // a pod that names none.
 //
+// A NetworkAttachmentDefinition is a subject of its own ([DecodeNetwork]), with rules
+// of its own: those of the group of that name have a checkNetwork in place of a
+// check.
+//
 // # How a rule is added
 //
 //  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,

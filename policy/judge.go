@@ -85,6 +85,9 @@ func (p *Pod) Judge(f Facts) Verdict {
 		return Verdict{Mode: ModeOff, Exempt: "mode off of namespace " + p.Subject.Namespace}
 	}
 	for i := range table {
+		if table[i].check == nil {
+			continue
+		}
 		found := table[i].check(p)
 		if len(found) == 0 {
 			continue

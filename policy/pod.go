@@ -82,14 +82,20 @@ func Parse(s *Subject, c *Config) *Pod {
 	if p.exempt != "" || p.ignored() {
 		return p
 	}
+	p.parseNetworks()
+	p.parsePools()
+	return p
+}
+
+// parseNetworks reads the annotations that ask for networks.
+func (p *Pod) parseNetworks() {
+	s := p.Subject
 	defaultValue, hasDefault := s.Annotations[multus.DefaultNetworkAnnotation]
 	if hasDefault {
-		p.defaultElements, p.defaultFaults = bounded(multus.ParseDefaultNetwork, defaultValue, c.Multus.DefaultNetworkNamespace)
+		p.defaultElements, p.defaultFaults = bounded(multus.ParseDefaultNetwork, defaultValue, p.config.Multus.DefaultNetworkNamespace)
 	}
 	p.networkElements, p.networkFaults = bounded(multus.ParseNetworks, s.Annotations[multus.NetworksAnnotation], s.Namespace)
 	p.lineUp(hasDefault)
-	p.parsePools()
-	return p
 }
 
 // bounded parses an annotation within the limits; beyond them the annotation

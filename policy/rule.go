@@ -55,7 +55,8 @@ type Rule struct {
 	// Remedy says what to write instead, in general terms. The remedy of a
 	// finding is made of the object's own values.
 	Remedy string
-	// Wrong and Right are annotations before and after, as YAML.
+	// Wrong and Right are annotations before and after, as YAML; for rules of
+	// networks metadata and spec.
 	Wrong, Right string
 
 	// restsOnNetworks marks a rule that reads what the inventory says of a
@@ -63,8 +64,14 @@ type Rule struct {
 	restsOnNetworks bool
 	// restsOnPools says the same of Spiderpool's pools and the pod's namespace.
 	restsOnPools bool
+	// check judges pods, checkNetwork networks; a rule has one of them.
 	check        func(*Pod) []Finding
+	checkNetwork func(*network) []Finding
 }
+
+// OfNetworks says that the rule judges NetworkAttachmentDefinitions, not pods: then
+// Wrong and Right are the metadata and spec of one.
+func (r *Rule) OfNetworks() bool { return r.checkNetwork != nil }
 
 // Finding is one rule broken in one place.
 type Finding struct {
@@ -77,7 +84,8 @@ type Finding struct {
 	// Field is the path at fault below the pod (or its template), such as
 	// "spec.hostNetwork", for faults outside the annotations.
 	Field string
-	// Offset is where in the annotation's value the culprit begins, in bytes.
+	// Offset is where in the value of the annotation or field, a text, the culprit
+	// begins, in bytes.
 	Offset int
 	// Path is the full path in the object, such as
 	// metadata.annotations[k8s.v1.cni.cncf.io/networks].

@@ -6,6 +6,7 @@ const (
 	groupResolve    = "What cannot be resolved"
 	groupPlacement  = "Placement"
 	groupSpiderpool = "Spiderpool"
+	groupNetworks   = "NetworkAttachmentDefinition"
 )
 
 // table holds every rule, in the order in which findings are reported: first
@@ -51,4 +52,17 @@ var table = []Rule{
 	ruleIPPoolDefaultNotFilledIn,
 	ruleSpiderpoolAnnotationInvalid,
 	ruleSubnetAnnotationUnsupported,
+
+	ruleNADConfigInvalid,
+	ruleNADAnnotationInvalid,
+	ruleNADMacvlanInvalid,
+	ruleNADMasterNameTooLong,
+	ruleNADCNIVersionUnsupported,
+	ruleNADRoleContradiction,
+	ruleNADVLANWithoutEffect,
+	ruleNADVLANMismatch,
+	ruleNADHostLocalOnSharedLink,
+	ruleNADAddressOverlap,
+	ruleNADPassthruShared,
+	ruleNADInUse,
 }

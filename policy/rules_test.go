@@ -30,8 +30,8 @@ func TestTable(t *testing.T) {
 		if !version.MatchString(r.Since) {
 			t.Errorf("%s: since %q", r.ID, r.Since)
 		}
-		if r.check == nil {
-			t.Errorf("%s: no check", r.ID)
+		if (r.check == nil) == (r.checkNetwork == nil) {
+			t.Errorf("%s: a check of pods or of networks is expected", r.ID)
 		}
 	}
 }
@@ -46,6 +46,8 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"ippool-annotation-invalid", "ippool-unknown-field", "ippools-interface-missing", "ippools-interface-unknown", "ippool-not-found",
 		"ippool-disabled", "ippool-wrong-family", "ippool-network-mismatch", "ippool-namespace-mismatch", "ippool-shared", "ippool-exhausted",
 		"ippool-default-missing", "spiderpool-annotation-invalid", "subnet-annotation-unsupported", "resource-inject-overrides-networks",
+		"nad-config-invalid", "nad-annotation-invalid", "nad-macvlan-invalid", "nad-role-contradiction", "nad-vlan-without-effect", "nad-vlan-mismatch",
+		"nad-master-name-too-long", "nad-host-local-on-shared-link", "nad-cni-version-unsupported", "nad-in-use", "nad-address-overlap", "nad-passthru-shared",
 	} {
 		if _, ok := RuleByID(id); !ok {
 			t.Errorf("rule %s is gone", id)

@@ -38,8 +38,11 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 		d.Metrics.count(&policy.Verdict{Exempt: who})
 		return exempted(who)
 	}
-	if req.SubResource == "scale" {
+	switch {
+	case req.SubResource == "scale":
 		return d.scale(ctx, req, config)
+	case aboutNetwork(req):
+		return d.validateNetwork(ctx, req, config)
 	}
 	subject, answer := d.accept(req)
 	if answer != nil {

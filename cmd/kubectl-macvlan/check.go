@@ -43,8 +43,8 @@ func newCheck(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [-f PATH]... [PATH]...",
 		Short: "Judge the pods and workloads in files as the webhook would",
-		Long: "Check judges every pod and every pod template in files and folders.\n\n" +
-			"The networks they ask for are those of --inventory and of the files themselves, or with --live those of a cluster. Without\n" +
+		Long: "Check judges every pod, every pod template and every NetworkAttachmentDefinition in files and folders.\n\n" +
+			"The networks that pods ask for are those of --inventory and of the files themselves, or with --live those of a cluster. Without\n" +
 			"any network in either, networks are judged by their names.\n\n" +
 			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be made.",
 		Example: "  kubectl macvlan check -f pods.yaml --inventory networks/\n" +
@@ -103,16 +103,16 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inv, err := o.openInventory(objects, namespace)
+	inv, stored, err := o.openInventory(objects, namespace)
 	if err != nil {
 		return err
 	}
-	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: policy.Mode(o.mode)})
+	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: policy.Mode(o.mode), Stored: stored})
 	if err != nil {
 		return err
 	}
 	if r.Summary.Checked == 0 {
-		return fmt.Errorf("nothing to check: none of %d objects is a pod or holds a pod template", r.Summary.Skipped)
+		return fmt.Errorf("nothing to check: none of %d objects is a pod or a network, or holds a pod template", r.Summary.Skipped)
 	}
 	for _, output := range outputs {
 		if err := output(o.out, r); err != nil {
@@ -161,25 +161,27 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 }
 
 // openInventory is what the objects are judged against: those of --inventory, or
-// the cluster's, and over either those of the checked files themselves.
-func (o *checkOptions) openInventory(objects []files.Object, namespace string) (inventory.Inventory, error) {
+// the cluster's, and over either those of the checked files themselves. stored is
+// without the latter.
+func (o *checkOptions) openInventory(objects []files.Object, namespace string) (inv, stored inventory.Inventory, err error) {
 	held, err := files.Read(o.inventory, o.in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	inFiles, err := files.NewInventory(namespace, held, objects)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !o.live {
 		if inFiles.Len() == 0 {
 			fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
 		}
-		return inFiles, nil
+		before, err := files.NewInventory(namespace, held)
+		return inFiles, before, err
 	}
 	config, err := o.cluster().ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
+		return nil, nil, fmt.Errorf("find the cluster: %w", err)
 	}
 	// Not run, so its caches stay empty: networks and namespaces are read live, the
 	// pools listed once.
@@ -189,9 +191,9 @@ func (o *checkOptions) openInventory(objects []files.Object, namespace string) (
 		Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return inventory.Overlay(inFiles, live), nil
+	return inventory.Overlay(inFiles, live), live, nil
 }
 
 // output is one -o: it writes a report to its file, or to standard output.

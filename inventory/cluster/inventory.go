@@ -41,6 +41,12 @@ type Inventory struct {
 	coordinators *watched[cniconf.CoordinatorMode]
 	namespaces   *watched[policy.Namespace]
 	pools        *pools
+	users        *users
+
+	mu sync.Mutex
+	// listed are the networks where no cache is ever filled; nil before they were
+	// asked for.
+	listed []*cniconf.Network
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -63,6 +69,9 @@ func New(o Options) (*Inventory, error) {
 		return nil, err
 	}
 	if inv.pools, err = followPools(o.Config, o.Logger, reads, count); err != nil {
+		return nil, err
+	}
+	if inv.users, err = newUsers(o.Config, count.lists); err != nil {
 		return nil, err
 	}
 	return inv, nil

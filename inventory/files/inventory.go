@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -26,6 +27,16 @@ type Inventory struct {
 	pools           map[string]*spiderpool.Pool
 	index           *spiderpool.Index
 	coordinatorMode cniconf.CoordinatorMode
+	// users are the pods and workloads that ask for networks, the last of the layers
+	// that has them. order is theirs in the files.
+	users map[user]*policy.Subject
+	order []user
+}
+
+// user names a pod or workload.
+type user struct {
+	kind string
+	ref  policy.Reference
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -39,6 +50,7 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 		networks:   map[policy.Reference]*cniconf.Network{},
 		namespaces: map[string]*policy.Namespace{},
 		pools:      map[string]*spiderpool.Pool{},
+		users:      map[user]*policy.Subject{},
 	}
 	for _, objects := range layers {
 		l := layer{inv: inv, namespace: namespace, places: map[subject]string{}, generated: map[policy.Reference]*cniconf.Network{}}
@@ -84,6 +96,9 @@ type layer struct {
 func (l *layer) add(o *Object) error {
 	var err error
 	switch {
+	case o.Deleted:
+	case policy.HoldsPod(o.APIVersion, o.Kind):
+		l.addUser(o)
 	case o.Kind == inventory.CoordinatorKind && inSpiderpool(o):
 		err = l.inv.setCoordinatorMode(o)
 	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
@@ -124,6 +139,27 @@ func (l *layer) add(o *Object) error {
 		return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
 	}
 	return nil
+}
+
+// addUser notes a pod or workload. One that cannot be decoded is reported where it is
+// judged; here it uses nothing that could be told.
+func (l *layer) addUser(o *Object) {
+	s, err := policy.DecodeSubject(o.APIVersion, o.Kind, l.namespace, o.JSON)
+	if err != nil {
+		return
+	}
+	if o.Namespace != "" {
+		s.Namespace = o.Namespace
+	}
+	// A dump of a cluster has workloads beside what they made for themselves.
+	if (s.Kind == "ReplicaSet" || s.Kind == "Job") && o.owned() {
+		return
+	}
+	u := user{s.Kind, policy.Reference{Namespace: s.Namespace, Name: s.Name}}
+	if _, known := l.inv.users[u]; !known {
+		l.inv.order = append(l.inv.order, u)
+	}
+	l.inv.users[u] = s
 }
 
 // claim notes where a subject stands, and fails when it stands elsewhere already.
@@ -194,4 +230,21 @@ func (i *Inventory) Facts(_ context.Context, q policy.Questions) policy.Facts {
 // Refresh implements [inventory.Inventory]: files are their own source.
 func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.Facts) policy.Facts {
 	return facts
+}
+
+// Networks implements [inventory.Inventory].
+func (i *Inventory) Networks(context.Context) iter.Seq[*cniconf.Network] {
+	return maps.Values(i.networks)
+}
+
+// Users implements [inventory.Inventory]: pods and workloads in the order of the
+// files.
+func (i *Inventory) Users(_ context.Context, network policy.Reference, config *policy.Config) policy.Users {
+	var users policy.Users
+	for _, u := range i.order {
+		if s := i.users[u]; config.Uses(s, network) {
+			users.Add(s.Kind, s.Namespace, s.Name)
+		}
+	}
+	return users
 }

@@ -34,6 +34,12 @@ type Object struct {
 
 	APIVersion, Kind, Namespace, Name string
 
+	// Old is the value of the object that is replaced, for an AdmissionReview of an
+	// update; nil otherwise. Deleted says that an AdmissionReview is about the end of
+	// the object.
+	Old     []byte
+	Deleted bool
+
 	doc *document.Document
 	// prefix is where the object stands in its document: nothing, or the place
 	// in a List or in an AdmissionReview.
@@ -50,6 +56,26 @@ func (o *Object) Position(offset int, path ...any) document.Position {
 func (o *Object) Place() string {
 	at := o.Position(0)
 	return fmt.Sprintf("%s:%d:%d", o.Path, at.Line, at.Column)
+}
+
+// owned says whether another object made this one, and will make it again.
+func (o *Object) owned() bool {
+	var shape struct {
+		Metadata struct {
+			OwnerReferences []struct {
+				Controller bool `json:"controller"`
+			} `json:"ownerReferences"`
+		} `json:"metadata"`
+	}
+	if kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &shape) != nil {
+		return false
+	}
+	for _, owner := range shape.Metadata.OwnerReferences {
+		if owner.Controller {
+			return true
+		}
+	}
+	return false
 }
 
 // typed is what an object is taken to be that does not say it itself.
@@ -227,21 +253,39 @@ func unpackList(name string, doc *document.Document, prefix []any, value []byte,
 	return objects, errors.Join(errs...)
 }
 
+// deletion is the operation of an AdmissionReview about an object's end.
+const deletion = "DELETE"
+
 func unpackReview(name string, doc *document.Document, prefix []any, value []byte, fail func(string, ...any) error) ([]Object, error) {
 	var review struct {
 		Request *struct {
+			Operation string          `json:"operation"`
 			Namespace string          `json:"namespace"`
 			Object    json.RawMessage `json:"object"`
+			OldObject json.RawMessage `json:"oldObject"`
 		} `json:"request"`
 	}
 	if err := json.Unmarshal(value, &review); err != nil {
 		return nil, fail("the AdmissionReview cannot be read: " + quote.Value(err.Error()))
 	}
-	if review.Request == nil || len(review.Request.Object) == 0 || string(review.Request.Object) == "null" {
+	absent := func(object json.RawMessage) bool { return len(object) == 0 || string(object) == "null" }
+	field, object := "object", json.RawMessage(nil)
+	if review.Request != nil {
+		object = review.Request.Object
+		// Of what is deleted there is no other.
+		if review.Request.Operation == deletion && absent(object) {
+			field, object = "oldObject", review.Request.OldObject
+		}
+	}
+	if absent(object) {
 		return nil, fail("the AdmissionReview asks about no object: request.object is missing", "request")
 	}
-	objects, err := unpack(name, doc, append(slices.Clone(prefix), "request", "object"), review.Request.Object, typed{})
+	objects, err := unpack(name, doc, append(slices.Clone(prefix), "request", field), object, typed{})
 	for i := range objects {
+		objects[i].Deleted = review.Request.Operation == deletion
+		if !objects[i].Deleted && !absent(review.Request.OldObject) {
+			objects[i].Old = review.Request.OldObject
+		}
 		// The request's namespace is the one that counts: the object's own may
 		// be empty.
 		if review.Request.Namespace != "" {

@@ -18,6 +18,8 @@ import (
 // decoded form once, as they are before a plugin reads them on its standard
 // input: 1500.0 arrives there as 1500.
 type chain struct {
+	// name is the network's, which plugins are called with.
+	name       string
 	cniVersion string
 	plugins    []*libcni.PluginConfig
 }
@@ -75,6 +77,7 @@ func readChain(config, networkName string) (chain, string) {
 		return chain{}, notCNI + "its name " + quote.Value(name) +
 			" is not made of letters, digits, dots, underscores and dashes with a letter or digit first"
 	}
+	c.name = name
 	for i, p := range c.plugins {
 		if strings.Contains(p.Network.Type, "/") {
 			return chain{}, fmt.Sprintf("%splugins[%d] has the type %s, and the name of a plugin holds no slash",

@@ -23,7 +23,7 @@ type hostLocalRange struct {
 
 // readHostLocal follows plugins/ipam/host-local/backend/allocator (config.go,
 // range.go, range_set.go): host-local refuses all pods when one range is wrong.
-func (ipam *IPAM) readHostLocal(conf []byte, cniVersion string) {
+func (ipam *IPAM) readHostLocal(conf []byte, network, cniVersion string) {
 	var f struct {
 		IPAM struct {
 			hostLocalRange
@@ -41,6 +41,7 @@ func (ipam *IPAM) readHostLocal(conf []byte, cniVersion string) {
 	if ipam.Fault = routesFault(f.IPAM.Routes); ipam.Fault != "" {
 		return
 	}
+	ipam.Store = storeOf(f.IPAM.DataDir, network)
 	direct, fault := readRange("ipam", f.IPAM.hostLocalRange)
 	if fault != "" {
 		ipam.Fault = fault

@@ -21,6 +21,9 @@ type IPAM struct {
 	// Ranges of host-local: each pod gets one address from every set. A range
 	// given directly in "ipam" is a set of its own and comes first.
 	Ranges [][]Range
+	// Store is the folder on the node in which host-local notes the addresses in
+	// use. Networks that share it never hand out the same address on one node.
+	Store string
 	// Addresses of static: each pod gets them all.
 	Addresses []Address
 	// IPv4Pools and IPv6Pools of Spiderpool (default_ipv4_ippool and
@@ -53,11 +56,11 @@ type Address struct {
 }
 
 // readIPAM reads the fields of the IPAM plugins that are known here.
-func readIPAM(main *libcni.PluginConfig, cniVersion string) IPAM {
+func readIPAM(main *libcni.PluginConfig, network, cniVersion string) IPAM {
 	ipam := IPAM{Type: interned(main.Network.IPAM.Type)}
 	switch ipam.Type {
 	case ipamHostLocal:
-		ipam.readHostLocal(main.Bytes, cniVersion)
+		ipam.readHostLocal(main.Bytes, network, cniVersion)
 	case ipamStatic:
 		ipam.readStatic(main.Bytes)
 	case ipamSpiderpool:

@@ -2,10 +2,15 @@ package cniconf
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
+
+// ModePassthru is the mode in which a master carries one interface, and no other.
+const ModePassthru = "passthru"
 
 // Macvlan holds the fields of the macvlan plugin (containernetworking/plugins
 // 1.9.1, plugins/main/macvlan/macvlan.go).
@@ -20,6 +25,9 @@ type Macvlan struct {
 	MTU int
 	// MAC is the hardware address of pods that ask for none, as written.
 	MAC string
+	// MACFault says why no interface can have that address, as in `is a multicast
+	// address`; empty when one can.
+	MACFault string
 	// BCQueueLen is the length of the broadcast queue; 0 leaves the kernel's.
 	BCQueueLen uint32
 	// LinkInContainer says that the master is looked up in the pod.
@@ -27,7 +35,12 @@ type Macvlan struct {
 	// VLANKey is the key by which the config seems to ask for a VLAN ("vlan" or
 	// "vlanId"); empty without. macvlan has no such field and ignores it.
 	VLANKey string
+
+	faultKey string
 }
+
+// FaultKey is the key that a MacvlanFault is about; empty where it names none.
+func (m *Macvlan) FaultKey() string { return m.faultKey }
 
 // readMacvlan reads the plugin's own fields, and says why the plugin will fail
 // for every pod. What could not be read is zero.
@@ -50,6 +63,7 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		MTU:             f.MTU,
 		MAC:             f.MAC,
 		BCQueueLen:      f.BCQueueLen,
+		MACFault:        macFault(f.MAC),
 		LinkInContainer: f.LinkInContainer,
 	}
 	switch {
@@ -62,15 +76,41 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		m.Mode = "bridge"
 	}
 	if err != nil {
+		var mismatch *json.UnmarshalTypeError
+		if errors.As(err, &mismatch) {
+			m.faultKey = mismatch.Field
+		}
 		return m, fieldFault("", err)
 	}
 	switch m.Mode {
-	case "bridge", "private", "vepa", "passthru":
+	case "bridge", "private", "vepa", ModePassthru:
 	default:
+		m.faultKey = "mode"
 		return m, "mode " + quote.Value(m.Mode) + " is not one of bridge, private, vepa and passthru"
 	}
 	if m.MTU < 0 {
+		m.faultKey = "mtu"
 		return m, fmt.Sprintf("mtu %d is negative", m.MTU)
 	}
 	return m, ""
+}
+
+// macFault says why the kernel gives no interface this address: it takes six bytes
+// that are neither a group's nor all zero.
+func macFault(address string) string {
+	if address == "" {
+		return ""
+	}
+	mac, err := net.ParseMAC(address)
+	switch {
+	case err != nil:
+		return "is not a MAC address"
+	case len(mac) != 6:
+		return "is not six bytes long"
+	case mac[0]&1 != 0:
+		return "is a multicast address"
+	case [6]byte(mac) == [6]byte{}:
+		return "has nothing but zeros"
+	}
+	return ""
 }

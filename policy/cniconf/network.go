@@ -152,7 +152,7 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginMacvlan {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
-	n.IPAM = readIPAM(main, n.CNIVersion)
+	n.IPAM = readIPAM(main, c.name, n.CNIVersion)
 	n.CNIVersionFault = cniVersionFault(n.CNIVersion, n.IPAM.Type)
 	n.chained, n.Unusable = readRouting(c.plugins)
 }

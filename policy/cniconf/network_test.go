@@ -39,7 +39,7 @@ func TestCompile(t *testing.T) {
 			IPAM: IPAM{Type: "host-local", Ranges: [][]Range{{{
 				Subnet: prefix("172.16.0.0/16"), Start: addr("172.16.123.101"),
 				End: addr("172.16.123.200"), Gateway: addr("172.16.0.254"),
-			}}}},
+			}}}, Store: "/var/lib/cni/networks/a"},
 		}},
 		{"host-local with sets of ranges", Source{Config: hostLocalSets}, Network{
 			Plugins: []string{"macvlan"}, CNIVersion: "1.0.0",
@@ -47,7 +47,7 @@ func TestCompile(t *testing.T) {
 			IPAM: IPAM{Type: "host-local", Ranges: [][]Range{
 				{{Subnet: prefix("10.1.0.0/24"), End: addr("10.1.0.99")}, {Subnet: prefix("10.1.0.0/24"), Start: addr("10.1.0.100")}},
 				{{Subnet: prefix("fd00::/64"), Gateway: addr("fd00::ff")}},
-			}},
+			}, Store: "/var/lib/cni/networks/a"},
 		}},
 		{"static", Source{Config: staticAddresses}, Network{
 			Plugins: []string{"macvlan"}, CNIVersion: "1.0.0",

@@ -197,6 +197,9 @@ var (
 // their own, and the chain may still tell.
 func groundOfAnnotation(value string) *ground { return annotationGrounds[normal(value)] }
 
+// KnownInstanceType says whether a value of [InstanceTypeAnnotation] tells the role.
+func KnownInstanceType(value string) bool { return groundOfAnnotation(value) != nil }
+
 // groundOfLast is what remains when neither annotation nor chain tell.
 func groundOfLast(label, name, mainPlugin string) *ground {
 	if g := labelGrounds[normal(label)]; g != nil {

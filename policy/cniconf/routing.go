@@ -74,3 +74,12 @@ func cniVersionFault(v, ipam string) string {
 	}
 	return ""
 }
+
+// OldWithoutAddresses says that the macvlan plugin fails for every pod since it has no
+// result to answer with: before version 0.3.0 of the specification, which is also what
+// counts where none is named, a result is made of addresses, and without IPAM there are
+// none ("cannot convert: no valid IP addresses").
+func (n *Network) OldWithoutAddresses() bool {
+	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
+	return n.Macvlan != nil && n.IPAM.Type == "" && !modern
+}

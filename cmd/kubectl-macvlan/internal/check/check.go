@@ -20,25 +20,34 @@ type Options struct {
 	Namespace string
 	// Mode, when it is not empty, stands in for that of every namespace.
 	Mode policy.Mode
+	// Stored is what there is without the objects: what becomes of a network that is
+	// there already is judged as a change of it.
+	Stored inventory.Inventory
 }
 
-// Objects judges every object that holds a pod, in the order given, and counts
-// the others.
+// Objects judges every object that holds a pod and every network, in the order given,
+// and counts the others.
 //
 // It is an error when an object cannot be decoded, or when the inventory cannot
 // answer about it; the error names the place.
-func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, o Options) (*report.Report, error) {
+func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, options Options) (*report.Report, error) {
 	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
 	var errs []error
 	for i := range objects {
-		object := &objects[i]
-		if !policy.HoldsPod(object.APIVersion, object.Kind) {
+		o := &objects[i]
+		var result report.Result
+		var err error
+		switch {
+		case isNetwork(o):
+			result, err = judgeNetwork(ctx, o, inv, options.Stored, config, options.Namespace)
+		case policy.HoldsPod(o.APIVersion, o.Kind) && !o.Deleted:
+			result, err = judge(ctx, o, inv, config, options)
+		default:
 			r.Summary.Skipped++
 			continue
 		}
-		result, err := judge(ctx, object, inv, config, o)
 		if err != nil {
-			errs = append(errs, located(object, err))
+			errs = append(errs, located(o, err))
 			continue
 		}
 		r.Summary.Checked++
@@ -85,27 +94,22 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	// As in admission: first what is missing is filled in, then the outcome is
 	// judged.
 	subject = inventory.Complete(ctx, inv, subject, config)
-	verdict := inventory.Judge(ctx, inv, subject, config)
+	var verdict policy.Verdict
+	if o.Old == nil {
+		verdict = inventory.Judge(ctx, inv, subject, config)
+	} else {
+		old, err := policy.DecodeSubject(o.APIVersion, o.Kind, namespace, o.Old)
+		if err != nil {
+			return report.Result{}, err
+		}
+		old.Namespace, old.Mode = namespace, options.Mode
+		verdict = inventory.JudgeUpdate(ctx, inv, subject, old, config)
+	}
 	if verdict.Undecided != nil {
 		return report.Result{}, verdict.Undecided
 	}
-	result := report.Result{
-		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
-		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
-		Decision:   string(verdict.Decision()),
-		Exempt:     verdict.Exempt,
-		Mode:       shownMode(verdict.Mode),
-		Findings:   []report.Finding{},
-		Patch:      subject.Patch(),
-		Interfaces: []report.Interface{},
-	}
-	for i := range verdict.Findings {
-		f := &verdict.Findings[i]
-		at := o.Position(f.Offset, path(subject, f)...)
-		result.Findings = append(result.Findings, report.Finding{
-			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
-		})
-	}
+	result := result(o, namespace, &verdict, func(f *policy.Finding) []any { return path(subject, f) })
+	result.Patch = subject.Patch()
 	for i := range verdict.Interfaces {
 		iface := &verdict.Interfaces[i]
 		shown := report.Interface{Name: iface.Name, Role: string(iface.Role), Evidence: string(iface.Evidence)}
@@ -120,6 +124,28 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 		result.Interfaces = append(result.Interfaces, shown)
 	}
 	return result, nil
+}
+
+// result is what a report says of a verdict. place is where a finding stands in the
+// object, step by step.
+func result(o *files.Object, namespace string, verdict *policy.Verdict, place func(*policy.Finding) []any) report.Result {
+	result := report.Result{
+		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
+		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
+		Decision:   string(verdict.Decision()),
+		Exempt:     verdict.Exempt,
+		Mode:       shownMode(verdict.Mode),
+		Findings:   []report.Finding{},
+		Interfaces: []report.Interface{},
+	}
+	for i := range verdict.Findings {
+		f := &verdict.Findings[i]
+		at := o.Position(f.Offset, place(f)...)
+		result.Findings = append(result.Findings, report.Finding{
+			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
+		})
+	}
+	return result
 }
 
 // shownMode leaves out the mode that nobody asked for.

@@ -1,0 +1,263 @@
+package policy
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+
+	kjson "sigs.k8s.io/json"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+)
+
+// Annotations of NetworkAttachmentDefinitions that DaoCloud's multus-underlay chart
+// writes and nothing on a node reads (templates/net-atta-def.yaml): with which types
+// a network may stand in one pod, and the VLAN that its master carries.
+const (
+	coexistTypesAnnotation = "v1.multus-underlay-cni.io/coexist-types"
+	vlanIDAnnotation       = "v1.multus-underlay-cni.io/vlanId"
+)
+
+// networkAnnotationKeys are the annotations of a NetworkAttachmentDefinition that
+// rules read.
+var networkAnnotationKeys = []string{
+	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, cniconf.DefaultPoolsAnnotation,
+	coexistTypesAnnotation, vlanIDAnnotation,
+}
+
+// NetworkSubject is a NetworkAttachmentDefinition that is written or deleted.
+type NetworkSubject struct {
+	Namespace string
+	// Name of the object; its generateName with a trailing * when the name is not
+	// known yet.
+	Name string
+	// Deleted says that the object is about to go.
+	Deleted bool
+
+	source   cniconf.Source
+	compiled *cniconf.Network
+	// old is what the object said before; nil when there was none.
+	old *cniconf.Network
+	// unchanged says that the object says what it said before, as far as rules read.
+	unchanged bool
+}
+
+// Reference names the object.
+func (s *NetworkSubject) Reference() Reference { return Reference{s.Namespace, s.Name} }
+
+// Replace says what the object said before, where the subject does not know.
+func (s *NetworkSubject) Replace(old *cniconf.Network) {
+	if s.old == nil && !s.Deleted {
+		s.old = old
+	}
+}
+
+// networkShape is the part of a NetworkAttachmentDefinition that rules look at.
+type networkShape struct {
+	Metadata struct {
+		objectMeta
+		Annotations networkAnnotations `json:"annotations"`
+		Labels      podLabels          `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		Config string `json:"config"`
+	} `json:"spec"`
+}
+
+// networkAnnotations are those of networkAnnotationKeys.
+type networkAnnotations struct {
+	values map[string]string
+	wrong  string
+}
+
+// UnmarshalJSON is that of podAnnotations, for other keys.
+func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
+	a.values, a.wrong, err = keepAnnotations(text, networkAnnotationKeys)
+	return err
+}
+
+// DecodeNetwork reads a NetworkAttachmentDefinition in JSON: the object that is
+// written, and the one that it replaces (an update), or only the one that is there
+// (it is deleted); nil stands for none. The namespace given stands in for an object
+// that has none.
+//
+// It is a [*FieldError] when a field that rules read has the wrong type.
+func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error) {
+	s := &NetworkSubject{Deleted: object == nil}
+	if s.Deleted {
+		object, old = old, nil
+	}
+	var err error
+	if s.source, err = decodeNetwork(namespace, object); err != nil {
+		return nil, err
+	}
+	s.Namespace, s.Name = s.source.Namespace, s.source.Name
+	s.compiled = cniconf.Compile(s.source)
+	if old == nil {
+		return s, nil
+	}
+	before, err := decodeNetwork(namespace, old)
+	if err != nil {
+		return nil, err
+	}
+	s.old = cniconf.Compile(before)
+	s.unchanged = before.Config == s.source.Config && maps.Equal(before.Annotations, s.source.Annotations) &&
+		before.Labels[cniconf.UnderlayTypeLabel] == s.source.Labels[cniconf.UnderlayTypeLabel]
+	return s, nil
+}
+
+func decodeNetwork(namespace string, object []byte) (cniconf.Source, error) {
+	var n networkShape
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &n); err != nil {
+		return cniconf.Source{}, decodeError(err)
+	}
+	if wrong := n.Metadata.Annotations.wrong; wrong != "" {
+		return cniconf.Source{}, &FieldError{Field: "metadata.annotations", Annotation: wrong,
+			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+	}
+	if problem := n.Metadata.Labels.problem; problem != "" {
+		return cniconf.Source{}, &FieldError{Field: "metadata.labels", Problem: problem}
+	}
+	name := n.Metadata.Name
+	if name == "" && n.Metadata.GenerateName != "" {
+		name = n.Metadata.GenerateName + "*"
+	}
+	return cniconf.Source{
+		Namespace:   cmp.Or(n.Metadata.Namespace, namespace),
+		Name:        name,
+		Annotations: n.Metadata.Annotations.values,
+		Labels:      n.Metadata.Labels.values,
+		Config:      n.Spec.Config,
+	}, nil
+}
+
+// NetworkFacts are an inventory's answers about a network that is written or
+// deleted.
+type NetworkFacts struct {
+	// CoordinatorMode is as in [Facts].
+	CoordinatorMode cniconf.CoordinatorMode
+	// Networks are those that there are, in any order; the one that is judged may be
+	// among them as it was before. Nil where they are not known.
+	Networks iter.Seq[*cniconf.Network]
+	// Users finds out who uses the network. It is asked only when that matters.
+	Users func() Users
+}
+
+// Users are those that a network's change or end would affect.
+type Users struct {
+	// Pods and Workloads are how many there are; workloads are known from files only.
+	Pods, Workloads int
+	// Names are some of them, in the order found: namespace/name of a pod, with the
+	// kind before it of a workload.
+	Names []string
+	// Incomplete says that there may be more: the time was too short to see all.
+	Incomplete bool
+	// Err says why nothing could be found out.
+	Err error
+}
+
+// namedUsers is how many users are named: enough to find the team to talk to.
+const namedUsers = 3
+
+// Add counts one more user. The kind is Pod, or that of a workload.
+func (u *Users) Add(kind, namespace, name string) {
+	label := namespace + "/" + name
+	if kind == "Pod" {
+		u.Pods++
+	} else {
+		u.Workloads++
+		label = kind + " " + label
+	}
+	if len(u.Names) < namedUsers {
+		u.Names = append(u.Names, label)
+	}
+}
+
+// Uses says whether a subject asks for a network, be it exempt or not. Beside its
+// annotations the configuration decides: the cluster's own network is used by every pod
+// that names no other as its first.
+func (c *Config) Uses(s *Subject, network Reference) bool {
+	if s.HostNetwork {
+		return false
+	}
+	pod := &Pod{Subject: s, config: c}
+	pod.parseNetworks()
+	return slices.Contains(pod.references, network)
+}
+
+// network is a subject with what rules need to judge it.
+type network struct {
+	*NetworkSubject
+	config *Config
+	facts  NetworkFacts
+	mode   cniconf.CoordinatorMode
+}
+
+// Judge runs the rules over the network. No namespace exempts it: networks live in
+// those whose pods are not judged. Of one that is deleted only that is said which
+// concerns its users.
+func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
+	facts := Facts{CoordinatorMode: f.CoordinatorMode}
+	n := &network{NetworkSubject: s, config: c, facts: f, mode: facts.coordinatorMode(c)}
+	var v Verdict
+	for i := range table {
+		r := &table[i]
+		action := c.action(r)
+		if r.checkNetwork == nil || action == Off || s.Deleted && r.ID != ruleNADInUseID {
+			continue
+		}
+		for _, finding := range r.checkNetwork(n) {
+			finding.Rule, finding.Action = r.ID, action
+			// What stood there before keeps nobody from changing something else.
+			if finding.softened || s.unchanged {
+				finding.Action = Warn
+			}
+			finding.Path = finding.Field
+			if finding.Annotation != "" {
+				finding.Path = "metadata.annotations[" + finding.Annotation + "]"
+			}
+			v.Findings = append(v.Findings, finding)
+		}
+	}
+	return v
+}
+
+// configField is where the CNI configuration stands.
+const configField = "spec.config"
+
+// atConfig is a finding at an offset in the configuration.
+func atConfig(offset int, message, remedy string) []Finding {
+	return []Finding{{Field: configField, Offset: offset, Message: message, Remedy: remedy}}
+}
+
+// at is a finding at a key of the main plugin.
+func (n *network) at(key, message, remedy string) []Finding {
+	return atConfig(n.compiled.Locate(n.source.Config, key), message, remedy)
+}
+
+// macvlan is what the macvlan plugin reads; nil for other main plugins, and where
+// the plugin fails anyway.
+func (n *network) macvlan() *cniconf.Macvlan {
+	if n.compiled.MacvlanFault != "" {
+		return nil
+	}
+	return n.compiled.Macvlan
+}
+
+// neighbours are the other networks whose pods hang on the same link of a node.
+func (n *network) neighbours(yield func(*cniconf.Network) bool) {
+	m := n.macvlan()
+	if m == nil || m.LinkInContainer || n.facts.Networks == nil {
+		return
+	}
+	for other := range n.facts.Networks {
+		o := other.Macvlan
+		if o == nil || o.Master != m.Master || o.LinkInContainer || other.MacvlanFault != "" || (Reference{other.Namespace, other.Name}) == n.Reference() {
+			continue
+		}
+		if !yield(other) {
+			return
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// maxVLAN is the highest VLAN that a switch takes: 4095 is reserved (IEEE 802.1Q).
+const maxVLAN = 4094
+
+var ruleNADAnnotationInvalid = Rule{
+	ID:      "nad-annotation-invalid",
+	Title:   "An annotation of a network has a value that nobody can read",
+	Group:   groupNetworks,
+	Default: Deny,
+	Since:   "v0.1.0",
+	Doc: "`v1.multus-underlay-cni.io/coexist-types` is a list of strings in JSON, `v1.multus-underlay-cni.io/vlanId` a number from 0 to 4094, and " +
+		"`macvlan-webhook.io/default-ippools` an object with lists of pools. A value of `v1.multus-underlay-cni.io/instance-type` that is not known is a warning: " +
+		"the role of the network then follows from its plugins.",
+	Remedy: "Write the value in the form that the message names, or remove the annotation.",
+	Wrong: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: macvlan_underlay\n" +
+		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
+	Right: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: '[\"macvlan_underlay\"]'\n" +
+		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
+	checkNetwork: func(n *network) []Finding {
+		var found findings
+		if value := n.source.Annotations[cniconf.InstanceTypeAnnotation]; value != "" && !cniconf.KnownInstanceType(value) {
+			found.add(true, func() Finding {
+				return Finding{
+					Annotation: cniconf.InstanceTypeAnnotation,
+					Message:    fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
+					Remedy:     "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
+				}
+			})
+		}
+		if value := n.source.Annotations[coexistTypesAnnotation]; value != "" {
+			if problem, at := listFault(value); problem != "" {
+				found.add(false, func() Finding {
+					return Finding{
+						Annotation: coexistTypesAnnotation,
+						Offset:     at,
+						Message:    "the value " + quote.Value(value) + " " + problem + "; accepted: a list of strings in JSON",
+						Remedy:     `write a list such as ["default","macvlan_overlay"]`,
+					}
+				})
+			}
+		}
+		if value := n.source.Annotations[vlanIDAnnotation]; value != "" {
+			if id, err := strconv.Atoi(value); err != nil || id < 0 || id > maxVLAN {
+				found.add(false, func() Finding {
+					return Finding{
+						Annotation: vlanIDAnnotation,
+						Message:    fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
+						Remedy:     "write the number of the VLAN that the master carries, or \"0\" for none",
+					}
+				})
+			}
+		}
+		if value, ok := n.source.Annotations[cniconf.DefaultPoolsAnnotation]; ok {
+			_, faults := spiderpool.ParsePool(cniconf.DefaultPoolsAnnotation, value)
+			for i := range faults {
+				found.add(false, func() Finding {
+					return Finding{
+						Annotation: cniconf.DefaultPoolsAnnotation,
+						Offset:     faults[i].Offset,
+						Message:    faults[i].Message(),
+						Remedy:     `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
+					}
+				})
+			}
+		}
+		return found.list()
+	},
+}
+
+// listFault says why a text is no list of strings in JSON, and where.
+func listFault(text string) (problem string, at int) {
+	var list []any
+	if json.Unmarshal([]byte(text), &list) != nil || list == nil {
+		return "is not a list in JSON", cniconf.LocateFault(text)
+	}
+	for i, member := range list {
+		if _, ok := member.(string); !ok {
+			return fmt.Sprintf("has no string as element %d", i+1), cniconf.Locate(text, i)
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+const ruleNADInUseID = "nad-in-use"
+
+// Running pods keep what they have: Multus notes on the node with which configuration
+// it made an interface.
+var ruleNADInUse = Rule{
+	ID:      ruleNADInUseID,
+	Title:   "A network that pods use is deleted, or becomes another one",
+	Group:   groupNetworks,
+	Default: Warn,
+	Since:   "v0.1.0",
+	Doc: "Pods that run keep their interfaces when their network is deleted, or changed in its role (standalone or overlay) or its main plugin. But none of them can be started anew: " +
+		"a node that is drained, or a rollout, is when it shows. Pods are looked for when such a change is made, and `kubectl macvlan check` looks in files, at workloads as well, for networks that replace one of `--inventory` or `--live`.",
+	Remedy: "Make a new network under another name, move the workloads to it, and delete the old one when no pod uses it any more.",
+	Wrong:  "metadata: {name: used, namespace: team-a}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"ipvlan\", \"master\": \"eth7\"}'\n",
+	Right:  "metadata: {name: used-ipvlan, namespace: team-a}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"ipvlan\", \"master\": \"eth7\"}'\n",
+	checkNetwork: func(n *network) []Finding {
+		f := Finding{
+			Field: "metadata.name", Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
+			Remedy: "move the workloads to another network first, and delete this one when no pod uses it any more",
+		}
+		if !n.Deleted {
+			change := n.change()
+			if change == "" {
+				return nil
+			}
+			f = atConfig(n.compiled.Locate(n.source.Config, "type"), change+": pods that run keep what they have, those that start get something else",
+				"make a new network under another name, and move the workloads to it")[0]
+		}
+		if n.facts.Users == nil {
+			return nil
+		}
+		users := n.facts.Users()
+		switch found := users.Pods + users.Workloads; {
+		case users.Err != nil:
+			f.softened = true
+			f.Message = fmt.Sprintf("whether pods use it could not be found out (%v); this network %s", users.Err, f.Message)
+		case found == 0 && users.Incomplete:
+			f.softened = true
+			f.Message = "the time was too short to see whether pods use it; this network " + f.Message
+		case found == 0:
+			return nil
+		default:
+			verb := "use"
+			if found == 1 {
+				verb = "uses"
+			}
+			f.Message = fmt.Sprintf("%s %s it: %s; this network %s", users.count(), verb, users.named(), f.Message)
+		}
+		return []Finding{f}
+	},
+}
+
+// change says what becomes of the network in an update that its pods feel, as a clause
+// about it, or nothing.
+func (n *network) change() string {
+	if n.old == nil || n.unchanged {
+		return ""
+	}
+	// Where either cannot be used, or is a file on the node, nothing is known of it.
+	before, after := n.old.Main(), n.compiled.Main()
+	if before == "" || after == "" {
+		return ""
+	}
+	if before != after {
+		return fmt.Sprintf("becomes %s, and was %s", quote.Value(after), quote.Value(before))
+	}
+	was, _ := n.old.Role(n.mode)
+	is, _ := n.compiled.Role(n.mode)
+	if was != is {
+		return fmt.Sprintf("becomes %s, and was %s", is, was)
+	}
+	return ""
+}
+
+// count is how many users there are, in words.
+func (u *Users) count() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		noun string
+	}{{u.Pods, "pod"}, {u.Workloads, "workload"}} {
+		switch {
+		case p.n == 1:
+			parts = append(parts, "1 "+p.noun)
+		case p.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.noun))
+		}
+	}
+	text := strings.Join(parts, " and ")
+	if u.Incomplete {
+		return "at least " + text
+	}
+	return text
+}
+
+// named lists some of the users.
+func (u *Users) named() string {
+	text := strings.Join(u.Names, ", ")
+	if u.Pods+u.Workloads > len(u.Names) {
+		text += " and others"
+	}
+	return text
+}

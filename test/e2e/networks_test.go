@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+)
+
+// TestNetworkFixtures writes every fixture of a network with kubectl, over the one of its
+// name where there is one.
+func TestNetworkFixtures(t *testing.T) {
+	all, err := fixtures.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer useConfig(t, nil)
+	for _, f := range all {
+		if !f.OfNetwork() {
+			continue
+		}
+		t.Run(f.Path, func(t *testing.T) {
+			useConfig(t, f.PolicyConfig())
+			// Without side effects: the inventory stays as it is.
+			result := kubectl(t, string(f.Text), "apply", "--dry-run=server", "-f", "-")
+			if denied := result.ExitCode != 0; denied != (f.Decision() == "deny") {
+				t.Fatalf("refused: %t, expected %s\n%s", denied, f.Decision(), result.Stderr)
+			}
+			for _, finding := range f.Findings {
+				want := "Warning: " + finding.Rule + ": "
+				if finding.Action == "deny" {
+					want = "[" + finding.Rule + "] "
+				}
+				if !strings.Contains(result.Stderr, want) {
+					t.Errorf("kubectl does not print %q:\n%s", want, result.Stderr)
+				}
+			}
+			if len(f.Findings) == 0 && result.Stderr != "" {
+				t.Errorf("kubectl prints to standard error:\n%s", result.Stderr)
+			}
+		})
+	}
+}
+
+// A network that was there before the webhook and breaks a rule can be labelled and
+// deleted; a change of what it says has to be right.
+func TestNetworkFromBefore(t *testing.T) {
+	// Of the inventory, which was there first.
+	const broken = "broken-mode"
+	result := kubectl(t, "", "label", "net-attach-def", "--namespace=kube-system", broken, "seen=yes", "--overwrite")
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-macvlan-invalid: ") {
+		t.Errorf("a label: exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+	result = kubectl(t, "", "patch", "net-attach-def", "--namespace=kube-system", broken, "--type=merge", "--patch", `{"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"mode\":\"l3\"}"}}`)
+	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[nad-macvlan-invalid] spec.config: ") {
+		t.Errorf("another fault: exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=kube-system", broken, "--dry-run=server")
+	if result.ExitCode != 0 || result.Stderr != "" {
+		t.Errorf("its end: exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+}
+
+func TestDeletionOfUsedNetwork(t *testing.T) {
+	result := kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-in-use: 1 pod uses it: team-a/user; this network is deleted") {
+		t.Errorf("exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "own-overlay", "--dry-run=server")
+	if result.ExitCode != 0 || result.Stderr != "" {
+		t.Errorf("a network that nobody uses: exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+	useConfig(t, []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nrules: {nad-in-use: deny}\n"))
+	defer useConfig(t, nil)
+	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
+	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[nad-in-use] metadata.name: 1 pod uses it: team-a/user") {
+		t.Errorf("with the rule to deny: exit status %d\n%s", result.ExitCode, result.Stderr)
+	}
+}
+
+// manyPods is the number of pods that use the network which is deleted, and moreMemory
+// what looking for them may add to the server's memory, in bytes.
+const (
+	manyPods   = 10_000
+	moreMemory = 30 << 20
+)
+
+var podsFound = regexp.MustCompile(`Warning: nad-in-use: (at least )?(\d+) pods use it: kube-system/many-`)
+
+// Deleting a network that very many pods use is answered within the deadline, in little
+// memory.
+func TestDeletionOfNetworkWithManyPods(t *testing.T) {
+	config := cluster.Config()
+	config.QPS = -1
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// In a namespace whose pods are not sent to the webhook: they are made faster.
+	pods := client.CoreV1().Pods("kube-system")
+	defer func() {
+		now := int64(0)
+		if err := pods.DeleteCollection(context.Background(), metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{LabelSelector: "many"}); err != nil {
+			t.Error(err)
+		}
+	}()
+	mustKubectl(t, network("many", overlayConfig), "apply", "-f", "-")
+	start := time.Now()
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			for n := next.Add(1); n <= manyPods; n = next.Add(1) {
+				_, err := pods.Create(t.Context(), &corev1.Pod{
+					ObjectMeta: metav1.ObjectMeta{
+						Name: fmt.Sprintf("many-%d", n), Labels: map[string]string{"many": "", "app.kubernetes.io/name": "many"},
+						Annotations: map[string]string{"k8s.v1.cni.cncf.io/networks": "default/many", "example.com/owner": strings.Repeat("team ", 50)},
+					},
+					Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
+				}, metav1.CreateOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if t.Failed() {
+		return
+	}
+	t.Logf("%d pods created in %s", manyPods, time.Since(start))
+
+	pid := cluster.webhook.PID()
+	before := memory(t, pid, "VmRSS:")
+	// From now on VmHWM is the highest that it has been since.
+	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		start := time.Now()
+		result := kubectl(t, "", "delete", "net-attach-def", "many", "--dry-run=server")
+		t.Logf("answered after %s, kubectl's own start included: %s", time.Since(start), result.Stderr)
+		match := podsFound.FindStringSubmatch(result.Stderr)
+		if result.ExitCode != 0 || match == nil {
+			t.Fatalf("exit status %d\n%s", result.ExitCode, result.Stderr)
+		}
+		// Where the time was too short, the answer says so.
+		if found, err := strconv.Atoi(match[2]); err != nil || found != manyPods && match[1] == "" || found > manyPods {
+			t.Errorf("%q, and there are %d", match[0], manyPods)
+		}
+	}
+	more := memory(t, pid, "VmHWM:") - before
+	t.Logf("%.1f MiB of memory, at most %.1f MiB more meanwhile", float64(before)/(1<<20), float64(more)/(1<<20))
+	if more > moreMemory {
+		t.Errorf("%d bytes more memory, up to %d are expected", more, moreMemory)
+	}
+	mustKubectl(t, "", "delete", "net-attach-def", "many")
+}
