@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -63,8 +63,10 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		MTU:             f.MTU,
 		MAC:             f.MAC,
 		BCQueueLen:      f.BCQueueLen,
-		MACFault:        macFault(f.MAC),
 		LinkInContainer: f.LinkInContainer,
+	}
+	if f.MAC != "" {
+		m.MACFault = mac.Fault(f.MAC)
 	}
 	switch {
 	case f.VLAN != nil:
@@ -93,24 +95,4 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		return m, fmt.Sprintf("mtu %d is negative", m.MTU)
 	}
 	return m, ""
-}
-
-// macFault says why the kernel gives no interface this address: it takes six bytes
-// that are neither a group's nor all zero.
-func macFault(address string) string {
-	if address == "" {
-		return ""
-	}
-	mac, err := net.ParseMAC(address)
-	switch {
-	case err != nil:
-		return "is not a MAC address"
-	case len(mac) != 6:
-		return "is not six bytes long"
-	case mac[0]&1 != 0:
-		return "is a multicast address"
-	case [6]byte(mac) == [6]byte{}:
-		return "has nothing but zeros"
-	}
-	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"unicode"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 )
 
 // What is accepted, for [Fault].Want.
@@ -109,24 +111,13 @@ func interfaceDetail(s string) string {
 	return ""
 }
 
-// macDetail: net.ParseMAC is Multus' own test. A link takes six bytes only,
-// and the kernel's is_valid_ether_addr wants neither a group address nor
-// nothing but zeros.
+// macDetail adds to what the kernel wants what Multus, which parses the address,
+// cannot read.
 func macDetail(s string) string {
-	mac, err := net.ParseMAC(s)
-	switch {
-	case err != nil:
-		return "is not a MAC address"
-	case unseparated(s):
+	if _, err := net.ParseMAC(s); err == nil && unseparated(s) {
 		return unseparatedDetail
-	case len(mac) != 6:
-		return "is not six bytes long"
-	case mac[0]&1 != 0:
-		return "is a multicast address"
-	case [6]byte(mac) == [6]byte{}:
-		return "has nothing but zeros"
 	}
-	return ""
+	return mac.Fault(s)
 }
 
 const unseparatedDetail = "has nothing between its bytes, which Multus 4.3.0 does not read"
