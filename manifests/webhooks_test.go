@@ -286,9 +286,9 @@ func TestWhichWorkloadsAreSentToTheServer(t *testing.T) {
 	once := template(map[string]string{networks: "a"})
 	once.Spec.RestartPolicy = corev1.RestartPolicyNever
 	asking := map[string]string{networks: "a"}
-	owner := func(kind string) []metav1.OwnerReference {
+	owner := func(apiVersion, kind string) []metav1.OwnerReference {
 		yes := true
-		return []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: kind, Name: "owner", UID: "1", Controller: &yes}}
+		return []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: "owner", UID: "1", Controller: &yes}}
 	}
 	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 	replicaSet := func(annotations map[string]string, owners []metav1.OwnerReference) error {
@@ -301,8 +301,9 @@ func TestWhichWorkloadsAreSentToTheServer(t *testing.T) {
 	t.Run("without networks", func(t *testing.T) { expect(t, nil, replicaSet(nil, nil)) })
 	t.Run("with networks", func(t *testing.T) { expect(t, validate, replicaSet(asking, nil)) })
 	t.Run("with pools", func(t *testing.T) { expect(t, validate, replicaSet(map[string]string{ippools: "[]"}, nil)) })
-	t.Run("of a Deployment", func(t *testing.T) { expect(t, nil, replicaSet(asking, owner("Deployment"))) })
-	t.Run("of something else", func(t *testing.T) { expect(t, validate, replicaSet(asking, owner("Rollout"))) })
+	t.Run("of a Deployment", func(t *testing.T) { expect(t, nil, replicaSet(asking, owner("apps/v1", "Deployment"))) })
+	t.Run("of somebody else's Deployment", func(t *testing.T) { expect(t, validate, replicaSet(asking, owner("example.com/v1", "Deployment"))) })
+	t.Run("of something else", func(t *testing.T) { expect(t, validate, replicaSet(asking, owner("example.com/v1", "Rollout"))) })
 	t.Run("in a CronJob", func(t *testing.T) {
 		_, err := client.BatchV1().CronJobs("default").Create(t.Context(), &batchv1.CronJob{
 			ObjectMeta: metav1.ObjectMeta{Name: "sent"},

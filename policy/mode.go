@@ -38,9 +38,9 @@ func (p *Pod) mode() (mode Mode, note string) {
 	case !labelled || mode == ModeEnforce:
 		return ModeEnforce, ""
 	case !slices.Contains(Modes(), mode):
-		return ModeEnforce, "label " + ModeLabel + " of the namespace is " + quote.Value(value) + ": enforce, warn or off is expected"
+		return ModeEnforce, "the namespace's " + ModeLabel + " is none of enforce, warn and off, and has no effect: " + quote.Value(value)
 	case slices.Contains(p.config.AlwaysEnforce, p.Subject.Namespace) || !p.config.relaxable.Matches(labels):
-		return ModeEnforce, "label " + ModeLabel + " of the namespace is " + quote.Value(value) + ", which the configuration does not allow it (relaxable, alwaysEnforce)"
+		return ModeEnforce, "the namespace's " + ModeLabel + " has no effect: the configuration does not let it relax the rules"
 	default:
 		return mode, ""
 	}

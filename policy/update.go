@@ -38,8 +38,9 @@ func (f *Finding) sameAs(other Finding) bool {
 }
 
 // Warnings are the lines for kubectl's "Warning:", each of at most 120
-// characters: one for every finding that warns, and one for all that are
-// inherited, since they are not about what is being done.
+// characters: one for every finding that warns, one for all that are inherited,
+// since they are not about what is being done, and one for a mode that does not
+// count.
 func (v *Verdict) Warnings(kind string) []string {
 	var lines, inherited []string
 	for i := range v.Findings {
@@ -55,6 +56,9 @@ func (v *Verdict) Warnings(kind string) []string {
 	}
 	if len(inherited) > 0 {
 		lines = append(lines, shortened(fmt.Sprintf("the next pods of this %s will be refused: %s", kind, strings.Join(inherited, ", "))))
+	}
+	if v.ModeNote != "" {
+		lines = append(lines, shortened(v.ModeNote))
 	}
 	return lines
 }

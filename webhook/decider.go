@@ -52,11 +52,8 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 		return admission.Allowed("")
 	}
 	var verdict policy.Verdict
-	if req.Operation == admissionv1.Update {
-		old, err := d.decode(req, req.OldObject.Raw)
-		if err != nil {
-			return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object before the update cannot be read: "+err.Error())
-		}
+	// From an old object that cannot be read nothing is inherited: it is repaired now.
+	if old, err := d.decode(req, req.OldObject.Raw); req.Operation == admissionv1.Update && err == nil {
 		verdict = inventory.JudgeUpdate(ctx, d.Inventory, subject, old, config)
 	} else {
 		verdict = inventory.Judge(ctx, d.Inventory, subject, config)
@@ -111,10 +108,16 @@ func (d *Decider) accept(req admission.Request) (*policy.Subject, *admission.Res
 	}
 	update := req.Operation == admissionv1.Update && req.Kind.Kind != "Pod"
 	if req.Operation != admissionv1.Create && !update || req.SubResource != "" {
-		return nil, new(admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook judges pods when they are created and workloads when they are written, not %s %s: correct the webhook configuration",
+		return nil, new(admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook does not judge %s %s: correct the webhook configuration",
 			quote.Value(string(req.Operation)), quote.Value(resourceName(req)))))
 	}
 	subject, err := d.decode(req, req.Object.Raw)
+	if err != nil && update {
+		// What could not be read before need not be repaired to be worked with.
+		if _, before := d.decode(req, req.OldObject.Raw); before != nil && before.Error() == err.Error() {
+			return nil, new(admission.Allowed("").WithWarnings("macvlan-webhook could not judge this " + req.Kind.Kind + ": part of its template is too large or not readable"))
+		}
+	}
 	if err != nil {
 		return nil, new(d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error()))
 	}
@@ -162,9 +165,6 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 		rules = append(rules, f.Rule)
 		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path, Message: f.Message})
 	}
-	if v.ModeNote != "" {
-		warnings = append(warnings, v.ModeNote)
-	}
 	if len(rules) > 0 {
 		d.Logger.Info("denied",
 			"kind", subject.Kind, "namespace", quote.Value(subject.Namespace), "name", quote.Value(subject.Name),
@@ -180,14 +180,17 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 			},
 		}}
 	}
+	relaxed := relaxedRules(v)
 	if v.Undecided != nil && v.Mode == policy.ModeWarn {
+		d.Metrics.undecided()
 		warnings = append(warnings, "macvlan-webhook could not judge this "+subject.Kind+": the cluster did not answer in time")
+		relaxed = append(relaxed, "undecided")
 	} else if v.Undecided != nil {
 		return d.refuse(req, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
 			fmt.Sprintf("the networks of this %s could not be judged, so it is not let through: %v; try again in a moment", subject.Kind, v.Undecided))
 	}
 	response := admission.Allowed("").WithWarnings(warnings...)
-	if relaxed := relaxedRules(v); len(relaxed) > 0 {
+	if len(relaxed) > 0 {
 		response.AuditAnnotations = map[string]string{"mode": string(v.Mode), "relaxed": strings.Join(relaxed, ",")}
 	}
 	return response

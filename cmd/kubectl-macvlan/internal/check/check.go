@@ -135,6 +135,7 @@ func result(o *files.Object, namespace string, verdict *policy.Verdict, place fu
 		Decision:   string(verdict.Decision()),
 		Exempt:     verdict.Exempt,
 		Mode:       shownMode(verdict.Mode),
+		ModeNote:   verdict.ModeNote,
 		Findings:   []report.Finding{},
 		Interfaces: []report.Interface{},
 	}

@@ -44,7 +44,9 @@ type Result struct {
 	Exempt string `json:"exempt,omitempty"`
 	// Mode of the object's namespace where it is not enforce: in warn, denials are
 	// warnings.
-	Mode     string    `json:"mode,omitempty"`
+	Mode string `json:"mode,omitempty"`
+	// ModeNote says why a mode that the namespace asks for does not count.
+	ModeNote string    `json:"modeNote,omitempty"`
 	Findings []Finding `json:"findings"`
 	// Patch is what admission would change, absent when that is nothing.
 	Patch      []policy.PatchOperation `json:"patch,omitempty"`
