@@ -8,6 +8,8 @@
 //
 //	.macvlan-installer.json        what was placed, and what it replaced
 //	.macvlan-installer.kept.NAME   what NAME was before
+//	.macvlan-installer.aside.NAME.*  what took our place, works or may, and had to
+//	                               make way; it stays until somebody takes it
 //	.macvlan-installer.tmp.*       being written; left over when a run is killed
 //
 // # The order of a write

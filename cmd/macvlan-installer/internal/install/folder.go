@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	stateName  = ".macvlan-installer.json"
-	keptPrefix = ".macvlan-installer.kept."
-	tempPrefix = ".macvlan-installer.tmp."
+	stateName   = ".macvlan-installer.json"
+	keptPrefix  = ".macvlan-installer.kept."
+	asidePrefix = ".macvlan-installer.aside."
+	tempPrefix  = ".macvlan-installer.tmp."
 )
 
 // folder is a node's folder of plugins. It is held by a descriptor, so that one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,15 +166,153 @@ func TestDamaged(t *testing.T) {
 					}
 					same(t, dir, damaged)
 				}
+				after := maps.Clone(before)
+				if tt.name == "bytes changed" {
+					// It works, so that it may be somebody's.
+					after[asidePrefix+"static."+digest(flipped)[:12]] = "-rwxr-xr-x " + digest(flipped)
+				}
 				if p := installOne(t, i); p.Result != Repaired || p.State != Current || !p.Installed {
 					t.Errorf("%+v", p)
 				}
 				if got := readFile(t, path); digest(got) != digest(static) {
 					t.Error("the plugin is not as it should be")
 				}
+				removals := uninstall(t, i)
+				if strings.Contains(removals[0].Text, asidePrefix) != (len(after) > len(before)) {
+					t.Errorf("removals = %+v", removals)
+				}
+				same(t, dir, after)
+			})
+		}
+	}
+}
+
+// TestOriginalStays lets something useless take our place. It is no reason to give
+// up what was there before the installation: neither by installing nor uninstalling.
+func TestOriginalStays(t *testing.T) {
+	static := realPlugin(t, "static")
+	older := otherVersion(t, static, "v1.8.1")
+	tests := []struct {
+		name   string
+		there  func(t *testing.T, path string)
+		policy Policy
+		aside  bool
+	}{
+		{"dangling link", func(t *testing.T, path string) {
+			if err := os.Symlink("nowhere", path); err != nil {
+				t.Fatal(err)
+			}
+		}, IfNewer, true},
+		{"undecided", func(t *testing.T, path string) { writeFile(t, path, []byte("#!/nowhere/python\n"), 0o755) }, Always, true},
+		{"broken", func(t *testing.T, path string) { writeFile(t, path, []byte("#!/bin/sh\nexit 1\n"), 0o755) }, IfNewer, false},
+		{"another plugin", func(t *testing.T, path string) { writeFile(t, path, realPlugin(t, "host-local"), 0o755) }, IfNewer, true},
+		{"folder", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, IfNewer, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "static")
+			writeFile(t, path, older, 0o700)
+			before := snapshot(t, dir)
+			b := realBundle(t, "static")
+			i := b.installer(t, dir, tt.policy, "static")
+			installOne(t, i)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			tt.there(t, path)
+			there := snapshot(t, dir)
+			removals, err := i.Uninstall(t.Context())
+			if err != nil || len(removals) != 1 || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "move it away and uninstall again") {
+				t.Errorf("removals = %+v, %v, want one with an error that says what to do", removals, err)
+			}
+			same(t, dir, there)
+
+			if tt.name == "folder" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
 				uninstall(t, i)
 				same(t, dir, before)
-			})
+				return
+			}
+			// A bundle that does not work is taken back, and so is everything it did.
+			deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+			if digest([]byte("#!/bin/sh\nexit 1\n")) != strings.TrimPrefix(there["static"], "-rwxr-xr-x ") {
+				wantFailure(t, deaf.installer(t, dir, tt.policy, "static"), RolledBack)
+				same(t, dir, there)
+			}
+			if p := installOne(t, i); p.State != Current || !p.Installed {
+				t.Errorf("%+v", p)
+			}
+			removals = uninstall(t, i)
+			for name := range snapshot(t, dir) {
+				if strings.HasPrefix(name, asidePrefix) && tt.aside {
+					before[name] = there["static"]
+				}
+			}
+			if len(before) == 1 == tt.aside || strings.Contains(removals[0].Text, asidePrefix) != tt.aside {
+				t.Errorf("removals = %+v, in the folder are %v: put aside = %t is wanted", removals, before, tt.aside)
+			}
+			same(t, dir, before)
+		})
+	}
+}
+
+// TestFormerComesBack replaces what took our place, with a plugin that does not work
+// and on a disk that is full: what was kept before all of it is kept still.
+func TestFormerComesBack(t *testing.T) {
+	static := realPlugin(t, "static")
+	deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+	needRoot(t)
+	disk := t.TempDir()
+	mount(t, "tmpfs", disk, "tmpfs", 0, "size=48m")
+	dir := filepath.Join(disk, "bin")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "static")
+	writeFile(t, path, otherVersion(t, static, "v1.8.1"), 0o700)
+	b := realBundle(t, "static")
+	installOne(t, b.installer(t, dir, IfNewer, "static"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, otherVersion(t, static, "v1.7.1"), 0o755)
+	there := snapshot(t, dir)
+	wantFailure(t, deaf.installer(t, dir, Always, "static"), RolledBack)
+	same(t, dir, there)
+
+	// From some step on, the disk is full: once for each step.
+	full := filepath.Join(disk, "full")
+	for step := 1; ; step++ {
+		i := b.installer(t, dir, IfNewer, "static")
+		n := 0
+		i.step = func(string) {
+			if n++; n == step {
+				fill(t, full, 0)
+			}
+		}
+		plugins, err := i.Install(t.Context())
+		_ = os.Remove(full)
+		if err != nil {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		if plugins[0].Err == nil {
+			if step < 5 {
+				t.Errorf("only %d steps", step)
+			}
+			break
+		}
+		now := snapshot(t, dir)
+		for _, name := range []string{"static", keptPrefix + "static"} {
+			if now[name] != there[name] {
+				t.Fatalf("step %d: %s is %q, want %q", step, name, now[name], there[name])
+			}
 		}
 	}
 }
@@ -386,8 +525,15 @@ func TestKeptMissing(t *testing.T) {
 		t.Fatalf("removals = %+v, %v, want one with an error", removals, err)
 	}
 	same(t, dir, before)
-	// Whoever removes the plugin by hand gets rid of the rest.
+	// With both gone, nobody is told that all is as it was.
 	if err := os.Remove(filepath.Join(dir, "static")); err != nil {
+		t.Fatal(err)
+	}
+	removals, err = i.Uninstall(t.Context())
+	if err != nil || len(removals) != 1 || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "removing "+filepath.Join(dir, stateName)) {
+		t.Errorf("removals = %+v, %v, want one with an error that says what to do", removals, err)
+	}
+	if err := os.Remove(filepath.Join(dir, stateName)); err != nil {
 		t.Fatal(err)
 	}
 	uninstall(t, i)

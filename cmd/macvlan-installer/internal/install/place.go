@@ -2,11 +2,13 @@ package install
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
@@ -19,8 +21,14 @@ var errDoesNotWork = errors.New("it does not work here, so that it was taken bac
 type undo struct {
 	// backup is the name of the file that was there, empty when none was.
 	backup string
+	// kept says that the backup was made.
+	kept bool
+	// former is where the file that was kept until now waits, empty when none does.
+	former string
 	// before is the entry that then holds, nil for none.
 	before *entry
+	// pending says that before is what a killed run left of the same installation.
+	pending bool
 }
 
 // place puts the bundled file at the name, and makes sure that it runs there. The
@@ -35,7 +43,7 @@ func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
 		err = p.unchanged(j)
 	}
 	if err == nil && u.backup != "" {
-		err = p.backUp(j, u.backup)
+		err = p.backUp(j, u)
 	}
 	if err == nil {
 		err = p.rename(t.name, j.name)
@@ -43,8 +51,7 @@ func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
 	if err != nil {
 		// Nothing happened to the plugin: neither has it in the state file.
 		_ = p.remove(t.name)
-		p.state.put(j.name, u.before)
-		return errors.Join(err, p.forget(u))
+		return errors.Join(err, p.forget(j.name, u))
 	}
 	p.undo[j.name] = u
 	if err := p.sync(); err != nil {
@@ -92,18 +99,26 @@ func (p *pass) record(j *judged, b bundled) (*undo, error) {
 	e.Placed = append(slices.DeleteFunc(slices.Clone(e.Placed), func(sum string) bool { return sum == b.sha256 }), b.sha256)
 	switch {
 	case j.kind == absent:
-	case j.ours || j.damaged:
+	case j.ours:
 		// What is to come back in the end was kept before; this only until it is
 		// clear that the new file works.
 		u.backup = tempName()
+	case j.damaged, j.state == Broken && e.Replaced != nil && !j.found.is(e.Replaced):
+		// What took our place by accident is no reason to give up what was there
+		// before us.
+		var err error
+		if u.backup, err = p.aside(j); err != nil {
+			return u, err
+		}
 	default:
 		// It was there before us, or took our place. Without us, it would be here.
+		u.pending = u.before != nil && j.found.is(u.before.Replaced)
 		if u.before == nil {
 			if _, err := p.root.Lstat(keptPrefix + j.name); err == nil {
 				return u, fmt.Errorf("%s is there, but the state file does not say why: it may be somebody's only copy; move it to where it belongs, or away", p.join(keptPrefix+j.name))
 			}
 		}
-		u.backup, u.before = keptPrefix+j.name, nil
+		u.backup = keptPrefix + j.name
 		e.Replaced = j.original()
 	}
 	p.state.put(j.name, e)
@@ -112,14 +127,54 @@ func (p *pass) record(j *judged, b bundled) (*undo, error) {
 }
 
 // forget writes the state file after something was not placed, and removes what
-// was kept for nothing.
-func (p *pass) forget(u *undo) error {
-	if u.backup != "" {
+// was kept for nothing. A file that was kept before stays, or comes back.
+func (p *pass) forget(name string, u *undo) error {
+	p.state.put(name, u.before)
+	if u.kept && !u.pending {
 		if err := p.remove(u.backup); err != nil {
 			return err
 		}
 	}
+	if err := p.bringFormer(name, u); err != nil {
+		return err
+	}
 	return p.writeState(p.state)
+}
+
+// bringFormer puts the file that was kept before this pass where it was.
+func (p *pass) bringFormer(name string, u *undo) error {
+	if u.former == "" {
+		return nil
+	}
+	if err := p.rename(u.former, keptPrefix+name); err != nil {
+		return fmt.Errorf("bring back %s: %w", p.join(keptPrefix+name), err)
+	}
+	u.former = ""
+	return p.sync()
+}
+
+// aside is the name under which a file goes on that took our place and has to make
+// way, while what was there before us is kept. It is a temporary one for what is
+// certain not to work, and for what went on under its own name already.
+func (p *pass) aside(j *judged) (string, error) {
+	if j.kind == file && j.fault != nil && !errors.Is(j.fault, plugin.ErrUndecided) {
+		return tempName(), nil
+	}
+	sum := j.sha256
+	if j.kind == symlink {
+		sum = fmt.Sprintf("%x", sha256.Sum256([]byte(j.target)))
+	}
+	name := asidePrefix + j.name + "." + sum[:12]
+	there, err := p.look(name)
+	switch {
+	case err != nil:
+		return "", err
+	case there.kind == absent:
+		return name, nil
+	case there.kind == j.kind && there.sha256 == j.sha256 && there.target == j.target:
+		return tempName(), nil
+	}
+	return "", fmt.Errorf("%s is not what was put there: move it to where it belongs, or away", p.join(name))
 }
 
 // unchanged makes sure that the file is still the one that was judged.
@@ -138,7 +193,7 @@ func (p *pass) unchanged(j *judged) error {
 
 // backUp keeps the file at the name under another name as well, so that the rename
 // that replaces it removes nothing.
-func (p *pass) backUp(j *judged, backup string) error {
+func (p *pass) backUp(j *judged, u *undo) error {
 	t := tempName()
 	var err error
 	if j.kind == symlink {
@@ -157,8 +212,17 @@ func (p *pass) backUp(j *judged, backup string) error {
 			t, err = p.duplicate(j)
 		}
 	}
+	if _, missing := p.root.Lstat(u.backup); err == nil && missing == nil {
+		// Were the program killed from here on, that file would be lost; but only one
+		// that works, in its place, comes to this.
+		former := tempName()
+		if err = p.rename(u.backup, former); err == nil {
+			u.former = former
+		}
+	}
 	if err == nil {
-		err = p.rename(t, backup)
+		err = p.rename(t, u.backup)
+		u.kept = err == nil
 	}
 	// Renaming a hard link onto another one of the same file does nothing.
 	err = errors.Join(err, p.remove(t))
@@ -236,6 +300,15 @@ func (p *pass) rollBack(name string) error {
 	if err == nil {
 		err = p.sync()
 	}
+	if u.pending {
+		// What was there is back, and nothing else was kept.
+		u.before = nil
+		if err == nil && u.former != "" {
+			err = p.remove(u.former)
+		}
+	} else if err == nil {
+		err = p.bringFormer(name, u)
+	}
 	if err != nil {
 		return fmt.Errorf("bring back what was at %s: %w", p.join(name), err)
 	}
@@ -255,9 +328,11 @@ func (p *pass) takeBack(r *Plugin, fault error) {
 
 // commit ends what place began, once it is clear that the plugin works.
 func (p *pass) commit(name string, u *undo) error {
-	if u.backup != "" && u.backup != keptPrefix+name {
-		if err := p.remove(u.backup); err != nil {
-			return err
+	for _, temporary := range []string{u.backup, u.former} {
+		if strings.HasPrefix(temporary, tempPrefix) {
+			if err := p.remove(temporary); err != nil {
+				return err
+			}
 		}
 	}
 	if e := p.state.find(name); len(e.Placed) > 1 {
