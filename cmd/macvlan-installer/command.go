@@ -15,6 +15,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/install"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
 
 // errUnusable says that a wanted plugin cannot be used, or that something of ours
@@ -131,7 +132,7 @@ func (o *options) installer(needed bool) (*install.Installer, error) {
 		if needed && b.SHA256(name) == "" {
 			return nil, fmt.Errorf("--plugins: %q is not bundled; %s are", name, strings.Join(b.Names(), ", "))
 		}
-		if name == "" || strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") {
+		if !plugin.ValidName(name) {
 			return nil, fmt.Errorf("--plugins: %q is not the name of a plugin", name)
 		}
 		if !slices.Contains(plugins, name) {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
@@ -39,7 +40,7 @@ func New(dir, checksums string) (*Bundle, error) {
 			continue
 		}
 		name, sum, _ := strings.Cut(entry, "=")
-		if name == "" || strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") {
+		if !plugin.ValidName(name) {
 			return nil, fmt.Errorf("read the table of checksums: entry %q: no file can be called %q", entry, name)
 		}
 		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != 32 || sum != strings.ToLower(sum) {
@@ -69,7 +70,7 @@ func (b *Bundle) Build(name string) plugin.Build {
 	if build, ok := b.builds[name]; ok {
 		return build
 	}
-	f, err := os.Open(b.Path(name))
+	f, err := b.Open(name)
 	if err != nil {
 		return plugin.Build{}
 	}
@@ -81,7 +82,15 @@ func (b *Bundle) Build(name string) plugin.Build {
 // Open opens a bundled plugin for reading. Whether it is what was bundled, only
 // reading it to its end tells: see [Bundle.Verify].
 func (b *Bundle) Open(name string) (*os.File, error) {
-	f, err := os.Open(b.Path(name))
+	// A pipe at the name is not to hold up anybody, nor is a device to be touched.
+	info, err := os.Stat(b.Path(name))
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open bundled plugin: %s is no regular file: name the folder of the bundle with --from", b.Path(name))
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(b.Path(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open bundled plugin: %w: name the folder of the bundle with --from", err)
 	}

@@ -106,8 +106,11 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 }
 
 func describe(mode fs.FileMode) string {
-	if mode.IsDir() {
+	switch {
+	case mode.IsDir():
 		return "folder"
+	case mode&fs.ModeSymlink != 0:
+		return "symbolic link"
 	}
 	return "special file"
 }
@@ -141,8 +144,7 @@ func (f *folder) read(name string, info fs.FileInfo) (fd found, err error) {
 
 // readFile reads a regular file's digest and build information.
 func (f *folder) readFile(name string, fd *found) error {
-	// Not to follow a link or wait at a pipe that took the file's place just now.
-	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := f.openRegular(name)
 	if err != nil {
 		return err
 	}
@@ -161,7 +163,7 @@ func (f *folder) readTarget(name string, fd *found) {
 	if err != nil || !info.Mode().IsRegular() {
 		return
 	}
-	target, err := os.Open(f.join(name))
+	target, err := os.OpenFile(f.join(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}

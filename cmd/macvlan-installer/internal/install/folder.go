@@ -38,10 +38,14 @@ type folder struct {
 
 // openFolder opens the folder and finds out whether plugins in it can run at all.
 func openFolder(path string, step func(string)) (*folder, error) {
-	root, err := os.OpenRoot(path)
-	if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
-		// Of this, the error of OpenRoot says nothing to programs.
+	// Opening a pipe would wait for its other end.
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
 		err = &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	var root *os.Root
+	if err == nil {
+		root, err = os.OpenRoot(path)
 	}
 	if err != nil {
 		return nil, hint(fmt.Errorf("open the folder of plugins: %w", err))
@@ -121,6 +125,30 @@ func (f *folder) cleanUp() error {
 		err = errors.Join(err, f.remove(name))
 	}
 	return err
+}
+
+// openRegular opens a regular file for reading, and nothing else: not what a link
+// points to, and no pipe, at which opening would wait, not even one that takes the
+// file's place just now.
+func (f *folder) openRegular(name string) (*os.File, error) {
+	info, err := f.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	var file *os.File
+	if info.Mode().IsRegular() {
+		if file, err = f.root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err != nil {
+			return nil, err
+		}
+		if info, err = file.Stat(); err == nil && info.Mode().IsRegular() {
+			return file, nil
+		}
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s is no regular file but a %s: remove it", f.join(name), describe(info.Mode()))
 }
 
 // temp is a file that nobody knows of yet.

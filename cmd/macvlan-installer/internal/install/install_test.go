@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
@@ -478,7 +481,12 @@ func TestFolderMissing(t *testing.T) {
 func TestStateFile(t *testing.T) {
 	static := realPlugin(t, "static")
 	older := otherVersion(t, static, "v1.8.1")
-	for _, content := range []string{"", "{", "{}", `{"format":2}`, `{"format":"1"}`} {
+	for _, content := range []string{"", "{", "{}", `{"format":2}`, `{"format":"1"}`, `{"format":-1}`,
+		`{"format":1,"plugins":[null]}`, `{"format":1,"plugins":[{"name":"../static","placed":["0"]}]}`, `{"format":1,"plugins":[{"name":""}]}`,
+		`{"format":1,"plugins":[{"name":"static"}]}`, `{"format":1,"plugins":[{"name":"static","placed":["0"]},{"name":"static","placed":["1"]}]}`,
+		`{"format":1,"plugins":[{"name":"static","placed":["0"],"replaced":{}}]}`, `{"format":1,"wanted":[".."]}`,
+		`{"format":1}` + strings.Repeat(" ", stateLimit),
+	} {
 		dir := t.TempDir()
 		writeFile(t, filepath.Join(dir, stateName), []byte(content), 0o644)
 		before := snapshot(t, dir)
@@ -507,6 +515,51 @@ func TestStateFile(t *testing.T) {
 	before := snapshot(t, dir)
 	wantFailure(t, i, Failed, keptPrefix+"static")
 	same(t, dir, before)
+}
+
+// TestNoRegularFile has pipes, which would wait for a writer, and sockets where files
+// are to be read.
+func TestNoRegularFile(t *testing.T) {
+	for name, put := range map[string]func(t *testing.T, path string){
+		"pipe": func(t *testing.T, path string) {
+			if err := unix.Mkfifo(path, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"socket": func(t *testing.T, path string) {
+			// The path of a socket must not be long.
+			t.Chdir(filepath.Dir(path))
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Base(path), Net: "unix"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+		},
+		"link": func(t *testing.T, path string) {
+			if err := os.Symlink("nowhere", path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := realBundle(t, "static")
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, stateName))
+			if _, err := b.installer(t, dir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "is no regular file") {
+				t.Errorf("as the state file: %v", err)
+			}
+			binDir := filepath.Join(t.TempDir(), "bin")
+			put(t, binDir)
+			if _, err := b.installer(t, binDir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "--bin-dir") {
+				t.Errorf("as the folder: %v", err)
+			}
+			if err := os.Remove(filepath.Join(b.dir, "static")); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(b.dir, "static"))
+			wantFailure(t, b.installer(t, t.TempDir(), IfNewer, "static"), Failed, "--from")
+		})
+	}
 }
 
 // TestKeptMissing removes what uninstalling is to bring back.

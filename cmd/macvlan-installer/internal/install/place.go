@@ -234,7 +234,7 @@ func (p *pass) backUp(j *judged, u *undo) error {
 
 // duplicate copies a file with its mode, its owner and its time.
 func (p *pass) duplicate(j *judged) (string, error) {
-	src, err := p.root.OpenFile(j.name, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	src, err := p.openRegular(j.name)
 	if err != nil {
 		return "", err
 	}
