@@ -162,10 +162,7 @@ func newInstall(s streams) *cobra.Command {
 			}
 			plugins, err := i.Install(cmd.Context())
 			for _, p := range plugins {
-				// Those that were not reached have no name.
-				if p.Name != "" {
-					fmt.Fprintln(s.out, line(p))
-				}
+				fmt.Fprintln(s.out, line(p))
 			}
 			if err != nil {
 				return failure{err}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,15 +60,15 @@ func newDHCP(streams) *cobra.Command {
 				prefix = values[n]
 			}
 		}
-		return failure{becomeDaemon(b, prefix+socket, args)}
+		return failure{becomeDaemon(cmd.Context(), b, prefix+socket, args)}
 	}
 	return cmd
 }
 
 // becomeDaemon makes room for the socket and runs the daemon in place of this
 // program. It returns only with an error.
-func becomeDaemon(b *bundle.Bundle, socket string, args []string) error {
-	if err := b.Check("dhcp"); err != nil {
+func becomeDaemon(ctx context.Context, b *bundle.Bundle, socket string, args []string) error {
+	if err := b.Check(ctx, "dhcp"); err != nil {
 		return err
 	}
 	if err := makeRoom(socket); err != nil {

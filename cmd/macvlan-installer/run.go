@@ -102,9 +102,13 @@ func (k *keeper) check(ctx context.Context, repair bool) (repaired bool, err err
 	if repair {
 		run = k.installer.Install
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	plugins, err := run(ctx)
+	plugins, err := run(bounded)
+	if ctx.Err() != nil {
+		// The program ends; the plugins are none the worse for it.
+		return false, ctx.Err()
+	}
 	k.probe.Report(plugins, err)
 	if k.said == nil {
 		k.said = map[string]string{}

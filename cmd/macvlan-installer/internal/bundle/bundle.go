@@ -3,6 +3,7 @@
 package bundle
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -108,15 +109,31 @@ func (b *Bundle) Verify(name, sum string) error {
 	return nil
 }
 
+// Reader reads from r, and fails when ctx has ended: files are large, and disks can
+// be slow.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
+
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
 // Check reads a bundled plugin to its end and verifies it.
-func (b *Bundle) Check(name string) error {
+func (b *Bundle) Check(ctx context.Context, name string) error {
 	f, err := b.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
+	if _, err := io.Copy(hash, Reader(ctx, f)); err != nil {
 		return fmt.Errorf("read bundled plugin: %w", err)
 	}
 	return b.Verify(name, hex.EncodeToString(hash.Sum(nil)))

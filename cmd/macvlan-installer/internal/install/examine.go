@@ -84,7 +84,7 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 		return before.found, nil
 	}
 	delete(m, name)
-	if now.found, err = f.read(name, info); err != nil {
+	if now.found, err = f.read(ctx, name, info); err != nil {
 		return found{}, hint(fmt.Errorf("read %s: %w", f.join(name), err))
 	}
 	if now.found.kind == other {
@@ -116,7 +116,7 @@ func describe(mode fs.FileMode) string {
 }
 
 // look finds out what a file is, without running it.
-func (f *folder) look(name string) (found, error) {
+func (f *folder) look(ctx context.Context, name string) (found, error) {
 	info, err := f.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return found{}, nil
@@ -124,15 +124,15 @@ func (f *folder) look(name string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	return f.read(name, info)
+	return f.read(ctx, name, info)
 }
 
-func (f *folder) read(name string, info fs.FileInfo) (fd found, err error) {
+func (f *folder) read(ctx context.Context, name string, info fs.FileInfo) (fd found, err error) {
 	fd.info = info
 	switch info.Mode().Type() {
 	case 0:
 		fd.kind = file
-		err = f.readFile(name, &fd)
+		err = f.readFile(ctx, name, &fd)
 	case fs.ModeSymlink:
 		fd.kind = symlink
 		fd.target, err = f.root.Readlink(name)
@@ -143,13 +143,13 @@ func (f *folder) read(name string, info fs.FileInfo) (fd found, err error) {
 }
 
 // readFile reads a regular file's digest and build information.
-func (f *folder) readFile(name string, fd *found) error {
+func (f *folder) readFile(ctx context.Context, name string, fd *found) error {
 	file, err := f.openRegular(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if fd.sha256, err = copyAll(io.Discard, file); err != nil {
+	if fd.sha256, err = copyAll(ctx, io.Discard, file); err != nil {
 		return err
 	}
 	fd.build = plugin.ReadBuild(file)

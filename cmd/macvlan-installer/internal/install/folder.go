@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
 
 const (
@@ -203,11 +205,12 @@ func (t *temp) drop() {
 // copySize is how much of a file is in memory at a time, in bytes.
 const copySize = 256 << 10
 
-// copyAll copies from src to dst and returns the SHA-256 of what was copied.
-func copyAll(dst io.Writer, src io.Reader) (string, error) {
+// copyAll copies from src to dst until ctx ends, and returns the SHA-256 of what was
+// copied.
+func copyAll(ctx context.Context, dst io.Writer, src io.Reader) (string, error) {
 	hash := sha256.New()
-	// The bare interfaces keep io.Copy from taking a way around the buffer.
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, struct{ io.Reader }{src}, make([]byte, copySize))
+	// The bare writer keeps io.Copy from taking a way around the buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, bundle.Reader(ctx, src), make([]byte, copySize))
 	if err != nil {
 		return "", err
 	}

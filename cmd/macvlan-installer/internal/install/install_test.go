@@ -613,12 +613,12 @@ func TestDuplicate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	fd, err := f.look("static")
+	fd, err := f.look(t.Context(), "static")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &pass{folder: f}
-	name, err := p.duplicate(&judged{found: fd, name: "static"})
+	name, err := p.duplicate(t.Context(), &judged{found: fd, name: "static"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -637,7 +637,7 @@ func TestDuplicate(t *testing.T) {
 
 	// A copy of something that changed meanwhile is none.
 	fd.sha256 = digest(nil)
-	if _, err := p.duplicate(&judged{found: fd, name: "static"}); err == nil {
+	if _, err := p.duplicate(t.Context(), &judged{found: fd, name: "static"}); err == nil {
 		t.Error("a file that changed: no error")
 	}
 	if after := snapshot(t, dir); len(after) != len(now) {
@@ -667,6 +667,37 @@ func TestCancelled(t *testing.T) {
 	installOne(t, i)
 	uninstall(t, i)
 	same(t, dir, map[string]string{})
+}
+
+// TestInterrupted ends an installer while it copies and hashes: it stops in the
+// middle of a file, leaves nothing, and calls no plugin broken.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	writes := 0
+	i.step = func(step string) {
+		if step == "write" {
+			writes++
+			cancel()
+		}
+	}
+	plugins, err := i.Install(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted") || len(plugins) > 0 || writes != 1 {
+		t.Errorf("install: %+v, %v, after %d writes", plugins, err, writes)
+	}
+	same(t, dir, map[string]string{})
+
+	i.step = nil
+	installOne(t, i)
+	if plugins, err := realBundle(t, "static").installer(t, dir, IfNewer, "static").Report(ctx); !errors.Is(err, context.Canceled) || len(plugins) > 0 {
+		t.Errorf("report: %+v, %v", plugins, err)
+	}
+	before := snapshot(t, dir)
+	if _, err := i.Uninstall(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("uninstall: %v", err)
+	}
+	same(t, dir, before)
 }
 
 // BenchmarkNothingToDo is an installation that finds all as it should be, by an

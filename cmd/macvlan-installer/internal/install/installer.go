@@ -119,6 +119,9 @@ func (i *Installer) Report(ctx context.Context) ([]Plugin, error) {
 	var plugins []Plugin
 	for _, name := range i.Plugins {
 		plugins = append(plugins, i.report(ctx, f, s, name, Never))
+		if err := ctx.Err(); err != nil {
+			return nil, errors.Join(fmt.Errorf("check %s: interrupted: %w", name, err), f.close())
+		}
 	}
 	i.status(ctx, f, plugins, nil)
 	return plugins, f.close()
@@ -166,11 +169,13 @@ func (p *pass) run(ctx context.Context) error {
 	}
 	p.plugins = make([]Plugin, len(p.Plugins))
 	for _, n := range p.order() {
+		done := p.install(ctx, p.Plugins[n])
 		if err := ctx.Err(); err != nil {
-			return err
+			// What was found out meanwhile says nothing about the plugin.
+			p.plugins = slices.DeleteFunc(p.plugins, func(r Plugin) bool { return r.Name == "" })
+			return fmt.Errorf("install %s: interrupted, installing again goes on from there: %w", p.Plugins[n], err)
 		}
-		name := p.Plugins[n]
-		p.plugins[n] = p.install(ctx, name)
+		p.plugins[n] = done
 	}
 	p.status(ctx, p.folder, p.plugins, p.takeBack)
 	for _, name := range p.Plugins {

@@ -34,16 +34,16 @@ type undo struct {
 // place puts the bundled file at the name, and makes sure that it runs there. The
 // comment of the package says why in this order.
 func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
-	t, err := p.copyBundled(j.name)
+	t, err := p.copyBundled(ctx, j.name)
 	if err != nil {
 		return err
 	}
-	u, err := p.record(j, b)
+	u, err := p.record(ctx, j, b)
 	if err == nil {
 		err = p.unchanged(j)
 	}
 	if err == nil && u.backup != "" {
-		err = p.backUp(j, u)
+		err = p.backUp(ctx, j, u)
 	}
 	if err == nil {
 		err = p.rename(t.name, j.name)
@@ -65,7 +65,7 @@ func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
 }
 
 // copyBundled copies the bundled file into the folder, under a name of its own.
-func (p *pass) copyBundled(name string) (*temp, error) {
+func (p *pass) copyBundled(ctx context.Context, name string) (*temp, error) {
 	src, err := p.Bundle.Open(name)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (p *pass) copyBundled(name string) (*temp, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum, err := copyAll(t, src)
+	sum, err := copyAll(ctx, t, src)
 	if err == nil {
 		err = p.Bundle.Verify(name, sum)
 	}
@@ -90,7 +90,7 @@ func (p *pass) copyBundled(name string) (*temp, error) {
 }
 
 // record writes into the state file what is about to happen.
-func (p *pass) record(j *judged, b bundled) (*undo, error) {
+func (p *pass) record(ctx context.Context, j *judged, b bundled) (*undo, error) {
 	u := &undo{before: p.state.find(j.name)}
 	e := &entry{Name: j.name, Version: b.version}
 	if u.before != nil {
@@ -107,7 +107,7 @@ func (p *pass) record(j *judged, b bundled) (*undo, error) {
 		// What took our place by accident is no reason to give up what was there
 		// before us.
 		var err error
-		if u.backup, err = p.aside(j); err != nil {
+		if u.backup, err = p.aside(ctx, j); err != nil {
 			return u, err
 		}
 	default:
@@ -156,7 +156,7 @@ func (p *pass) bringFormer(name string, u *undo) error {
 // aside is the name under which a file goes on that took our place and has to make
 // way, while what was there before us is kept. It is a temporary one for what is
 // certain not to work, and for what went on under its own name already.
-func (p *pass) aside(j *judged) (string, error) {
+func (p *pass) aside(ctx context.Context, j *judged) (string, error) {
 	if j.kind == file && j.fault != nil && !errors.Is(j.fault, plugin.ErrUndecided) {
 		return tempName(), nil
 	}
@@ -165,7 +165,7 @@ func (p *pass) aside(j *judged) (string, error) {
 		sum = fmt.Sprintf("%x", sha256.Sum256([]byte(j.target)))
 	}
 	name := asidePrefix + j.name + "." + sum[:12]
-	there, err := p.look(name)
+	there, err := p.look(ctx, name)
 	switch {
 	case err != nil:
 		return "", err
@@ -193,7 +193,7 @@ func (p *pass) unchanged(j *judged) error {
 
 // backUp keeps the file at the name under another name as well, so that the rename
 // that replaces it removes nothing.
-func (p *pass) backUp(j *judged, u *undo) error {
+func (p *pass) backUp(ctx context.Context, j *judged, u *undo) error {
 	t := tempName()
 	var err error
 	if j.kind == symlink {
@@ -209,7 +209,7 @@ func (p *pass) backUp(j *judged, u *undo) error {
 		case slices.ContainsFunc([]error{syscall.EPERM, syscall.EXDEV, syscall.EMLINK, syscall.EOPNOTSUPP, syscall.ENOSYS}, func(e error) bool { return errors.Is(err, e) }):
 			// Not every file system has hard links, and the kernel refuses links to
 			// some files of other users (fs.protected_hardlinks).
-			t, err = p.duplicate(j)
+			t, err = p.duplicate(ctx, j)
 		}
 	}
 	if _, missing := p.root.Lstat(u.backup); err == nil && missing == nil {
@@ -233,7 +233,7 @@ func (p *pass) backUp(j *judged, u *undo) error {
 }
 
 // duplicate copies a file with its mode, its owner and its time.
-func (p *pass) duplicate(j *judged) (string, error) {
+func (p *pass) duplicate(ctx context.Context, j *judged) (string, error) {
 	src, err := p.openRegular(j.name)
 	if err != nil {
 		return "", err
@@ -243,7 +243,7 @@ func (p *pass) duplicate(j *judged) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum, err := copyAll(t, src)
+	sum, err := copyAll(ctx, t, src)
 	if err == nil && sum != j.sha256 {
 		err = errors.New("somebody else changed it just now: try again")
 	}

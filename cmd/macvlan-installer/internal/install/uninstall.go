@@ -77,11 +77,11 @@ func (f *folder) uninstall(ctx context.Context, s *state) ([]Removal, error) {
 // restore brings one name back to what it was.
 func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 	keptName := keptPrefix + e.Name
-	now, err := f.look(e.Name)
+	now, err := f.look(ctx, e.Name)
 	if err != nil {
 		return "", err
 	}
-	kept, err := f.look(keptName)
+	kept, err := f.look(ctx, keptName)
 	if err != nil {
 		return "", err
 	}
