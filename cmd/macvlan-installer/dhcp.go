@@ -17,12 +17,11 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
 
-// daemonFlags are the flags of the dhcp plugin's daemon, which go to it as they
-// are. The socket's is ours as well.
+// daemonFlags are the flags of the dhcp plugin's daemon that have a value, which go to
+// it as they are. The socket's is ours as well.
 var daemonFlags = []struct{ name, value, usage string }{
 	{"hostprefix", "folder", "where the node's file system is mounted, for the socket and the network namespaces"},
 	{"pidfile", "file", "where the daemon writes its process ID"},
-	{"broadcast", "boolean", "whether servers are to answer by broadcast"},
 	{"timeout", "duration", "time for each request"},
 	{"resendmax", "duration", "longest time between repetitions of a request"},
 	{"resendtimeout", "duration", "time after which a request is given up"},
@@ -45,12 +44,16 @@ func newDHCP(streams) *cobra.Command {
 	for n, flag := range daemonFlags {
 		f.StringVar(&values[n], flag.name, "", flag.usage+", a `"+flag.value+"` (default: the plugin's)")
 	}
+	broadcast := f.Bool("broadcast", false, "have servers answer by broadcast")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		b, err := o.bundle(true)
 		if err != nil {
 			return err
 		}
 		args := []string{"dhcp", "daemon", "-socketpath=" + socket}
+		if f.Changed("broadcast") {
+			args = append(args, fmt.Sprintf("-broadcast=%t", *broadcast))
+		}
 		prefix := ""
 		for n, flag := range daemonFlags {
 			if values[n] != "" {
