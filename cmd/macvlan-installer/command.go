@@ -115,6 +115,23 @@ func (o *options) bundle(needed bool) (*bundle.Bundle, error) {
 	return b, nil
 }
 
+// whole makes sure that all that is wanted is bundled, so that it can be repaired
+// some day even if it is on the node already.
+func whole(i *install.Installer) error {
+	if i.Policy == install.Never {
+		return nil
+	}
+	var errs []error
+	for _, name := range i.Plugins {
+		f, err := i.Bundle.Open(name)
+		if err == nil {
+			err = f.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // installer checks the flags and puts the installer together.
 func (o *options) installer(needed bool) (*install.Installer, error) {
 	if o.policy != "" && !slices.Contains(install.Policies, install.Policy(o.policy)) {
@@ -160,6 +177,10 @@ func newInstall(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := whole(i); err != nil {
+				return failure{err}
+			}
+			i.Waiting = s.waiting
 			plugins, err := i.Install(cmd.Context())
 			for _, p := range plugins {
 				fmt.Fprintln(s.out, line(p))
@@ -172,6 +193,11 @@ func newInstall(s streams) *cobra.Command {
 	}
 	o.installFlags(cmd)
 	return cmd
+}
+
+// waiting says why nothing seems to happen.
+func (s streams) waiting() {
+	fmt.Fprintln(s.err, "macvlan-installer: another installer is at work in the folder: waiting for it to end")
 }
 
 // line says what was done to a plugin, and what is the matter with it.

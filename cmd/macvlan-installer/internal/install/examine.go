@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"syscall"
 
@@ -63,6 +64,11 @@ type remembered struct {
 	found          found
 }
 
+// reconsider forgets what was not decided: it is asked again, but only once a pass.
+func (m memory) reconsider() {
+	maps.DeleteFunc(m, func(_ string, r remembered) bool { return errors.Is(r.found.fault, plugin.ErrUndecided) })
+}
+
 // examine finds out what is at a plugin's name. A file that cannot be judged is no
 // error; only one that cannot be read is.
 func (f *folder) examine(ctx context.Context, m memory, name string) (found, error) {
@@ -99,9 +105,7 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 	if _, known := fd.build.Upstream(); fd.fault == nil && (known != name || fd.build.Version == "") {
 		fd.answer, fd.fault = plugin.Introduce(ctx, f.join(name), fd.answer)
 	}
-	if !errors.Is(now.found.fault, plugin.ErrUndecided) {
-		m[name] = now
-	}
+	m[name] = now
 	return now.found, nil
 }
 

@@ -69,9 +69,15 @@ func openFolder(path string, step func(string)) (*folder, error) {
 
 func (f *folder) close() error { return errors.Join(f.self.Close(), f.root.Close()) }
 
-// lock waits until no other installer works in the folder. The lock ends with the
-// descriptor, at the latest with the process, so that none is ever left over.
-func (f *folder) lock(ctx context.Context) error {
+// lockPatience is how long to wait for another installer: longer than one takes on a
+// slow disk with a plugin or two that do not answer.
+const lockPatience = 2 * time.Minute
+
+// lock waits until no other installer works in the folder, and calls waiting when
+// that takes long. The lock ends with the descriptor, at the latest with the process,
+// so that none is ever left over.
+func (f *folder) lock(ctx context.Context, patience time.Duration, waiting func()) error {
+	start := time.Now()
 	for {
 		err := unix.Flock(int(f.self.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
@@ -79,6 +85,13 @@ func (f *folder) lock(ctx context.Context) error {
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("lock the folder of plugins %s: %w", f.path, err)
+		}
+		if waiting != nil && time.Since(start) > time.Second {
+			waiting()
+			waiting = nil
+		}
+		if time.Since(start) > patience {
+			return fmt.Errorf("lock the folder of plugins %s: another process has held it for %s: find it (lslocks, fuser %s), and end it if it hangs", f.path, patience, f.path)
 		}
 		// Asking again is not elegant, but a blocking flock cannot be interrupted.
 		select {
@@ -113,7 +126,8 @@ func (f *folder) names(prefix string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
+		// A folder is none of ours, whatever its name.
+		if strings.HasPrefix(e.Name(), prefix) && !e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}

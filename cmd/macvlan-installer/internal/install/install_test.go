@@ -700,6 +700,88 @@ func TestInterrupted(t *testing.T) {
 	same(t, dir, before)
 }
 
+// TestAskedOnce counts how often a plugin that cannot be judged is run: asking one
+// that is silent takes half a minute.
+func TestAskedOnce(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(t.TempDir(), "log")
+	writeFile(t, filepath.Join(dir, "static"), []byte("#!/bin/sh\necho asked >>"+log+"\nkill -9 $$\n"), 0o755)
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	for pass := range 3 {
+		if p := installOne(t, i); p.State != Broken || p.Result != Kept {
+			t.Errorf("%+v", p)
+		}
+		if asked := strings.Count(string(readFile(t, log)), "asked"); asked != pass+1 {
+			t.Errorf("asked %d times in %d passes", asked, pass+1)
+		}
+	}
+}
+
+// TestForget has a plugin that works no more although it looks as before: what it
+// needs is elsewhere.
+func TestForget(t *testing.T) {
+	dir := t.TempDir()
+	needed := filepath.Join(t.TempDir(), "needed")
+	writeFile(t, needed, nil, 0o644)
+	writeFile(t, filepath.Join(dir, "static"), []byte("#!/bin/sh\n[ -e "+needed+" ] || exit 1\n"+strings.TrimPrefix(answering, "#!/bin/sh\n")), 0o755)
+	i := realBundle(t, "static").installer(t, dir, Never, "static")
+	if p := installOne(t, i); p.State != Foreign {
+		t.Errorf("%+v", p)
+	}
+	if err := os.Remove(needed); err != nil {
+		t.Fatal(err)
+	}
+	if p := installOne(t, i); p.State != Foreign {
+		t.Errorf("looked at anew, although nothing changed: %+v", p)
+	}
+	i.Forget()
+	if p := installOne(t, i); p.State != Broken {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestLocked has somebody hold the folder for good.
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	held, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	waited := 0
+	i.Waiting, i.lockPatience = func() { waited++ }, 1200*time.Millisecond
+	if _, err := i.Install(t.Context()); err == nil || !strings.Contains(err.Error(), "lslocks") || waited != 1 {
+		t.Errorf("install: %v, which was announced %d times", err, waited)
+	}
+	same(t, dir, map[string]string{})
+	// Reading needs no lock.
+	if plugins, err := i.Report(t.Context()); err != nil || plugins[0].State != Absent {
+		t.Errorf("report: %+v, %v", plugins, err)
+	}
+}
+
+// TestFolderOfOurName has folders that are called like files of ours.
+func TestFolderOfOurName(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"full", "empty"} {
+		if err := os.Mkdir(filepath.Join(dir, tempPrefix+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, filepath.Join(dir, tempPrefix+"full", "file"), nil, 0o644)
+	before := snapshot(t, dir)
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	if p := installOne(t, i); p.State != Current || p.Err != nil {
+		t.Errorf("%+v", p)
+	}
+	uninstall(t, i)
+	same(t, dir, before)
+}
+
 // BenchmarkNothingToDo is an installation that finds all as it should be, by an
 // installer that knows nothing yet.
 func BenchmarkNothingToDo(b *testing.B) {

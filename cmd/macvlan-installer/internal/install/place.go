@@ -250,8 +250,13 @@ func (p *pass) duplicate(ctx context.Context, j *judged) (string, error) {
 	if err == nil {
 		stat := j.info.Sys().(*syscall.Stat_t)
 		// Changing the owner clears set-user-ID, so that the mode comes after it.
-		// Without the right to do so, the owner is the one thing that is lost.
-		if err = t.file.Chown(int(stat.Uid), int(stat.Gid)); errors.Is(err, fs.ErrPermission) {
+		// Without the right to do so, the owner is the one thing that is lost; but a
+		// program must not run as root that ran as somebody else.
+		err = t.file.Chown(int(stat.Uid), int(stat.Gid))
+		switch {
+		case errors.Is(err, fs.ErrPermission) && j.info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0:
+			err = fmt.Errorf("it has set-user-ID or set-group-ID, and its owner cannot be kept: add the capability CHOWN: %w", err)
+		case errors.Is(err, fs.ErrPermission):
 			err = nil
 		}
 	}
@@ -270,8 +275,12 @@ func (p *pass) duplicate(ctx context.Context, j *judged) (string, error) {
 
 // prove runs what was placed. The verb VERSION needs no network and no rights.
 func (p *pass) prove(ctx context.Context, name string, b bundled) error {
-	answer, err := plugin.Ask(ctx, p.join(name))
-	if err == nil {
+	fd, err := p.examine(ctx, p.memory, name)
+	if err != nil {
+		return err
+	}
+	answer, err := fd.answer, fd.fault
+	if err == nil && answer.Name == "" {
 		answer, err = plugin.Introduce(ctx, p.join(name), answer)
 	}
 	if err != nil && ctx.Err() != nil {
