@@ -255,6 +255,84 @@ func (f *folder) rename(from, to string) error {
 	return f.root.Rename(from, to)
 }
 
+// replace puts one file in the place of another, provided that this is the one that
+// was looked at; was is nil where nothing is to be. The kernel exchanges the two, so
+// that what somebody else put there at the last moment is in hand, and can go back.
+func (f *folder) replace(from, name string, was fs.FileInfo) error {
+	f.step("replace")
+	fd := int(f.self.Fd())
+	if was == nil {
+		err := unix.Renameat2(fd, from, fd, name, unix.RENAME_NOREPLACE)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return f.changed(name)
+		case notKnown(err):
+			return f.root.Rename(from, name)
+		case err != nil:
+			return fmt.Errorf("rename to %s: %w", f.join(name), err)
+		}
+		return nil
+	}
+	err := unix.Renameat2(fd, from, fd, name, unix.RENAME_EXCHANGE)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.changed(name)
+	case notKnown(err):
+		return f.root.Rename(from, name)
+	case err != nil:
+		return fmt.Errorf("rename to %s: %w", f.join(name), err)
+	}
+	if !f.still(from, was) {
+		err := unix.Renameat2(fd, from, fd, name, unix.RENAME_EXCHANGE)
+		if errors.Is(err, fs.ErrNotExist) {
+			// Now it was removed. What came before that is still better off there.
+			err = unix.Renameat2(fd, from, fd, name, unix.RENAME_NOREPLACE)
+		}
+		return errors.Join(f.changed(name), err)
+	}
+	// It is done. What cannot be removed now is removed by the next run.
+	_ = f.remove(from)
+	return nil
+}
+
+// take removes a file, provided that it is the one that was looked at.
+func (f *folder) take(name string, was fs.FileInfo) error {
+	f.step("take")
+	t := tempName()
+	if err := f.root.Rename(name, t); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("remove %s: %w", f.join(name), err)
+	}
+	if !f.still(t, was) {
+		return errors.Join(f.changed(name), f.replace(t, name, nil))
+	}
+	return f.remove(t)
+}
+
+// still says whether a file is the one that was looked at under another name. Its
+// change time does not count: renaming sets it.
+func (f *folder) still(name string, was fs.FileInfo) bool {
+	info, err := f.root.Lstat(name)
+	if err != nil {
+		return false
+	}
+	now, before := stampOf(info), stampOf(was)
+	now.ctime, before.ctime = syscall.Timespec{}, syscall.Timespec{}
+	return now == before
+}
+
+// changed is the error for what others do at the same time.
+func (f *folder) changed(name string) error {
+	return fmt.Errorf("somebody else changed %s just now: try again", f.join(name))
+}
+
+// notKnown says that the kernel or the file system knows no such way to rename.
+func notKnown(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)
+}
+
 func (f *folder) link(from, to string) error {
 	f.step("link")
 	return f.root.Link(from, to)

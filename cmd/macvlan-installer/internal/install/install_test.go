@@ -651,10 +651,8 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	i := realBundle(t, "static", "host-local").installer(t, dir, IfNewer, "static", "host-local")
 	i.step = func(step string) {
-		if step == "rename" {
-			if _, err := os.Lstat(filepath.Join(dir, stateName)); err == nil {
-				cancel()
-			}
+		if step == "replace" {
+			cancel()
 		}
 	}
 	if _, err := i.Install(ctx); !errors.Is(err, context.Canceled) {
@@ -698,6 +696,54 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("uninstall: %v", err)
 	}
 	same(t, dir, before)
+}
+
+// TestRace has somebody put a plugin there at the last moment: it stays, whatever was
+// about to happen.
+func TestRace(t *testing.T) {
+	static := realPlugin(t, "static")
+	older := otherVersion(t, static, "v1.8.1")
+	deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+	for _, there := range []string{"nothing", "older"} {
+		for _, do := range []string{"install", "roll back", "uninstall"} {
+			t.Run(do+"/"+there, func(t *testing.T) {
+				dir := t.TempDir()
+				path := filepath.Join(dir, "static")
+				if there == "older" {
+					writeFile(t, path, older, 0o755)
+				}
+				i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+				last := 1
+				switch do {
+				case "uninstall":
+					installOne(t, i)
+				case "roll back":
+					i, last = deaf.installer(t, dir, Always, "static"), 2
+				}
+				n := 0
+				i.step = func(step string) {
+					if step != "replace" && step != "take" {
+						return
+					}
+					if n++; n == last {
+						writeFile(t, filepath.Join(dir, "newcomer"), []byte(answering), 0o711)
+						if err := os.Rename(filepath.Join(dir, "newcomer"), path); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if do == "uninstall" {
+					if removals, err := i.Uninstall(t.Context()); err != nil || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "just now") {
+						t.Errorf("removals = %+v, %v", removals, err)
+					}
+				} else if p := installOne(t, i); p.Err == nil || !strings.Contains(p.Err.Error(), "just now") || p.Installed || p.State != Foreign {
+					t.Errorf("%+v", p)
+				}
+				uninstall(t, i)
+				same(t, dir, map[string]string{"static": "-rwx--x--x " + digest([]byte(answering))})
+			})
+		}
+	}
 }
 
 // TestAskedOnce counts how often a plugin that cannot be judged is run: asking one

@@ -21,6 +21,8 @@ var errDoesNotWork = errors.New("it does not work here, so that it was taken bac
 type undo struct {
 	// backup is the name of the file that was there, empty when none was.
 	backup string
+	// placed is the file that was placed.
+	placed fs.FileInfo
 	// kept says that the backup was made.
 	kept bool
 	// former is where the file that was kept until now waits, empty when none does.
@@ -46,7 +48,10 @@ func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
 		err = p.backUp(ctx, j, u)
 	}
 	if err == nil {
-		err = p.rename(t.name, j.name)
+		u.placed, err = p.root.Lstat(t.name)
+	}
+	if err == nil {
+		err = p.replace(t.name, j.name, j.info)
 	}
 	if err != nil {
 		// Nothing happened to the plugin: neither has it in the state file.
@@ -186,7 +191,7 @@ func (p *pass) unchanged(j *judged) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case err != nil || j.kind == absent || stampOf(info) != stampOf(j.info):
-		return fmt.Errorf("somebody else changed %s just now: try again", p.join(j.name))
+		return p.changed(j.name)
 	}
 	return nil
 }
@@ -204,7 +209,7 @@ func (p *pass) backUp(ctx context.Context, j *judged, u *undo) error {
 		switch {
 		case err == nil:
 			if info, statErr := p.root.Lstat(t); statErr != nil || !os.SameFile(info, j.info) {
-				err = fmt.Errorf("somebody else changed %s just now: try again", p.join(j.name))
+				err = p.changed(j.name)
 			}
 		case slices.ContainsFunc([]error{syscall.EPERM, syscall.EXDEV, syscall.EMLINK, syscall.EOPNOTSUPP, syscall.ENOSYS}, func(e error) bool { return errors.Is(err, e) }):
 			// Not every file system has hard links, and the kernel refuses links to
@@ -302,9 +307,9 @@ func (p *pass) rollBack(name string) error {
 	delete(p.undo, name)
 	var err error
 	if u.backup != "" {
-		err = p.rename(u.backup, name)
+		err = p.replace(u.backup, name, u.placed)
 	} else {
-		err = p.remove(name)
+		err = p.take(name, u.placed)
 	}
 	if err == nil {
 		err = p.sync()

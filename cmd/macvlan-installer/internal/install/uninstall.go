@@ -113,11 +113,11 @@ func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 	case now.kind == absent && kept.kind == absent:
 		return "was gone already", nil
 	case e.Replaced == nil:
-		return "removed", f.remove(e.Name)
+		return "removed", f.take(e.Name, now.info)
 	case !kept.is(e.Replaced):
 		return "", fmt.Errorf("what it replaced is not in %s any more: bring it back, or remove %s", f.join(keptName), f.join(e.Name))
 	}
-	if err := f.rename(keptName, e.Name); err != nil {
+	if err := f.replace(keptName, e.Name, now.info); err != nil {
 		return "", fmt.Errorf("bring back what was there before: %w", err)
 	}
 	return "removed, and what was there before brought back", nil
