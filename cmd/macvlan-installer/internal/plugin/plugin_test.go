@@ -120,7 +120,10 @@ func TestAskChild(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name != "in the group" {
-				_ = unix.Kill(number, unix.SIGKILL)
+				// Nothing but this ends it.
+				if err := unix.Kill(number, unix.SIGKILL); err != nil {
+					t.Error(err)
+				}
 				return
 			}
 			wait.Until(t, "the child's end", func() bool {
