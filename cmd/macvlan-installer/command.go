@@ -15,6 +15,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/install"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
 
 // errUnusable says that a wanted plugin cannot be used, or that something of ours
@@ -114,6 +115,23 @@ func (o *options) bundle(needed bool) (*bundle.Bundle, error) {
 	return b, nil
 }
 
+// whole makes sure that all that is wanted is bundled, so that it can be repaired
+// some day even if it is on the node already.
+func whole(i *install.Installer) error {
+	if i.Policy == install.Never {
+		return nil
+	}
+	var errs []error
+	for _, name := range i.Plugins {
+		f, err := i.Bundle.Open(name)
+		if err == nil {
+			err = f.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // installer checks the flags and puts the installer together.
 func (o *options) installer(needed bool) (*install.Installer, error) {
 	if o.policy != "" && !slices.Contains(install.Policies, install.Policy(o.policy)) {
@@ -131,7 +149,7 @@ func (o *options) installer(needed bool) (*install.Installer, error) {
 		if needed && b.SHA256(name) == "" {
 			return nil, fmt.Errorf("--plugins: %q is not bundled; %s are", name, strings.Join(b.Names(), ", "))
 		}
-		if name == "" || strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") {
+		if !plugin.ValidName(name) {
 			return nil, fmt.Errorf("--plugins: %q is not the name of a plugin", name)
 		}
 		if !slices.Contains(plugins, name) {
@@ -159,12 +177,13 @@ func newInstall(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := whole(i); err != nil {
+				return failure{err}
+			}
+			i.Waiting = s.waiting
 			plugins, err := i.Install(cmd.Context())
 			for _, p := range plugins {
-				// Those that were not reached have no name.
-				if p.Name != "" {
-					fmt.Fprintln(s.out, line(p))
-				}
+				fmt.Fprintln(s.out, line(p))
 			}
 			if err != nil {
 				return failure{err}
@@ -174,6 +193,11 @@ func newInstall(s streams) *cobra.Command {
 	}
 	o.installFlags(cmd)
 	return cmd
+}
+
+// waiting says why nothing seems to happen.
+func (s streams) waiting() {
+	fmt.Fprintln(s.err, "macvlan-installer: another installer is at work in the folder: waiting for it to end")
 }
 
 // line says what was done to a plugin, and what is the matter with it.

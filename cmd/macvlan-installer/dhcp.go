@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,12 +17,11 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
 
-// daemonFlags are the flags of the dhcp plugin's daemon, which go to it as they
-// are. The socket's is ours as well.
+// daemonFlags are the flags of the dhcp plugin's daemon that have a value, which go to
+// it as they are. The socket's is ours as well.
 var daemonFlags = []struct{ name, value, usage string }{
 	{"hostprefix", "folder", "where the node's file system is mounted, for the socket and the network namespaces"},
 	{"pidfile", "file", "where the daemon writes its process ID"},
-	{"broadcast", "boolean", "whether servers are to answer by broadcast"},
 	{"timeout", "duration", "time for each request"},
 	{"resendmax", "duration", "longest time between repetitions of a request"},
 	{"resendtimeout", "duration", "time after which a request is given up"},
@@ -44,12 +44,16 @@ func newDHCP(streams) *cobra.Command {
 	for n, flag := range daemonFlags {
 		f.StringVar(&values[n], flag.name, "", flag.usage+", a `"+flag.value+"` (default: the plugin's)")
 	}
+	broadcast := f.Bool("broadcast", false, "have servers answer by broadcast")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		b, err := o.bundle(true)
 		if err != nil {
 			return err
 		}
 		args := []string{"dhcp", "daemon", "-socketpath=" + socket}
+		if f.Changed("broadcast") {
+			args = append(args, fmt.Sprintf("-broadcast=%t", *broadcast))
+		}
 		prefix := ""
 		for n, flag := range daemonFlags {
 			if values[n] != "" {
@@ -59,15 +63,15 @@ func newDHCP(streams) *cobra.Command {
 				prefix = values[n]
 			}
 		}
-		return failure{becomeDaemon(b, prefix+socket, args)}
+		return failure{becomeDaemon(cmd.Context(), b, prefix+socket, args)}
 	}
 	return cmd
 }
 
 // becomeDaemon makes room for the socket and runs the daemon in place of this
 // program. It returns only with an error.
-func becomeDaemon(b *bundle.Bundle, socket string, args []string) error {
-	if err := b.Check("dhcp"); err != nil {
+func becomeDaemon(ctx context.Context, b *bundle.Bundle, socket string, args []string) error {
+	if err := b.Check(ctx, "dhcp"); err != nil {
 		return err
 	}
 	if err := makeRoom(socket); err != nil {

@@ -37,6 +37,9 @@ func newRun(s streams) *cobra.Command {
 		Short: "Install the plugins, and keep them as they should be",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if listen == "" {
+				return errors.New("--listen: an address is expected, such as :9789")
+			}
 			if interval < time.Second {
 				return fmt.Errorf("--interval %s: a second or more is expected", interval)
 			}
@@ -46,6 +49,9 @@ func newRun(s streams) *cobra.Command {
 			i, err := o.installer(true)
 			if err != nil {
 				return err
+			}
+			if err := whole(i); err != nil {
+				return failure{err}
 			}
 			if err := keep(cmd.Context(), i, l, listen, interval, slog.New(slog.NewJSONHandler(s.err, nil))); err != nil {
 				return failure{err}
@@ -67,6 +73,9 @@ func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string
 		debug.SetMemoryLimit(memoryGoal)
 	}
 	p := probe.New(2*interval + patience)
+	i.Waiting = func() {
+		logger.Info("another installer is at work in the folder: waiting for it to end", "folder", i.Dir)
+	}
 	k := &keeper{installer: i, probe: p, logger: logger}
 	loop := &watch.Loop{
 		Dir:      i.Dir,
@@ -76,6 +85,7 @@ func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string
 		Poll:      2 * time.Second,
 		Debounce:  250 * time.Millisecond,
 		Undone:    watch.Undone{Most: 5, Within: time.Minute, Pause: time.Minute},
+		Forget:    i.Forget,
 		Check:     k.check,
 		Contended: p.Contended,
 		Logger:    logger,
@@ -102,9 +112,13 @@ func (k *keeper) check(ctx context.Context, repair bool) (repaired bool, err err
 	if repair {
 		run = k.installer.Install
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	plugins, err := run(ctx)
+	plugins, err := run(bounded)
+	if ctx.Err() != nil {
+		// The program ends; the plugins are none the worse for it.
+		return false, ctx.Err()
+	}
 	k.probe.Report(plugins, err)
 	if k.said == nil {
 		k.said = map[string]string{}

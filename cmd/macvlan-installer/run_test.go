@@ -224,7 +224,7 @@ func TestRun(t *testing.T) {
 func TestDHCP(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "cni", "dhcp.sock")
 	start := func() *process {
-		return launch(t, "dhcp", "--from", plugins(t), "--socketpath", socket, "--timeout", "5s")
+		return launch(t, "dhcp", "--from", plugins(t), "--socketpath", socket, "--broadcast", "--timeout", "5s")
 	}
 	answers := func(p *process) func() bool {
 		return func() bool {
@@ -243,6 +243,11 @@ func TestDHCP(t *testing.T) {
 	name, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", first.Process.Pid))
 	if err != nil || filepath.Base(name) != "dhcp" {
 		t.Errorf("the process runs %q, %v, want the plugin", name, err)
+	}
+
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", first.Process.Pid))
+	if err != nil || !strings.Contains(string(args), "\x00-broadcast=true\x00-timeout=5s\x00") {
+		t.Errorf("the daemon's arguments are %q, %v", args, err)
 	}
 
 	second := start()

@@ -17,6 +17,7 @@ func newUninstall(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			i.Waiting = s.waiting
 			removals, err := i.Uninstall(cmd.Context())
 			left := false
 			for _, r := range removals {

@@ -3,6 +3,7 @@
 package bundle
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
@@ -39,7 +41,7 @@ func New(dir, checksums string) (*Bundle, error) {
 			continue
 		}
 		name, sum, _ := strings.Cut(entry, "=")
-		if name == "" || strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") {
+		if !plugin.ValidName(name) {
 			return nil, fmt.Errorf("read the table of checksums: entry %q: no file can be called %q", entry, name)
 		}
 		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != 32 || sum != strings.ToLower(sum) {
@@ -69,7 +71,7 @@ func (b *Bundle) Build(name string) plugin.Build {
 	if build, ok := b.builds[name]; ok {
 		return build
 	}
-	f, err := os.Open(b.Path(name))
+	f, err := b.Open(name)
 	if err != nil {
 		return plugin.Build{}
 	}
@@ -81,7 +83,15 @@ func (b *Bundle) Build(name string) plugin.Build {
 // Open opens a bundled plugin for reading. Whether it is what was bundled, only
 // reading it to its end tells: see [Bundle.Verify].
 func (b *Bundle) Open(name string) (*os.File, error) {
-	f, err := os.Open(b.Path(name))
+	// A pipe at the name is not to hold up anybody, nor is a device to be touched.
+	info, err := os.Stat(b.Path(name))
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open bundled plugin: %s is no regular file: name the folder of the bundle with --from", b.Path(name))
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(b.Path(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open bundled plugin: %w: name the folder of the bundle with --from", err)
 	}
@@ -99,15 +109,31 @@ func (b *Bundle) Verify(name, sum string) error {
 	return nil
 }
 
+// Reader reads from r, and fails when ctx has ended: files are large, and disks can
+// be slow.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
+
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
 // Check reads a bundled plugin to its end and verifies it.
-func (b *Bundle) Check(name string) error {
+func (b *Bundle) Check(ctx context.Context, name string) error {
 	f, err := b.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
+	if _, err := io.Copy(hash, Reader(ctx, f)); err != nil {
 		return fmt.Errorf("read bundled plugin: %w", err)
 	}
 	return b.Verify(name, hex.EncodeToString(hash.Sum(nil)))

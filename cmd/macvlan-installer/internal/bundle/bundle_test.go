@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -32,16 +33,21 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Check("static"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "--from") {
+	if err := b.Check(t.Context(), "static"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "--from") {
 		t.Errorf("missing: %v", err)
 	}
 	for content, want := range map[string]error{"hello": nil, "hell": ErrTampered} {
 		if err := os.WriteFile(filepath.Join(dir, "static"), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Check("static"); !errors.Is(err, want) {
+		if err := b.Check(t.Context(), "static"); !errors.Is(err, want) {
 			t.Errorf("content %q: %v, want %v", content, err, want)
 		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Check(ended, "static"); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
 	}
 	if build := b.Build("static"); build.Path != "" {
 		t.Errorf("build = %+v", build)

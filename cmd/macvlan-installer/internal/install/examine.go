@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"syscall"
 
@@ -63,6 +64,11 @@ type remembered struct {
 	found          found
 }
 
+// reconsider forgets what was not decided: it is asked again, but only once a pass.
+func (m memory) reconsider() {
+	maps.DeleteFunc(m, func(_ string, r remembered) bool { return errors.Is(r.found.fault, plugin.ErrUndecided) })
+}
+
 // examine finds out what is at a plugin's name. A file that cannot be judged is no
 // error; only one that cannot be read is.
 func (f *folder) examine(ctx context.Context, m memory, name string) (found, error) {
@@ -84,7 +90,7 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 		return before.found, nil
 	}
 	delete(m, name)
-	if now.found, err = f.read(name, info); err != nil {
+	if now.found, err = f.read(ctx, name, info); err != nil {
 		return found{}, hint(fmt.Errorf("read %s: %w", f.join(name), err))
 	}
 	if now.found.kind == other {
@@ -99,21 +105,22 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 	if _, known := fd.build.Upstream(); fd.fault == nil && (known != name || fd.build.Version == "") {
 		fd.answer, fd.fault = plugin.Introduce(ctx, f.join(name), fd.answer)
 	}
-	if !errors.Is(now.found.fault, plugin.ErrUndecided) {
-		m[name] = now
-	}
+	m[name] = now
 	return now.found, nil
 }
 
 func describe(mode fs.FileMode) string {
-	if mode.IsDir() {
+	switch {
+	case mode.IsDir():
 		return "folder"
+	case mode&fs.ModeSymlink != 0:
+		return "symbolic link"
 	}
 	return "special file"
 }
 
 // look finds out what a file is, without running it.
-func (f *folder) look(name string) (found, error) {
+func (f *folder) look(ctx context.Context, name string) (found, error) {
 	info, err := f.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return found{}, nil
@@ -121,15 +128,15 @@ func (f *folder) look(name string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	return f.read(name, info)
+	return f.read(ctx, name, info)
 }
 
-func (f *folder) read(name string, info fs.FileInfo) (fd found, err error) {
+func (f *folder) read(ctx context.Context, name string, info fs.FileInfo) (fd found, err error) {
 	fd.info = info
 	switch info.Mode().Type() {
 	case 0:
 		fd.kind = file
-		err = f.readFile(name, &fd)
+		err = f.readFile(ctx, name, &fd)
 	case fs.ModeSymlink:
 		fd.kind = symlink
 		fd.target, err = f.root.Readlink(name)
@@ -140,14 +147,13 @@ func (f *folder) read(name string, info fs.FileInfo) (fd found, err error) {
 }
 
 // readFile reads a regular file's digest and build information.
-func (f *folder) readFile(name string, fd *found) error {
-	// Not to follow a link or wait at a pipe that took the file's place just now.
-	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+func (f *folder) readFile(ctx context.Context, name string, fd *found) error {
+	file, err := f.openRegular(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if fd.sha256, err = copyAll(io.Discard, file); err != nil {
+	if fd.sha256, err = copyAll(ctx, io.Discard, file); err != nil {
 		return err
 	}
 	fd.build = plugin.ReadBuild(file)
@@ -161,7 +167,7 @@ func (f *folder) readTarget(name string, fd *found) {
 	if err != nil || !info.Mode().IsRegular() {
 		return
 	}
-	target, err := os.Open(f.join(name))
+	target, err := os.OpenFile(f.join(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}

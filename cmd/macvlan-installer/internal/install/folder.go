@@ -15,12 +15,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
 
 const (
-	stateName  = ".macvlan-installer.json"
-	keptPrefix = ".macvlan-installer.kept."
-	tempPrefix = ".macvlan-installer.tmp."
+	stateName   = ".macvlan-installer.json"
+	keptPrefix  = ".macvlan-installer.kept."
+	asidePrefix = ".macvlan-installer.aside."
+	tempPrefix  = ".macvlan-installer.tmp."
 )
 
 // folder is a node's folder of plugins. It is held by a descriptor, so that one
@@ -37,10 +40,14 @@ type folder struct {
 
 // openFolder opens the folder and finds out whether plugins in it can run at all.
 func openFolder(path string, step func(string)) (*folder, error) {
-	root, err := os.OpenRoot(path)
-	if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
-		// Of this, the error of OpenRoot says nothing to programs.
+	// Opening a pipe would wait for its other end.
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
 		err = &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	var root *os.Root
+	if err == nil {
+		root, err = os.OpenRoot(path)
 	}
 	if err != nil {
 		return nil, hint(fmt.Errorf("open the folder of plugins: %w", err))
@@ -62,9 +69,15 @@ func openFolder(path string, step func(string)) (*folder, error) {
 
 func (f *folder) close() error { return errors.Join(f.self.Close(), f.root.Close()) }
 
-// lock waits until no other installer works in the folder. The lock ends with the
-// descriptor, at the latest with the process, so that none is ever left over.
-func (f *folder) lock(ctx context.Context) error {
+// lockPatience is how long to wait for another installer: longer than one takes on a
+// slow disk with a plugin or two that do not answer.
+const lockPatience = 2 * time.Minute
+
+// lock waits until no other installer works in the folder, and calls waiting when
+// that takes long. The lock ends with the descriptor, at the latest with the process,
+// so that none is ever left over.
+func (f *folder) lock(ctx context.Context, patience time.Duration, waiting func()) error {
+	start := time.Now()
 	for {
 		err := unix.Flock(int(f.self.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
@@ -72,6 +85,13 @@ func (f *folder) lock(ctx context.Context) error {
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("lock the folder of plugins %s: %w", f.path, err)
+		}
+		if waiting != nil && time.Since(start) > time.Second {
+			waiting()
+			waiting = nil
+		}
+		if time.Since(start) > patience {
+			return fmt.Errorf("lock the folder of plugins %s: another process has held it for %s: find it (lslocks, fuser %s), and end it if it hangs", f.path, patience, f.path)
 		}
 		// Asking again is not elegant, but a blocking flock cannot be interrupted.
 		select {
@@ -106,7 +126,8 @@ func (f *folder) names(prefix string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
+		// A folder is none of ours, whatever its name.
+		if strings.HasPrefix(e.Name(), prefix) && !e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}
@@ -120,6 +141,30 @@ func (f *folder) cleanUp() error {
 		err = errors.Join(err, f.remove(name))
 	}
 	return err
+}
+
+// openRegular opens a regular file for reading, and nothing else: not what a link
+// points to, and no pipe, at which opening would wait, not even one that takes the
+// file's place just now.
+func (f *folder) openRegular(name string) (*os.File, error) {
+	info, err := f.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	var file *os.File
+	if info.Mode().IsRegular() {
+		if file, err = f.root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err != nil {
+			return nil, err
+		}
+		if info, err = file.Stat(); err == nil && info.Mode().IsRegular() {
+			return file, nil
+		}
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s is no regular file but a %s: remove it", f.join(name), describe(info.Mode()))
 }
 
 // temp is a file that nobody knows of yet.
@@ -174,11 +219,12 @@ func (t *temp) drop() {
 // copySize is how much of a file is in memory at a time, in bytes.
 const copySize = 256 << 10
 
-// copyAll copies from src to dst and returns the SHA-256 of what was copied.
-func copyAll(dst io.Writer, src io.Reader) (string, error) {
+// copyAll copies from src to dst until ctx ends, and returns the SHA-256 of what was
+// copied.
+func copyAll(ctx context.Context, dst io.Writer, src io.Reader) (string, error) {
 	hash := sha256.New()
-	// The bare interfaces keep io.Copy from taking a way around the buffer.
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, struct{ io.Reader }{src}, make([]byte, copySize))
+	// The bare writer keeps io.Copy from taking a way around the buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, bundle.Reader(ctx, src), make([]byte, copySize))
 	if err != nil {
 		return "", err
 	}
@@ -207,6 +253,84 @@ func (f *folder) write(name string, content []byte, mode fs.FileMode) error {
 func (f *folder) rename(from, to string) error {
 	f.step("rename")
 	return f.root.Rename(from, to)
+}
+
+// replace puts one file in the place of another, provided that this is the one that
+// was looked at; was is nil where nothing is to be. The kernel exchanges the two, so
+// that what somebody else put there at the last moment is in hand, and can go back.
+func (f *folder) replace(from, name string, was fs.FileInfo) error {
+	f.step("replace")
+	fd := int(f.self.Fd())
+	if was == nil {
+		err := unix.Renameat2(fd, from, fd, name, unix.RENAME_NOREPLACE)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return f.changed(name)
+		case notKnown(err):
+			return f.root.Rename(from, name)
+		case err != nil:
+			return fmt.Errorf("rename to %s: %w", f.join(name), err)
+		}
+		return nil
+	}
+	err := unix.Renameat2(fd, from, fd, name, unix.RENAME_EXCHANGE)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.changed(name)
+	case notKnown(err):
+		return f.root.Rename(from, name)
+	case err != nil:
+		return fmt.Errorf("rename to %s: %w", f.join(name), err)
+	}
+	if !f.still(from, was) {
+		err := unix.Renameat2(fd, from, fd, name, unix.RENAME_EXCHANGE)
+		if errors.Is(err, fs.ErrNotExist) {
+			// Now it was removed. What came before that is still better off there.
+			err = unix.Renameat2(fd, from, fd, name, unix.RENAME_NOREPLACE)
+		}
+		return errors.Join(f.changed(name), err)
+	}
+	// It is done. What cannot be removed now is removed by the next run.
+	_ = f.remove(from)
+	return nil
+}
+
+// take removes a file, provided that it is the one that was looked at.
+func (f *folder) take(name string, was fs.FileInfo) error {
+	f.step("take")
+	t := tempName()
+	if err := f.root.Rename(name, t); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("remove %s: %w", f.join(name), err)
+	}
+	if !f.still(t, was) {
+		return errors.Join(f.changed(name), f.replace(t, name, nil))
+	}
+	return f.remove(t)
+}
+
+// still says whether a file is the one that was looked at under another name. Its
+// change time does not count: renaming sets it.
+func (f *folder) still(name string, was fs.FileInfo) bool {
+	info, err := f.root.Lstat(name)
+	if err != nil {
+		return false
+	}
+	now, before := stampOf(info), stampOf(was)
+	now.ctime, before.ctime = syscall.Timespec{}, syscall.Timespec{}
+	return now == before
+}
+
+// changed is the error for what others do at the same time.
+func (f *folder) changed(name string) error {
+	return fmt.Errorf("somebody else changed %s just now: try again", f.join(name))
+}
+
+// notKnown says that the kernel or the file system knows no such way to rename.
+func notKnown(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)
 }
 
 func (f *folder) link(from, to string) error {

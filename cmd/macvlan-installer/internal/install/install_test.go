@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 )
@@ -165,15 +169,153 @@ func TestDamaged(t *testing.T) {
 					}
 					same(t, dir, damaged)
 				}
+				after := maps.Clone(before)
+				if tt.name == "bytes changed" {
+					// It works, so that it may be somebody's.
+					after[asidePrefix+"static."+digest(flipped)[:12]] = "-rwxr-xr-x " + digest(flipped)
+				}
 				if p := installOne(t, i); p.Result != Repaired || p.State != Current || !p.Installed {
 					t.Errorf("%+v", p)
 				}
 				if got := readFile(t, path); digest(got) != digest(static) {
 					t.Error("the plugin is not as it should be")
 				}
+				removals := uninstall(t, i)
+				if strings.Contains(removals[0].Text, asidePrefix) != (len(after) > len(before)) {
+					t.Errorf("removals = %+v", removals)
+				}
+				same(t, dir, after)
+			})
+		}
+	}
+}
+
+// TestOriginalStays lets something useless take our place. It is no reason to give
+// up what was there before the installation: neither by installing nor uninstalling.
+func TestOriginalStays(t *testing.T) {
+	static := realPlugin(t, "static")
+	older := otherVersion(t, static, "v1.8.1")
+	tests := []struct {
+		name   string
+		there  func(t *testing.T, path string)
+		policy Policy
+		aside  bool
+	}{
+		{"dangling link", func(t *testing.T, path string) {
+			if err := os.Symlink("nowhere", path); err != nil {
+				t.Fatal(err)
+			}
+		}, IfNewer, true},
+		{"undecided", func(t *testing.T, path string) { writeFile(t, path, []byte("#!/nowhere/python\n"), 0o755) }, Always, true},
+		{"broken", func(t *testing.T, path string) { writeFile(t, path, []byte("#!/bin/sh\nexit 1\n"), 0o755) }, IfNewer, false},
+		{"another plugin", func(t *testing.T, path string) { writeFile(t, path, realPlugin(t, "host-local"), 0o755) }, IfNewer, true},
+		{"folder", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, IfNewer, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "static")
+			writeFile(t, path, older, 0o700)
+			before := snapshot(t, dir)
+			b := realBundle(t, "static")
+			i := b.installer(t, dir, tt.policy, "static")
+			installOne(t, i)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			tt.there(t, path)
+			there := snapshot(t, dir)
+			removals, err := i.Uninstall(t.Context())
+			if err != nil || len(removals) != 1 || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "move it away and uninstall again") {
+				t.Errorf("removals = %+v, %v, want one with an error that says what to do", removals, err)
+			}
+			same(t, dir, there)
+
+			if tt.name == "folder" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
 				uninstall(t, i)
 				same(t, dir, before)
-			})
+				return
+			}
+			// A bundle that does not work is taken back, and so is everything it did.
+			deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+			if digest([]byte("#!/bin/sh\nexit 1\n")) != strings.TrimPrefix(there["static"], "-rwxr-xr-x ") {
+				wantFailure(t, deaf.installer(t, dir, tt.policy, "static"), RolledBack)
+				same(t, dir, there)
+			}
+			if p := installOne(t, i); p.State != Current || !p.Installed {
+				t.Errorf("%+v", p)
+			}
+			removals = uninstall(t, i)
+			for name := range snapshot(t, dir) {
+				if strings.HasPrefix(name, asidePrefix) && tt.aside {
+					before[name] = there["static"]
+				}
+			}
+			if len(before) == 1 == tt.aside || strings.Contains(removals[0].Text, asidePrefix) != tt.aside {
+				t.Errorf("removals = %+v, in the folder are %v: put aside = %t is wanted", removals, before, tt.aside)
+			}
+			same(t, dir, before)
+		})
+	}
+}
+
+// TestFormerComesBack replaces what took our place, with a plugin that does not work
+// and on a disk that is full: what was kept before all of it is kept still.
+func TestFormerComesBack(t *testing.T) {
+	static := realPlugin(t, "static")
+	deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+	needRoot(t)
+	disk := t.TempDir()
+	mount(t, "tmpfs", disk, "tmpfs", 0, "size=48m")
+	dir := filepath.Join(disk, "bin")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "static")
+	writeFile(t, path, otherVersion(t, static, "v1.8.1"), 0o700)
+	b := realBundle(t, "static")
+	installOne(t, b.installer(t, dir, IfNewer, "static"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, otherVersion(t, static, "v1.7.1"), 0o755)
+	there := snapshot(t, dir)
+	wantFailure(t, deaf.installer(t, dir, Always, "static"), RolledBack)
+	same(t, dir, there)
+
+	// From some step on, the disk is full: once for each step.
+	full := filepath.Join(disk, "full")
+	for step := 1; ; step++ {
+		i := b.installer(t, dir, IfNewer, "static")
+		n := 0
+		i.step = func(string) {
+			if n++; n == step {
+				fill(t, full, 0)
+			}
+		}
+		plugins, err := i.Install(t.Context())
+		_ = os.Remove(full)
+		if err != nil {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		if plugins[0].Err == nil {
+			if step < 5 {
+				t.Errorf("only %d steps", step)
+			}
+			break
+		}
+		now := snapshot(t, dir)
+		for _, name := range []string{"static", keptPrefix + "static"} {
+			if now[name] != there[name] {
+				t.Fatalf("step %d: %s is %q, want %q", step, name, now[name], there[name])
+			}
 		}
 	}
 }
@@ -339,7 +481,12 @@ func TestFolderMissing(t *testing.T) {
 func TestStateFile(t *testing.T) {
 	static := realPlugin(t, "static")
 	older := otherVersion(t, static, "v1.8.1")
-	for _, content := range []string{"", "{", "{}", `{"format":2}`, `{"format":"1"}`} {
+	for _, content := range []string{"", "{", "{}", `{"format":2}`, `{"format":"1"}`, `{"format":-1}`,
+		`{"format":1,"plugins":[null]}`, `{"format":1,"plugins":[{"name":"../static","placed":["0"]}]}`, `{"format":1,"plugins":[{"name":""}]}`,
+		`{"format":1,"plugins":[{"name":"static"}]}`, `{"format":1,"plugins":[{"name":"static","placed":["0"]},{"name":"static","placed":["1"]}]}`,
+		`{"format":1,"plugins":[{"name":"static","placed":["0"],"replaced":{}}]}`, `{"format":1,"wanted":[".."]}`,
+		`{"format":1}` + strings.Repeat(" ", stateLimit),
+	} {
 		dir := t.TempDir()
 		writeFile(t, filepath.Join(dir, stateName), []byte(content), 0o644)
 		before := snapshot(t, dir)
@@ -370,6 +517,51 @@ func TestStateFile(t *testing.T) {
 	same(t, dir, before)
 }
 
+// TestNoRegularFile has pipes, which would wait for a writer, and sockets where files
+// are to be read.
+func TestNoRegularFile(t *testing.T) {
+	for name, put := range map[string]func(t *testing.T, path string){
+		"pipe": func(t *testing.T, path string) {
+			if err := unix.Mkfifo(path, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"socket": func(t *testing.T, path string) {
+			// The path of a socket must not be long.
+			t.Chdir(filepath.Dir(path))
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Base(path), Net: "unix"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+		},
+		"link": func(t *testing.T, path string) {
+			if err := os.Symlink("nowhere", path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := realBundle(t, "static")
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, stateName))
+			if _, err := b.installer(t, dir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "is no regular file") {
+				t.Errorf("as the state file: %v", err)
+			}
+			binDir := filepath.Join(t.TempDir(), "bin")
+			put(t, binDir)
+			if _, err := b.installer(t, binDir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "--bin-dir") {
+				t.Errorf("as the folder: %v", err)
+			}
+			if err := os.Remove(filepath.Join(b.dir, "static")); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(b.dir, "static"))
+			wantFailure(t, b.installer(t, t.TempDir(), IfNewer, "static"), Failed, "--from")
+		})
+	}
+}
+
 // TestKeptMissing removes what uninstalling is to bring back.
 func TestKeptMissing(t *testing.T) {
 	static := realPlugin(t, "static")
@@ -386,8 +578,15 @@ func TestKeptMissing(t *testing.T) {
 		t.Fatalf("removals = %+v, %v, want one with an error", removals, err)
 	}
 	same(t, dir, before)
-	// Whoever removes the plugin by hand gets rid of the rest.
+	// With both gone, nobody is told that all is as it was.
 	if err := os.Remove(filepath.Join(dir, "static")); err != nil {
+		t.Fatal(err)
+	}
+	removals, err = i.Uninstall(t.Context())
+	if err != nil || len(removals) != 1 || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "removing "+filepath.Join(dir, stateName)) {
+		t.Errorf("removals = %+v, %v, want one with an error that says what to do", removals, err)
+	}
+	if err := os.Remove(filepath.Join(dir, stateName)); err != nil {
 		t.Fatal(err)
 	}
 	uninstall(t, i)
@@ -414,12 +613,12 @@ func TestDuplicate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	fd, err := f.look("static")
+	fd, err := f.look(t.Context(), "static")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &pass{folder: f}
-	name, err := p.duplicate(&judged{found: fd, name: "static"})
+	name, err := p.duplicate(t.Context(), &judged{found: fd, name: "static"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +637,7 @@ func TestDuplicate(t *testing.T) {
 
 	// A copy of something that changed meanwhile is none.
 	fd.sha256 = digest(nil)
-	if _, err := p.duplicate(&judged{found: fd, name: "static"}); err == nil {
+	if _, err := p.duplicate(t.Context(), &judged{found: fd, name: "static"}); err == nil {
 		t.Error("a file that changed: no error")
 	}
 	if after := snapshot(t, dir); len(after) != len(now) {
@@ -452,10 +651,8 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	i := realBundle(t, "static", "host-local").installer(t, dir, IfNewer, "static", "host-local")
 	i.step = func(step string) {
-		if step == "rename" {
-			if _, err := os.Lstat(filepath.Join(dir, stateName)); err == nil {
-				cancel()
-			}
+		if step == "replace" {
+			cancel()
 		}
 	}
 	if _, err := i.Install(ctx); !errors.Is(err, context.Canceled) {
@@ -468,6 +665,167 @@ func TestCancelled(t *testing.T) {
 	installOne(t, i)
 	uninstall(t, i)
 	same(t, dir, map[string]string{})
+}
+
+// TestInterrupted ends an installer while it copies and hashes: it stops in the
+// middle of a file, leaves nothing, and calls no plugin broken.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	writes := 0
+	i.step = func(step string) {
+		if step == "write" {
+			writes++
+			cancel()
+		}
+	}
+	plugins, err := i.Install(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted") || len(plugins) > 0 || writes != 1 {
+		t.Errorf("install: %+v, %v, after %d writes", plugins, err, writes)
+	}
+	same(t, dir, map[string]string{})
+
+	i.step = nil
+	installOne(t, i)
+	if plugins, err := realBundle(t, "static").installer(t, dir, IfNewer, "static").Report(ctx); !errors.Is(err, context.Canceled) || len(plugins) > 0 {
+		t.Errorf("report: %+v, %v", plugins, err)
+	}
+	before := snapshot(t, dir)
+	if _, err := i.Uninstall(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("uninstall: %v", err)
+	}
+	same(t, dir, before)
+}
+
+// TestRace has somebody put a plugin there at the last moment: it stays, whatever was
+// about to happen.
+func TestRace(t *testing.T) {
+	static := realPlugin(t, "static")
+	older := otherVersion(t, static, "v1.8.1")
+	deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
+	for _, there := range []string{"nothing", "older"} {
+		for _, do := range []string{"install", "roll back", "uninstall"} {
+			t.Run(do+"/"+there, func(t *testing.T) {
+				dir := t.TempDir()
+				path := filepath.Join(dir, "static")
+				if there == "older" {
+					writeFile(t, path, older, 0o755)
+				}
+				i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+				last := 1
+				switch do {
+				case "uninstall":
+					installOne(t, i)
+				case "roll back":
+					i, last = deaf.installer(t, dir, Always, "static"), 2
+				}
+				n := 0
+				i.step = func(step string) {
+					if step != "replace" && step != "take" {
+						return
+					}
+					if n++; n == last {
+						writeFile(t, filepath.Join(dir, "newcomer"), []byte(answering), 0o711)
+						if err := os.Rename(filepath.Join(dir, "newcomer"), path); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if do == "uninstall" {
+					if removals, err := i.Uninstall(t.Context()); err != nil || removals[0].Err == nil || !strings.Contains(removals[0].Err.Error(), "just now") {
+						t.Errorf("removals = %+v, %v", removals, err)
+					}
+				} else if p := installOne(t, i); p.Err == nil || !strings.Contains(p.Err.Error(), "just now") || p.Installed || p.State != Foreign {
+					t.Errorf("%+v", p)
+				}
+				uninstall(t, i)
+				same(t, dir, map[string]string{"static": "-rwx--x--x " + digest([]byte(answering))})
+			})
+		}
+	}
+}
+
+// TestAskedOnce counts how often a plugin that cannot be judged is run: asking one
+// that is silent takes half a minute.
+func TestAskedOnce(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(t.TempDir(), "log")
+	writeFile(t, filepath.Join(dir, "static"), []byte("#!/bin/sh\necho asked >>"+log+"\nkill -9 $$\n"), 0o755)
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	for pass := range 3 {
+		if p := installOne(t, i); p.State != Broken || p.Result != Kept {
+			t.Errorf("%+v", p)
+		}
+		if asked := strings.Count(string(readFile(t, log)), "asked"); asked != pass+1 {
+			t.Errorf("asked %d times in %d passes", asked, pass+1)
+		}
+	}
+}
+
+// TestForget has a plugin that works no more although it looks as before: what it
+// needs is elsewhere.
+func TestForget(t *testing.T) {
+	dir := t.TempDir()
+	needed := filepath.Join(t.TempDir(), "needed")
+	writeFile(t, needed, nil, 0o644)
+	writeFile(t, filepath.Join(dir, "static"), []byte("#!/bin/sh\n[ -e "+needed+" ] || exit 1\n"+strings.TrimPrefix(answering, "#!/bin/sh\n")), 0o755)
+	i := realBundle(t, "static").installer(t, dir, Never, "static")
+	if p := installOne(t, i); p.State != Foreign {
+		t.Errorf("%+v", p)
+	}
+	if err := os.Remove(needed); err != nil {
+		t.Fatal(err)
+	}
+	if p := installOne(t, i); p.State != Foreign {
+		t.Errorf("looked at anew, although nothing changed: %+v", p)
+	}
+	i.Forget()
+	if p := installOne(t, i); p.State != Broken {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestLocked has somebody hold the folder for good.
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	held, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	waited := 0
+	i.Waiting, i.lockPatience = func() { waited++ }, 1200*time.Millisecond
+	if _, err := i.Install(t.Context()); err == nil || !strings.Contains(err.Error(), "lslocks") || waited != 1 {
+		t.Errorf("install: %v, which was announced %d times", err, waited)
+	}
+	same(t, dir, map[string]string{})
+	// Reading needs no lock.
+	if plugins, err := i.Report(t.Context()); err != nil || plugins[0].State != Absent {
+		t.Errorf("report: %+v, %v", plugins, err)
+	}
+}
+
+// TestFolderOfOurName has folders that are called like files of ours.
+func TestFolderOfOurName(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"full", "empty"} {
+		if err := os.Mkdir(filepath.Join(dir, tempPrefix+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, filepath.Join(dir, tempPrefix+"full", "file"), nil, 0o644)
+	before := snapshot(t, dir)
+	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
+	if p := installOne(t, i); p.State != Current || p.Err != nil {
+		t.Errorf("%+v", p)
+	}
+	uninstall(t, i)
+	same(t, dir, before)
 }
 
 // BenchmarkNothingToDo is an installation that finds all as it should be, by an

@@ -1,11 +1,13 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
@@ -24,9 +26,18 @@ type Installer struct {
 	Plugins []string
 	Policy  Policy
 
+	// Waiting is called once when another installer holds the folder for longer than
+	// a moment; nil when nobody wants to know.
+	Waiting func()
+
 	memory memory
-	step   func(string)
+	// lockPatience takes the place of the constant when it is not zero.
+	lockPatience time.Duration
+	step         func(string)
 }
+
+// Forget has everything examined anew by the next pass, even what looks as before.
+func (i *Installer) Forget() { clear(i.memory) }
 
 // Plugin is what is known of one wanted plugin. The JSON form is the output of
 // `status`.
@@ -82,6 +93,7 @@ func (i *Installer) open(ctx context.Context, locked bool) (*folder, *state, err
 	if i.memory == nil {
 		i.memory = memory{}
 	}
+	i.memory.reconsider()
 	step := i.step
 	if step == nil {
 		step = func(string) {}
@@ -93,7 +105,7 @@ func (i *Installer) open(ctx context.Context, locked bool) (*folder, *state, err
 		}
 		current := true
 		if locked {
-			if err = f.lock(ctx); err == nil {
+			if err = f.lock(ctx, cmp.Or(i.lockPatience, lockPatience), i.Waiting); err == nil {
 				// Whoever held the lock may have made way for another folder.
 				current, err = f.current()
 			}
@@ -119,6 +131,9 @@ func (i *Installer) Report(ctx context.Context) ([]Plugin, error) {
 	var plugins []Plugin
 	for _, name := range i.Plugins {
 		plugins = append(plugins, i.report(ctx, f, s, name, Never))
+		if err := ctx.Err(); err != nil {
+			return nil, errors.Join(fmt.Errorf("check %s: interrupted: %w", name, err), f.close())
+		}
 	}
 	i.status(ctx, f, plugins, nil)
 	return plugins, f.close()
@@ -166,11 +181,13 @@ func (p *pass) run(ctx context.Context) error {
 	}
 	p.plugins = make([]Plugin, len(p.Plugins))
 	for _, n := range p.order() {
+		done := p.install(ctx, p.Plugins[n])
 		if err := ctx.Err(); err != nil {
-			return err
+			// What was found out meanwhile says nothing about the plugin.
+			p.plugins = slices.DeleteFunc(p.plugins, func(r Plugin) bool { return r.Name == "" })
+			return fmt.Errorf("install %s: interrupted, installing again goes on from there: %w", p.Plugins[n], err)
 		}
-		name := p.Plugins[n]
-		p.plugins[n] = p.install(ctx, name)
+		p.plugins[n] = done
 	}
 	p.status(ctx, p.folder, p.plugins, p.takeBack)
 	for _, name := range p.Plugins {

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -153,6 +154,54 @@ func TestNoexec(t *testing.T) {
 		t.Errorf("error = %v, want one that says noexec and what to do", err)
 	}
 	same(t, dir, map[string]string{})
+}
+
+// TestOwner copies files of others without the right to give files away.
+func TestOwner(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"plain": 0o755, "setuid": os.ModeSetuid | 0o755} {
+		path := filepath.Join(dir, name)
+		writeFile(t, path, []byte(answering), 0o755)
+		if err := errors.Join(os.Chown(path, 12, 34), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := openFolder(dir, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	// The thread loses its rights over files, and ends with the test.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if _, err := unix.SetfsuidRetUid(65534); err != nil {
+			t.Error(err)
+			return
+		}
+		for name, want := range map[string]string{"plain": "", "setuid": "capability CHOWN"} {
+			fd, err := f.look(t.Context(), name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, err = (&pass{folder: f}).duplicate(t.Context(), &judged{found: fd, name: name})
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("copy of the file %s: %v, want %q", name, err, want)
+			}
+		}
+	}()
+	<-done
+	if now := snapshot(t, dir); len(now) != 3 {
+		t.Errorf("in the folder are %v, want the two files and one copy", now)
+	}
 }
 
 func TestNotPermitted(t *testing.T) {

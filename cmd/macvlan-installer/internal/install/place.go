@@ -2,11 +2,13 @@ package install
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
@@ -19,32 +21,42 @@ var errDoesNotWork = errors.New("it does not work here, so that it was taken bac
 type undo struct {
 	// backup is the name of the file that was there, empty when none was.
 	backup string
+	// placed is the file that was placed.
+	placed fs.FileInfo
+	// kept says that the backup was made.
+	kept bool
+	// former is where the file that was kept until now waits, empty when none does.
+	former string
 	// before is the entry that then holds, nil for none.
 	before *entry
+	// pending says that before is what a killed run left of the same installation.
+	pending bool
 }
 
 // place puts the bundled file at the name, and makes sure that it runs there. The
 // comment of the package says why in this order.
 func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
-	t, err := p.copyBundled(j.name)
+	t, err := p.copyBundled(ctx, j.name)
 	if err != nil {
 		return err
 	}
-	u, err := p.record(j, b)
+	u, err := p.record(ctx, j, b)
 	if err == nil {
 		err = p.unchanged(j)
 	}
 	if err == nil && u.backup != "" {
-		err = p.backUp(j, u.backup)
+		err = p.backUp(ctx, j, u)
 	}
 	if err == nil {
-		err = p.rename(t.name, j.name)
+		u.placed, err = p.root.Lstat(t.name)
+	}
+	if err == nil {
+		err = p.replace(t.name, j.name, j.info)
 	}
 	if err != nil {
 		// Nothing happened to the plugin: neither has it in the state file.
 		_ = p.remove(t.name)
-		p.state.put(j.name, u.before)
-		return errors.Join(err, p.forget(u))
+		return errors.Join(err, p.forget(j.name, u))
 	}
 	p.undo[j.name] = u
 	if err := p.sync(); err != nil {
@@ -58,7 +70,7 @@ func (p *pass) place(ctx context.Context, j *judged, b bundled) error {
 }
 
 // copyBundled copies the bundled file into the folder, under a name of its own.
-func (p *pass) copyBundled(name string) (*temp, error) {
+func (p *pass) copyBundled(ctx context.Context, name string) (*temp, error) {
 	src, err := p.Bundle.Open(name)
 	if err != nil {
 		return nil, err
@@ -68,7 +80,7 @@ func (p *pass) copyBundled(name string) (*temp, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum, err := copyAll(t, src)
+	sum, err := copyAll(ctx, t, src)
 	if err == nil {
 		err = p.Bundle.Verify(name, sum)
 	}
@@ -83,7 +95,7 @@ func (p *pass) copyBundled(name string) (*temp, error) {
 }
 
 // record writes into the state file what is about to happen.
-func (p *pass) record(j *judged, b bundled) (*undo, error) {
+func (p *pass) record(ctx context.Context, j *judged, b bundled) (*undo, error) {
 	u := &undo{before: p.state.find(j.name)}
 	e := &entry{Name: j.name, Version: b.version}
 	if u.before != nil {
@@ -92,18 +104,26 @@ func (p *pass) record(j *judged, b bundled) (*undo, error) {
 	e.Placed = append(slices.DeleteFunc(slices.Clone(e.Placed), func(sum string) bool { return sum == b.sha256 }), b.sha256)
 	switch {
 	case j.kind == absent:
-	case j.ours || j.damaged:
+	case j.ours:
 		// What is to come back in the end was kept before; this only until it is
 		// clear that the new file works.
 		u.backup = tempName()
+	case j.damaged, j.state == Broken && e.Replaced != nil && !j.found.is(e.Replaced):
+		// What took our place by accident is no reason to give up what was there
+		// before us.
+		var err error
+		if u.backup, err = p.aside(ctx, j); err != nil {
+			return u, err
+		}
 	default:
 		// It was there before us, or took our place. Without us, it would be here.
+		u.pending = u.before != nil && j.found.is(u.before.Replaced)
 		if u.before == nil {
 			if _, err := p.root.Lstat(keptPrefix + j.name); err == nil {
 				return u, fmt.Errorf("%s is there, but the state file does not say why: it may be somebody's only copy; move it to where it belongs, or away", p.join(keptPrefix+j.name))
 			}
 		}
-		u.backup, u.before = keptPrefix+j.name, nil
+		u.backup = keptPrefix + j.name
 		e.Replaced = j.original()
 	}
 	p.state.put(j.name, e)
@@ -112,14 +132,54 @@ func (p *pass) record(j *judged, b bundled) (*undo, error) {
 }
 
 // forget writes the state file after something was not placed, and removes what
-// was kept for nothing.
-func (p *pass) forget(u *undo) error {
-	if u.backup != "" {
+// was kept for nothing. A file that was kept before stays, or comes back.
+func (p *pass) forget(name string, u *undo) error {
+	p.state.put(name, u.before)
+	if u.kept && !u.pending {
 		if err := p.remove(u.backup); err != nil {
 			return err
 		}
 	}
+	if err := p.bringFormer(name, u); err != nil {
+		return err
+	}
 	return p.writeState(p.state)
+}
+
+// bringFormer puts the file that was kept before this pass where it was.
+func (p *pass) bringFormer(name string, u *undo) error {
+	if u.former == "" {
+		return nil
+	}
+	if err := p.rename(u.former, keptPrefix+name); err != nil {
+		return fmt.Errorf("bring back %s: %w", p.join(keptPrefix+name), err)
+	}
+	u.former = ""
+	return p.sync()
+}
+
+// aside is the name under which a file goes on that took our place and has to make
+// way, while what was there before us is kept. It is a temporary one for what is
+// certain not to work, and for what went on under its own name already.
+func (p *pass) aside(ctx context.Context, j *judged) (string, error) {
+	if j.kind == file && j.fault != nil && !errors.Is(j.fault, plugin.ErrUndecided) {
+		return tempName(), nil
+	}
+	sum := j.sha256
+	if j.kind == symlink {
+		sum = fmt.Sprintf("%x", sha256.Sum256([]byte(j.target)))
+	}
+	name := asidePrefix + j.name + "." + sum[:12]
+	there, err := p.look(ctx, name)
+	switch {
+	case err != nil:
+		return "", err
+	case there.kind == absent:
+		return name, nil
+	case there.kind == j.kind && there.sha256 == j.sha256 && there.target == j.target:
+		return tempName(), nil
+	}
+	return "", fmt.Errorf("%s is not what was put there: move it to where it belongs, or away", p.join(name))
 }
 
 // unchanged makes sure that the file is still the one that was judged.
@@ -131,14 +191,14 @@ func (p *pass) unchanged(j *judged) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case err != nil || j.kind == absent || stampOf(info) != stampOf(j.info):
-		return fmt.Errorf("somebody else changed %s just now: try again", p.join(j.name))
+		return p.changed(j.name)
 	}
 	return nil
 }
 
 // backUp keeps the file at the name under another name as well, so that the rename
 // that replaces it removes nothing.
-func (p *pass) backUp(j *judged, backup string) error {
+func (p *pass) backUp(ctx context.Context, j *judged, u *undo) error {
 	t := tempName()
 	var err error
 	if j.kind == symlink {
@@ -149,16 +209,25 @@ func (p *pass) backUp(j *judged, backup string) error {
 		switch {
 		case err == nil:
 			if info, statErr := p.root.Lstat(t); statErr != nil || !os.SameFile(info, j.info) {
-				err = fmt.Errorf("somebody else changed %s just now: try again", p.join(j.name))
+				err = p.changed(j.name)
 			}
 		case slices.ContainsFunc([]error{syscall.EPERM, syscall.EXDEV, syscall.EMLINK, syscall.EOPNOTSUPP, syscall.ENOSYS}, func(e error) bool { return errors.Is(err, e) }):
 			// Not every file system has hard links, and the kernel refuses links to
 			// some files of other users (fs.protected_hardlinks).
-			t, err = p.duplicate(j)
+			t, err = p.duplicate(ctx, j)
+		}
+	}
+	if _, missing := p.root.Lstat(u.backup); err == nil && missing == nil {
+		// Were the program killed from here on, that file would be lost; but only one
+		// that works, in its place, comes to this.
+		former := tempName()
+		if err = p.rename(u.backup, former); err == nil {
+			u.former = former
 		}
 	}
 	if err == nil {
-		err = p.rename(t, backup)
+		err = p.rename(t, u.backup)
+		u.kept = err == nil
 	}
 	// Renaming a hard link onto another one of the same file does nothing.
 	err = errors.Join(err, p.remove(t))
@@ -169,8 +238,8 @@ func (p *pass) backUp(j *judged, backup string) error {
 }
 
 // duplicate copies a file with its mode, its owner and its time.
-func (p *pass) duplicate(j *judged) (string, error) {
-	src, err := p.root.OpenFile(j.name, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+func (p *pass) duplicate(ctx context.Context, j *judged) (string, error) {
+	src, err := p.openRegular(j.name)
 	if err != nil {
 		return "", err
 	}
@@ -179,15 +248,20 @@ func (p *pass) duplicate(j *judged) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum, err := copyAll(t, src)
+	sum, err := copyAll(ctx, t, src)
 	if err == nil && sum != j.sha256 {
 		err = errors.New("somebody else changed it just now: try again")
 	}
 	if err == nil {
 		stat := j.info.Sys().(*syscall.Stat_t)
 		// Changing the owner clears set-user-ID, so that the mode comes after it.
-		// Without the right to do so, the owner is the one thing that is lost.
-		if err = t.file.Chown(int(stat.Uid), int(stat.Gid)); errors.Is(err, fs.ErrPermission) {
+		// Without the right to do so, the owner is the one thing that is lost; but a
+		// program must not run as root that ran as somebody else.
+		err = t.file.Chown(int(stat.Uid), int(stat.Gid))
+		switch {
+		case errors.Is(err, fs.ErrPermission) && j.info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0:
+			err = fmt.Errorf("it has set-user-ID or set-group-ID, and its owner cannot be kept: add the capability CHOWN: %w", err)
+		case errors.Is(err, fs.ErrPermission):
 			err = nil
 		}
 	}
@@ -206,8 +280,12 @@ func (p *pass) duplicate(j *judged) (string, error) {
 
 // prove runs what was placed. The verb VERSION needs no network and no rights.
 func (p *pass) prove(ctx context.Context, name string, b bundled) error {
-	answer, err := plugin.Ask(ctx, p.join(name))
-	if err == nil {
+	fd, err := p.examine(ctx, p.memory, name)
+	if err != nil {
+		return err
+	}
+	answer, err := fd.answer, fd.fault
+	if err == nil && answer.Name == "" {
 		answer, err = plugin.Introduce(ctx, p.join(name), answer)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -229,12 +307,21 @@ func (p *pass) rollBack(name string) error {
 	delete(p.undo, name)
 	var err error
 	if u.backup != "" {
-		err = p.rename(u.backup, name)
+		err = p.replace(u.backup, name, u.placed)
 	} else {
-		err = p.remove(name)
+		err = p.take(name, u.placed)
 	}
 	if err == nil {
 		err = p.sync()
+	}
+	if u.pending {
+		// What was there is back, and nothing else was kept.
+		u.before = nil
+		if err == nil && u.former != "" {
+			err = p.remove(u.former)
+		}
+	} else if err == nil {
+		err = p.bringFormer(name, u)
 	}
 	if err != nil {
 		return fmt.Errorf("bring back what was at %s: %w", p.join(name), err)
@@ -255,9 +342,11 @@ func (p *pass) takeBack(r *Plugin, fault error) {
 
 // commit ends what place began, once it is clear that the plugin works.
 func (p *pass) commit(name string, u *undo) error {
-	if u.backup != "" && u.backup != keptPrefix+name {
-		if err := p.remove(u.backup); err != nil {
-			return err
+	for _, temporary := range []string{u.backup, u.former} {
+		if strings.HasPrefix(temporary, tempPrefix) {
+			if err := p.remove(temporary); err != nil {
+				return err
+			}
 		}
 	}
 	if e := p.state.find(name); len(e.Placed) > 1 {

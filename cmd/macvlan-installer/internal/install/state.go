@@ -4,12 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
 
 // stateFormat is raised when an older installer would misread the state file.
 const stateFormat = 1
+
+// stateLimit is far above what four plugins take, in bytes: about 1 KiB.
+const stateLimit = 1 << 20
 
 // state is the content of the state file.
 type state struct {
@@ -58,19 +64,53 @@ func (s *state) put(name string, e *entry) {
 	}
 }
 
+// check makes sure that everything in the state can be acted upon: its names become
+// paths.
+func (s *state) check() error {
+	if s.Format < 1 {
+		return errors.New("no format is named")
+	}
+	for _, name := range s.Wanted {
+		if !plugin.ValidName(name) {
+			return fmt.Errorf("wanted: %q is not the name of a plugin", name)
+		}
+	}
+	for n, e := range s.Plugins {
+		switch {
+		case e == nil:
+			return fmt.Errorf("plugins[%d] is null", n)
+		case !plugin.ValidName(e.Name):
+			return fmt.Errorf("plugins[%d]: %q is not the name of a plugin", n, e.Name)
+		case s.find(e.Name) != e:
+			return fmt.Errorf("plugins[%d]: %q is there twice", n, e.Name)
+		case len(e.Placed) == 0:
+			return fmt.Errorf("plugins[%d]: it is not said what was placed as %q", n, e.Name)
+		case e.Replaced != nil && (e.Replaced.Target == "") == (e.Replaced.SHA256 == ""):
+			return fmt.Errorf("plugins[%d]: %q replaced neither a file nor a link", n, e.Name)
+		}
+	}
+	return nil
+}
+
 // readState reads the state file. It is empty where nothing was placed.
 func (f *folder) readState() (*state, error) {
-	raw, err := f.root.ReadFile(stateName)
+	file, err := f.openRegular(stateName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &state{Format: stateFormat}, nil
 	}
 	if err != nil {
 		return nil, hint(fmt.Errorf("read the state file: %w", err))
 	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, stateLimit+1))
+	if err != nil {
+		return nil, hint(fmt.Errorf("read the state file: %w", err))
+	}
 	s := &state{}
-	err = json.Unmarshal(raw, s)
-	if err == nil && s.Format == 0 {
-		err = errors.New("no format is named")
+	if len(raw) > stateLimit {
+		err = fmt.Errorf("it is larger than %d bytes", stateLimit)
+	} else if err = json.Unmarshal(raw, s); err == nil && s.Format <= stateFormat {
+		err = s.check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the state file %s: %w: somebody changed it; bring it back from a backup, or remove it together with the files %s*, after which the plugins count as somebody else's", f.join(stateName), err, f.join(keptPrefix))

@@ -46,6 +46,13 @@ func (f *folder) uninstall(ctx context.Context, s *state) ([]Removal, error) {
 			err = hint(fmt.Errorf("uninstall %s: %w", e.Name, err))
 			failed = true
 		}
+		aside, asideErr := f.names(asidePrefix + e.Name + ".")
+		if err == nil {
+			err = asideErr
+		}
+		for _, name := range aside {
+			text += fmt.Sprintf("; what somebody else put there meanwhile is in %s: move it to where it belongs, or away", f.join(name))
+		}
 		removals = append(removals, Removal{e.Name, text, err})
 	}
 	if len(s.Plugins) > 0 {
@@ -70,11 +77,11 @@ func (f *folder) uninstall(ctx context.Context, s *state) ([]Removal, error) {
 // restore brings one name back to what it was.
 func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 	keptName := keptPrefix + e.Name
-	now, err := f.look(e.Name)
+	now, err := f.look(ctx, e.Name)
 	if err != nil {
 		return "", err
 	}
-	kept, err := f.look(keptName)
+	kept, err := f.look(ctx, keptName)
 	if err != nil {
 		return "", err
 	}
@@ -82,26 +89,35 @@ func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 	switch {
 	case now.is(e.Replaced):
 		return "was there before, stays", f.remove(keptName)
+	case !ours && now.kind != absent && e.Replaced == nil:
+		return "was changed by somebody else since, stays", nil
 	case !ours && now.kind != absent:
-		if e.Replaced != nil {
-			// Whoever put something that works there, did away with what was there
-			// before. An accident did not mean to.
-			if now, err = f.examine(ctx, memory{}, e.Name); err != nil {
-				return "", err
-			}
-			if j := judge(e.Name, now, bundled{version: e.Version, isPlugin: func(string) bool { return false }}, e); j.damaged {
-				return "", fmt.Errorf("%s was changed after it was installed, and is left as it is: remove it and uninstall again, which brings back what was there before", f.join(e.Name))
-			}
+		// Whoever put something that works there, did away with what was there
+		// before. An accident did not mean to, and neither may what cannot be judged.
+		if now, err = f.examine(ctx, memory{}, e.Name); err != nil {
+			return "", err
+		}
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		j := judge(e.Name, now, bundled{version: e.Version, isPlugin: func(string) bool { return false }}, e)
+		if j.state == Absent {
+			return "", fmt.Errorf("somebody else removed %s just now: uninstall again", f.join(e.Name))
+		}
+		if j.damaged || j.state == Broken {
+			return "", fmt.Errorf("%s was changed after it was installed, and is left as it is (%w): move it away and uninstall again, which brings back what was there before from %s", f.join(e.Name), j.problem, f.join(keptName))
 		}
 		return "was changed by somebody else since, stays", f.remove(keptName)
+	case now.kind == absent && kept.kind == absent && e.Replaced != nil:
+		return "", fmt.Errorf("neither the plugin nor what it replaced is there, somebody removed %s: bring that back under either name and uninstall again, or give it up by removing %s", f.join(keptName), f.join(stateName))
 	case now.kind == absent && kept.kind == absent:
 		return "was gone already", nil
 	case e.Replaced == nil:
-		return "removed", f.remove(e.Name)
+		return "removed", f.take(e.Name, now.info)
 	case !kept.is(e.Replaced):
 		return "", fmt.Errorf("what it replaced is not in %s any more: bring it back, or remove %s", f.join(keptName), f.join(e.Name))
 	}
-	if err := f.rename(keptName, e.Name); err != nil {
+	if err := f.replace(keptName, e.Name, now.info); err != nil {
 		return "", fmt.Errorf("bring back what was there before: %w", err)
 	}
 	return "removed, and what was there before brought back", nil

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/semver"
+	"golang.org/x/sys/unix"
 )
 
 // Patience is how long a plugin may take for an answer. It takes milliseconds;
@@ -101,7 +102,7 @@ func Status(ctx context.Context, path, config string) error {
 		Details string `json:"details"`
 	}
 	if json.Unmarshal(out, &answer) == nil && answer.Msg != "" {
-		return fmt.Errorf("run %s with CNI_COMMAND=STATUS: %w: %s", path, err, strings.TrimSuffix(answer.Msg+": "+answer.Details, ": "))
+		return fmt.Errorf("run %s with CNI_COMMAND=STATUS: %w: %q", path, err, strings.TrimSuffix(answer.Msg+": "+answer.Details, ": "))
 	}
 	return fmt.Errorf("run %s with CNI_COMMAND=STATUS: %w", path, err)
 }
@@ -124,7 +125,15 @@ func run(ctx context.Context, path, stdin string, env ...string) (stdout, stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 		cmd.WaitDelay = time.Second
-		err = cmd.Run()
+		if err = cmd.Start(); err == nil {
+			leave(cmd.Process.Pid)
+			err = cmd.Wait()
+		}
+		if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
+			// It ended well and has said what it had to say. A child that left its group
+			// holds the output open.
+			err = nil
+		}
 		if !errors.Is(err, syscall.ETXTBSY) || attempt == 20 {
 			break
 		}
@@ -134,6 +143,17 @@ func run(ctx context.Context, path, stdin string, env ...string) (stdout, stderr
 		}
 	}
 	return out.kept, errOut.kept, explain(ctx, path, err, errOut.kept)
+}
+
+// leave waits until a process ends and kills what it leaves in its group. The
+// process is not reaped before, so that nobody else's can have its number.
+func leave(pid int) {
+	var err error = unix.EINTR
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+	}
+	// That there is nobody left is what is expected.
+	_ = unix.Kill(-pid, unix.SIGKILL)
 }
 
 // explain says what an error of running a file means.
@@ -147,8 +167,8 @@ func explain(ctx context.Context, path string, err error, stderr []byte) error {
 	case exited && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
 		return fmt.Errorf("%w: killed, perhaps for want of memory", ErrUndecided)
 	case exited && len(bytes.TrimSpace(stderr)) > 0:
-		return fmt.Errorf("%w: %s", err, shorten(stderr))
-	case exited, errors.Is(err, exec.ErrWaitDelay):
+		return fmt.Errorf("%w: %q", err, shorten(stderr))
+	case exited:
 		return err
 	case errors.Is(err, syscall.ENOEXEC):
 		return errors.New("made for another architecture, or no program at all")

@@ -36,6 +36,12 @@ func ReadBuild(r io.ReaderAt) Build {
 	return b
 }
 
+// ValidName says whether a plugin can be called so: its file is in the folder of the
+// plugins, and no hidden one.
+func ValidName(name string) bool {
+	return name != "" && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\x00")
+}
+
 // Upstream returns the group (main, ipam or meta) and the name of the reference
 // plugin that the program is. Both are empty when it is something else.
 func (b Build) Upstream() (group, name string) {

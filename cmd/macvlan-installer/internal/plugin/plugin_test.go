@@ -3,11 +3,17 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 func script(t *testing.T, text string) string {
@@ -49,7 +55,7 @@ func TestRealPlugins(t *testing.T) {
 		t.Error(err)
 	}
 	err = Status(t.Context(), dir+"/macvlan", `{"cniVersion":"1.1.0","name":"n","type":"macvlan","ipam":{"type":"missing"}}`)
-	if err == nil || !strings.Contains(err.Error(), `failed to find plugin "missing"`) {
+	if err == nil || !strings.Contains(err.Error(), `failed to find plugin \"missing\"`) {
 		t.Errorf("status with an IPAM plugin that is not there: %v", err)
 	}
 }
@@ -61,6 +67,7 @@ func TestAskFaults(t *testing.T) {
 		want       string
 	}{
 		{"refusal", "#!/bin/sh\necho no such verb >&2; exit 1\n", false, "no such verb"},
+		{"an escape sequence", "#!/bin/sh\nprintf '\\033[2Jcleared' >&2; exit 1\n", false, `"\x1b[2Jcleared"`},
 		{"no JSON", "#!/bin/sh\necho hello\n", false, `"hello"`},
 		{"another JSON", "#!/bin/sh\necho '{\"a\":1}'\n", false, "without supportedVersions"},
 		{"endless output", "#!/bin/sh\nexec head -c 10000000 /dev/zero\n", false, "answer"},
@@ -89,6 +96,42 @@ func TestAskHanging(t *testing.T) {
 	defer cancel()
 	if _, err := Ask(ctx, path); !errors.Is(err, ErrUndecided) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error = %v, want %v", err, ErrUndecided)
+	}
+}
+
+// TestAskChild asks scripts that answer and leave a child behind that holds their
+// output open: one that is killed with its group, and one that left it.
+func TestAskChild(t *testing.T) {
+	const answer = `echo '{"supportedVersions":["1.0.0"]}'`
+	for name, child := range map[string]string{"in the group": "sleep", "in a group of its own": "setsid sleep"} {
+		t.Run(name, func(t *testing.T) {
+			pid := filepath.Join(t.TempDir(), "pid")
+			path := script(t, "#!/bin/sh\n"+child+" 1000 &\necho $! >"+pid+".new\nmv "+pid+".new "+pid+"\n"+answer+"\n")
+			a, err := Ask(t.Context(), path)
+			if err != nil || !a.Supports("1.0.0") {
+				t.Errorf("answer = %+v, %v", a, err)
+			}
+			raw, err := os.ReadFile(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			number, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name != "in the group" {
+				// Nothing but this ends it.
+				if err := unix.Kill(number, unix.SIGKILL); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wait.Until(t, "the child's end", func() bool {
+				stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", number))
+				// A zombie waits for whoever is to reap it.
+				return err != nil || strings.Contains(string(stat), ") Z ")
+			})
+		})
 	}
 }
 

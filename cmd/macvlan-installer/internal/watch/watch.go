@@ -37,6 +37,9 @@ type Loop struct {
 	Debounce time.Duration
 	// Undone bounds the repairs; see [Undone].
 	Undone Undone
+	// Forget is called before the first check after an Interval: what is remembered of
+	// the files does not count for it. It may be nil.
+	Forget func()
 	// Check looks at the files, and repairs them if it may. It returns whether it
 	// had to, and an error when some are still not as they should be.
 	Check func(ctx context.Context, repair bool) (repaired bool, err error)
@@ -109,6 +112,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		case paused && before == seen, !due && !repairs.over(now):
 			continue
 		}
+		if l.Forget != nil && !now.Before(full) {
+			l.Forget()
+		}
 		repaired, err := l.Check(ctx, !paused)
 		if ctx.Err() != nil {
 			return nil
@@ -116,7 +122,10 @@ func (l *Loop) Run(ctx context.Context) error {
 		if !first && !paused {
 			l.count(&repairs, repaired, now)
 		}
-		first, full = false, now.Add(l.Interval)
+		first = false
+		if !now.Before(full) {
+			full = now.Add(l.Interval)
+		}
 		after := l.look()
 		seen, retry = after, time.Time{}
 		switch {
@@ -305,7 +314,11 @@ func (l *Loop) look() string {
 	// The folder's own times tell that a name came and went.
 	describe(l.Dir, os.Stat)
 	for _, name := range l.Names {
-		describe(l.Dir+"/"+name, os.Lstat)
+		path := l.Dir + "/" + name
+		describe(path, os.Lstat)
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			describe(path, os.Stat)
+		}
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,6 +180,39 @@ func TestFolderComesLate(t *testing.T) {
 func TestInterval(t *testing.T) {
 	k, _ := start(t, t.TempDir(), func(l *Loop, _ *keeper) { l.Interval = 30 * time.Millisecond })
 	wait.Until(t, "checks although nothing happens", func() bool { return k.get(&k.checks) > 5 })
+}
+
+// TestForget tells the first checks after an interval from those after a change.
+func TestForget(t *testing.T) {
+	var forgotten atomic.Int64
+	k, _ := start(t, t.TempDir(), func(l *Loop, _ *keeper) { l.Forget = func() { forgotten.Add(1) } })
+	wait.Until(t, "the first installation", k.good)
+	for range 3 {
+		repairs := k.get(&k.repairs)
+		must(t, os.Remove(k.path))
+		wait.Until(t, "a repair", func() bool { return k.get(&k.repairs) > repairs })
+	}
+	if n := forgotten.Load(); n != 1 {
+		t.Errorf("forgotten %d times within the first interval, want once", n)
+	}
+
+	// Changes do not put it off.
+	forgotten.Store(0)
+	k, _ = start(t, t.TempDir(), func(l *Loop, _ *keeper) {
+		l.Interval, l.Forget = 30*time.Millisecond, func() { forgotten.Add(1) }
+	})
+	wait.Until(t, "an interval amid changes", func() bool { _ = os.Remove(k.path); return forgotten.Load() > 2 })
+}
+
+// TestTarget changes what a link points to, of which the folder shows nothing.
+func TestTarget(t *testing.T) {
+	dir, target := t.TempDir(), filepath.Join(t.TempDir(), "target")
+	must(t, os.WriteFile(target, []byte(content), 0o755))
+	must(t, os.Symlink(target, filepath.Join(dir, "static")))
+	k, _ := start(t, dir, nil)
+	wait.Until(t, "the first check", func() bool { return k.get(&k.checks) > 0 })
+	must(t, os.WriteFile(target, []byte("x"), 0o755))
+	wait.Until(t, "the repair", k.good)
 }
 
 // TestFailing fails each check after it changed the folder, which must not lead to
