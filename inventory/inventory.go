@@ -28,6 +28,9 @@ type Inventory interface {
 	Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts
 	// Networks are all that are known, in any order; nil when they cannot be had.
 	Networks(ctx context.Context) iter.Seq[*cniconf.Network]
+	// Nodes are all that are known, in any order; none when they cannot be had, or
+	// are not to be asked for. They are looked for when they are gone through.
+	Nodes(ctx context.Context) iter.Seq[*policy.Node]
 	// Users are those that ask for a network, by what the configuration says. When
 	// ctx ends before all were seen, the answer is those seen so far.
 	Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users
@@ -95,6 +98,7 @@ func JudgeNetwork(ctx context.Context, inv Inventory, subject *policy.NetworkSub
 	return subject.Judge(policy.NetworkFacts{
 		CoordinatorMode: inv.Facts(ctx, policy.Questions{}).CoordinatorMode,
 		Networks:        inv.Networks(ctx),
+		Nodes:           inv.Nodes(ctx),
 		Users:           sync.OnceValue(func() policy.Users { return inv.Users(ctx, subject.Reference(), config) }),
 	}, config)
 }

@@ -95,6 +95,25 @@ func (o *overlay) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
 	}
 }
 
+// Nodes implements [Inventory]: those of the base that the top does not have stand
+// behind its own.
+func (o *overlay) Nodes(ctx context.Context) iter.Seq[*policy.Node] {
+	return func(yield func(*policy.Node) bool) {
+		seen := map[string]bool{}
+		for n := range o.top.Nodes(ctx) {
+			seen[n.Name] = true
+			if !yield(n) {
+				return
+			}
+		}
+		for n := range o.base.Nodes(ctx) {
+			if !seen[n.Name] && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
 // Users implements [Inventory]. Users in the top may be those of the base once more,
 // so the answer is that of the one that knows more; with some in both it is a lower
 // bound.

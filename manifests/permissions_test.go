@@ -56,6 +56,7 @@ func TestPermissions(t *testing.T) {
 		{"get watch create update patch delete deletecollection", "pods", "", "", false},
 		{"get create", "pods/exec", "", "", false},
 		{"get", "pods/log", "", "", false},
+		{"get list watch create update patch delete", "nodes", "", "", false},
 		{"get list watch", "configmaps", name, "", false},
 		{"update", "namespaces/finalize", "", "", false},
 		{"get create update patch", "clusterroles.rbac.authorization.k8s.io", "", name, false},

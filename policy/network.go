@@ -140,6 +140,9 @@ type NetworkFacts struct {
 	// Networks are those that there are, in any order; the one that is judged may be
 	// among them as it was before. Nil where they are not known.
 	Networks iter.Seq[*cniconf.Network]
+	// Nodes are those that there are, in any order; none where they are not known. They
+	// are gone through only when that matters.
+	Nodes iter.Seq[*Node]
 	// Users finds out who uses the network. It is asked only when that matters.
 	Users func() Users
 }

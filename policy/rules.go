@@ -57,6 +57,7 @@ var table = []Rule{
 	ruleNADAnnotationInvalid,
 	ruleNADMacvlanInvalid,
 	ruleNADMasterNameTooLong,
+	ruleMasterMissingOnNodes,
 	ruleNADCNIVersionUnsupported,
 	ruleNADRoleContradiction,
 	ruleNADVLANWithoutEffect,

@@ -48,6 +48,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"ippool-default-missing", "spiderpool-annotation-invalid", "subnet-annotation-unsupported", "resource-inject-overrides-networks",
 		"nad-config-invalid", "nad-annotation-invalid", "nad-macvlan-invalid", "nad-role-contradiction", "nad-vlan-without-effect", "nad-vlan-mismatch",
 		"nad-master-name-too-long", "nad-host-local-on-shared-link", "nad-cni-version-unsupported", "nad-in-use", "nad-address-overlap", "nad-passthru-shared",
+		"master-missing-on-nodes",
 	} {
 		if _, ok := RuleByID(id); !ok {
 			t.Errorf("rule %s is gone", id)

@@ -184,11 +184,12 @@ func (o *checkOptions) openInventory(objects []files.Object, namespace string) (
 		return nil, nil, fmt.Errorf("find the cluster: %w", err)
 	}
 	// Not run, so its caches stay empty: networks and namespaces are read live, the
-	// pools listed once.
+	// pools and the nodes listed once.
 	live, err := cluster.New(cluster.Options{
-		Config:  config,
-		Logger:  slog.New(slog.NewTextHandler(o.err, nil)),
-		Metrics: prometheus.NewRegistry(),
+		Config:    config,
+		Logger:    slog.New(slog.NewTextHandler(o.err, nil)),
+		Metrics:   prometheus.NewRegistry(),
+		NodeFacts: true,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -23,6 +23,7 @@ type options struct {
 	listen, probeListen string
 	config              string
 	inventory           []string
+	nodeFacts           bool
 	kubeconfig          string
 	context             string
 
@@ -81,6 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&o.probeListen, "probe-listen", ":8080", "address of /healthz, /readyz and /metrics, over plain HTTP")
 	f.StringVar(&o.config, "config", "", "PolicyConfig file, read again when it changes (default: the built-in configuration)")
 	f.StringArrayVar(&o.inventory, "inventory", nil, "run without a cluster: files or folders with the objects it is taken to hold (may be repeated)")
+	f.BoolVar(&o.nodeFacts, "node-facts", false, "read from the Nodes of the cluster which links they have, as macvlan-installer --publish-links writes it there")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside the cluster")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig file")
 	f.Var(&o.certSecret, "cert-secret", "Secret that holds the CA; it is made when absent, and the serving certificate is signed with it")
@@ -115,6 +117,8 @@ func (o *options) check() error {
 		return errors.New("--service, --cert-host and --webhook-configuration go with --cert-secret: with --cert-file, whoever makes the files sees to the names and to the caBundle")
 	case len(o.inventory) > 0 && (o.kubeconfig != "" || o.context != ""):
 		return errors.New("--inventory excludes --kubeconfig and --context: the networks come from files or from a cluster")
+	case len(o.inventory) > 0 && o.nodeFacts:
+		return errors.New("--node-facts needs a cluster: with --inventory, Nodes are read from its files in any case")
 	case o.deadline <= 0:
 		return fmt.Errorf("--decision-timeout %s: a time above 0 is expected", o.deadline)
 	case o.drain < 0:

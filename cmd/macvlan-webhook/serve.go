@@ -131,7 +131,7 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 	if err != nil {
 		return nil, nil, err
 	}
-	networks, err := cluster.New(cluster.Options{Config: config, Logger: logger, Metrics: registry})
+	networks, err := cluster.New(cluster.Options{Config: config, Logger: logger, Metrics: registry, NodeFacts: o.nodeFacts})
 	if err != nil {
 		return nil, nil, err
 	}

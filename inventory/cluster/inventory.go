@@ -33,6 +33,9 @@ type Options struct {
 	Config  *rest.Config
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
+	// NodeFacts says that nodes are asked for as well. Where the API server forbids
+	// it, nothing is known of them.
+	NodeFacts bool
 }
 
 // Inventory answers from a cluster.
@@ -42,11 +45,17 @@ type Inventory struct {
 	namespaces   *watched[policy.Namespace]
 	pools        *pools
 	users        *users
+	// nodes is nil when they are not to be asked for.
+	nodes *watched[policy.Node]
 
 	mu sync.Mutex
 	// listed are the networks where no cache is ever filled; nil before they were
 	// asked for.
 	listed []*cniconf.Network
+
+	nodesOnce sync.Once
+	// listedNodes are the nodes where no cache is ever filled.
+	listedNodes []*policy.Node
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -54,7 +63,7 @@ var _ inventory.Inventory = (*Inventory)(nil)
 // New prepares an inventory; nothing is asked before [Inventory.Run].
 func New(o Options) (*Inventory, error) {
 	inv := &Inventory{}
-	count, err := inv.register(o.Metrics)
+	count, err := inv.register(o.Metrics, o.NodeFacts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +79,11 @@ func New(o Options) (*Inventory, error) {
 	}
 	if inv.pools, err = followPools(o.Config, o.Logger, reads, count); err != nil {
 		return nil, err
+	}
+	if o.NodeFacts {
+		if inv.nodes, err = follow(o.Config, nodeKind, o.Logger, reads, count.reads); err != nil {
+			return nil, err
+		}
 	}
 	if inv.users, err = newUsers(o.Config, count.lists); err != nil {
 		return nil, err
@@ -113,11 +127,15 @@ func (i *Inventory) Run(ctx context.Context) error {
 	resources.Go(func() { i.coordinators.run(ctx) })
 	resources.Go(func() { i.namespaces.run(ctx) })
 	resources.Go(func() { i.pools.run(ctx) })
+	if i.nodes != nil {
+		resources.Go(func() { i.nodes.run(ctx) })
+	}
 	resources.Wait()
 	return nil
 }
 
-// Ready is nil when the caches are filled.
+// Ready is nil when the caches are filled. That of nodes does not count: what is said
+// of them is advice.
 func (i *Inventory) Ready() error {
 	return errors.Join(i.networks.ready(), i.coordinators.ready(), i.namespaces.ready(), i.pools.ready())
 }

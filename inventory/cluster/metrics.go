@@ -13,7 +13,7 @@ import (
 type counters struct{ reads, lists func(resource, result string) }
 
 // register makes the metrics of the inventory known.
-func (i *Inventory) register(r prometheus.Registerer) (counters, error) {
+func (i *Inventory) register(r prometheus.Registerer, nodeFacts bool) (counters, error) {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "macvlan_webhook_live_reads_total",
 		Help: "Reads of single objects from the API server, by resource and result.",
@@ -35,7 +35,11 @@ func (i *Inventory) register(r prometheus.Registerer) (counters, error) {
 		}
 		return time.Since(time.Unix(0, heard)).Seconds()
 	})
-	for _, c := range []prometheus.Collector{reads, lists, networks, namespaces, pools, age} {
+	collectors := []prometheus.Collector{reads, lists, networks, namespaces, pools, age}
+	if nodeFacts {
+		collectors = append(collectors, cachedGauge("macvlan_webhook_nodes", "Nodes in the cache.", func() cache.Store { return i.nodes.informer.GetStore() }))
+	}
+	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return counters{}, err
 		}

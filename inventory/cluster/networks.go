@@ -11,9 +11,9 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
-// networksPerPage bounds what a live list takes up at once: a network has some
-// kilobytes.
-const networksPerPage = 500
+// objectsPerPage bounds what a live list takes up at once: a network or the metadata of
+// a node has some kilobytes.
+const objectsPerPage = 500
 
 // Networks implements [inventory.Inventory] from memory. Where there is no cache, as in
 // a check from the command line, the API server is asked once.
@@ -53,10 +53,10 @@ func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
 // list reads all objects from the API server, page by page.
 func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
 	all := []*T{}
-	options := metav1.ListOptions{Limit: networksPerPage}
+	options := metav1.ListOptions{Limit: objectsPerPage}
 	for {
 		page := w.kind.list()
-		if err := w.client.Get().Resource(w.kind.resource.Resource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(page); err != nil {
+		if err := w.request(metadataOfMany).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(page); err != nil {
 			return nil, err
 		}
 		if err := meta.EachListItem(page, func(o runtime.Object) error {

@@ -36,6 +36,11 @@ type kind[T any] struct {
 	// object and list make empty values to decode into.
 	object func() runtime.Object
 	list   func() runtime.Object
+	// metadataOnly asks the API server to leave out all but the metadata; then object
+	// and list are of [metav1.PartialObjectMetadata].
+	metadataOnly bool
+	// optional says that it is no fault when the API server forbids to read them.
+	optional bool
 	// compile makes the value that rules read of a decoded object.
 	compile func(runtime.Object) *T
 }
@@ -56,6 +61,9 @@ type watched[T any] struct {
 	// is installed it stays so until the cache is filled, and ready with it: that
 	// is no time for all replicas to leave the Service at once.
 	absent atomic.Bool
+	// forbidden says that the API server has refused to tell since it was last heard
+	// of. It is set only where the kind is optional.
+	forbidden atomic.Bool
 	// heard is when the watch last brought anything, in Unix nanoseconds.
 	heard atomic.Int64
 }
@@ -106,6 +114,11 @@ func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) 
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(gv, k.object(), k.list())
 	metav1.AddToGroupVersion(scheme, gv)
+	if k.metadataOnly {
+		if err := metav1.AddMetaToScheme(scheme); err != nil {
+			return nil, err
+		}
+	}
 	c := rest.CopyConfig(config)
 	c.GroupVersion = &gv
 	c.APIPath = "/apis"
@@ -141,11 +154,27 @@ func (w *watched[T]) transform(object any) (any, error) {
 	}, nil
 }
 
+// request begins a request whose answer is of the kind "as" where the metadata alone is
+// asked for.
+func (w *watched[T]) request(as string) *rest.Request {
+	r := w.client.Get().Resource(w.kind.resource.Resource)
+	if w.kind.metadataOnly {
+		r.SetHeader("Accept", "application/json;as="+as+";g="+metav1.GroupName+";v=v1")
+	}
+	return r
+}
+
+// How the API server calls the metadata of one object and of many.
+const (
+	metadataOfOne  = "PartialObjectMetadata"
+	metadataOfMany = "PartialObjectMetadataList"
+)
+
 func (w *watched[T]) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			list := w.kind.list()
-			err := w.client.Get().Resource(w.kind.resource.Resource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+			err := w.request(metadataOfMany).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
 			if err == nil {
 				w.hear()
 			}
@@ -153,7 +182,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.Watch = true
-			events, err := w.client.Get().Resource(w.kind.resource.Resource).VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
+			events, err := w.request(metadataOfOne).VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -171,6 +200,9 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 // resource.
 func (w *watched[T]) hear() {
 	w.heard.Store(time.Now().UnixNano())
+	if w.forbidden.CompareAndSwap(true, false) {
+		w.logger.Info("the resource may be read now")
+	}
 	if w.absent.Load() && cache.IsDone(w.filled) {
 		w.appear()
 	}
@@ -192,6 +224,12 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 	if apierrors.IsNotFound(err) {
 		if w.absent.CompareAndSwap(false, true) {
 			w.logger.Info("the cluster has no such resource any more")
+		}
+		return
+	}
+	if w.kind.optional && apierrors.IsForbidden(err) {
+		if w.forbidden.CompareAndSwap(false, true) {
+			w.logger.Warn("the resource may not be read, so nothing is known of it until it may", "error", err)
 		}
 		return
 	}
@@ -273,7 +311,7 @@ func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) 
 		return nil, nil
 	}
 	object := w.kind.object()
-	err := w.client.Get().NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Resource(w.kind.resource.Resource).Name(ref.Name).Do(ctx).Into(object)
+	err := w.request(metadataOfOne).NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Name(ref.Name).Do(ctx).Into(object)
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -24,6 +25,7 @@ import (
 type Inventory struct {
 	networks        map[policy.Reference]*cniconf.Network
 	namespaces      map[string]*policy.Namespace
+	nodes           map[string]*policy.Node
 	pools           map[string]*spiderpool.Pool
 	index           *spiderpool.Index
 	coordinatorMode cniconf.CoordinatorMode
@@ -43,12 +45,13 @@ var _ inventory.Inventory = (*Inventory)(nil)
 
 // NewInventory compiles the objects that an inventory is made of, and passes
 // over the others. Objects without a namespace are taken to be in the one given.
-// A later layer overrides an earlier one; a network, a namespace or a pool that
-// stands twice in one layer is an error that names both places.
+// A later layer overrides an earlier one; a network, a namespace, a node or a pool
+// that stands twice in one layer is an error that names both places.
 func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 	inv := &Inventory{
 		networks:   map[policy.Reference]*cniconf.Network{},
 		namespaces: map[string]*policy.Namespace{},
+		nodes:      map[string]*policy.Node{},
 		pools:      map[string]*spiderpool.Pool{},
 		users:      map[user]*policy.Subject{},
 	}
@@ -123,6 +126,14 @@ func (l *layer) add(o *Object) error {
 				return err
 			}
 			l.inv.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
+		}
+	case o.Kind == inventory.NodeKind && o.APIVersion == inventory.NodeAPIVersion:
+		var node metav1.PartialObjectMetadata
+		if err = decode(o, &node); err == nil && node.Name != "" {
+			if err := l.claim(o, subject{"node", policy.Reference{Name: node.Name}}); err != nil {
+				return err
+			}
+			l.inv.nodes[node.Name] = inventory.CompileNode(&node)
 		}
 	case o.Kind == inventory.NetworkKind && o.APIVersion == inventory.NetworkAPIVersion:
 		var nad nadv1.NetworkAttachmentDefinition
@@ -236,6 +247,9 @@ func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.
 func (i *Inventory) Networks(context.Context) iter.Seq[*cniconf.Network] {
 	return maps.Values(i.networks)
 }
+
+// Nodes implements [inventory.Inventory].
+func (i *Inventory) Nodes(context.Context) iter.Seq[*policy.Node] { return maps.Values(i.nodes) }
 
 // Users implements [inventory.Inventory]: pods and workloads in the order of the
 // files.

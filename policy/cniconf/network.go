@@ -130,6 +130,10 @@ func (n *Network) Main() string {
 	return n.Plugins[mainIndex(n.Plugins)]
 }
 
+// MakesMaster says that the chain begins with Spiderpool's ifacer: the master is then
+// made on the node when a pod starts.
+func (n *Network) MakesMaster() bool { return len(n.Plugins) > 0 && n.Plugins[0] == pluginIfacer }
+
 func mainIndex(plugins []string) int {
 	for i, p := range plugins {
 		if p != pluginIfacer {

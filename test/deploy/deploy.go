@@ -26,7 +26,18 @@ const (
 
 // Base applies manifests/base. The webhook configurations call the address.
 func Base(ctx context.Context, c *controlplane.ControlPlane, address string) error {
-	rendered, err := Kubectl(ctx, c, "", "kustomize", filepath.Join(server.Root(), "manifests", "base"))
+	return apply(ctx, c, address, "base")
+}
+
+// BaseWithNodeFacts applies manifests/base with the component node-facts, for a server
+// with the flag --node-facts.
+func BaseWithNodeFacts(ctx context.Context, c *controlplane.ControlPlane, address string) error {
+	return apply(ctx, c, address, "testdata", "node-facts")
+}
+
+// apply applies a folder of manifests.
+func apply(ctx context.Context, c *controlplane.ControlPlane, address string, folder ...string) error {
+	rendered, err := Kubectl(ctx, c, "", "kustomize", filepath.Join(append([]string{server.Root(), "manifests"}, folder...)...))
 	if err != nil {
 		return err
 	}

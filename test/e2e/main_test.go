@@ -16,8 +16,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )
 
-// cluster is the control plane that all tests share, with the manifests applied,
-// the networks of the fixtures in it, and the webhook running beside it under
+// cluster is the control plane that all tests share, with the manifests applied, those
+// for node facts among them, the networks of the fixtures in it, and the webhook running beside it under
 // its own ServiceAccount.
 var cluster struct {
 	*controlplane.ControlPlane
@@ -77,7 +77,7 @@ func setUp(ctx context.Context) (stop func(), err error) {
 			return stop, err
 		}
 	}
-	if err = deploy.Base(ctx, cluster.ControlPlane, cluster.address); err != nil {
+	if err = deploy.BaseWithNodeFacts(ctx, cluster.ControlPlane, cluster.address); err != nil {
 		return stop, err
 	}
 	cluster.kubeconfig, err = cluster.KubeconfigForServiceAccount(ctx, deploy.Namespace, deploy.ServiceAccount)
@@ -93,7 +93,8 @@ func setUp(ctx context.Context) (stop func(), err error) {
 
 // startWebhook runs the webhook at the address that the API server calls.
 func startWebhook(ctx context.Context) (err error) {
-	cluster.webhook, err = server.Start(ctx, deploy.ServerFlags(cluster.kubeconfig, cluster.address, cluster.config)...)
+	flags := append(deploy.ServerFlags(cluster.kubeconfig, cluster.address, cluster.config), "--node-facts")
+	cluster.webhook, err = server.Start(ctx, flags...)
 	if err != nil {
 		return err
 	}

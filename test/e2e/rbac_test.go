@@ -115,11 +115,14 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 	var rules []rbacv1.PolicyRule
 	var role rbacv1.Role
 	unmarshal(t, mustKubectl(t, "", "get", "role", "--namespace="+deploy.Namespace, "macvlan-webhook", "-o", "json"), &role)
-	var clusterRole rbacv1.ClusterRole
-	unmarshal(t, mustKubectl(t, "", "get", "clusterrole", "macvlan-webhook", "-o", "json"), &clusterRole)
-	rules = append(role.Rules, clusterRole.Rules...)
-	if len(rules) == 0 {
-		t.Fatal("the roles have no rules")
+	rules = append(rules, role.Rules...)
+	for _, name := range []string{"macvlan-webhook", "macvlan-webhook-node-facts"} {
+		var clusterRole rbacv1.ClusterRole
+		unmarshal(t, mustKubectl(t, "", "get", "clusterrole", name, "-o", "json"), &clusterRole)
+		if len(clusterRole.Rules) == 0 {
+			t.Fatalf("the role %s has no rules", name)
+		}
+		rules = append(rules, clusterRole.Rules...)
 	}
 	for _, r := range rules {
 		if slices.Contains(r.Verbs, "*") || slices.Contains(r.Resources, "*") || slices.Contains(r.APIGroups, "*") {
