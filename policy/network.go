@@ -88,16 +88,20 @@ func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error
 	if s.Deleted {
 		object, old = old, nil
 	}
+	var generated bool
 	var err error
-	if s.source, err = decodeNetwork(namespace, object); err != nil {
+	if s.source, generated, err = decodeNetwork(namespace, object); err != nil {
 		return nil, err
 	}
 	s.Namespace, s.Name = s.source.Namespace, s.source.Name
+	if generated {
+		s.Name += "*"
+	}
 	s.compiled = cniconf.Compile(s.source)
 	if old == nil {
 		return s, nil
 	}
-	before, err := decodeNetwork(namespace, old)
+	before, _, err := decodeNetwork(namespace, old)
 	if err != nil {
 		return nil, err
 	}
@@ -107,29 +111,28 @@ func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error
 	return s, nil
 }
 
-func decodeNetwork(namespace string, object []byte) (cniconf.Source, error) {
+// decodeNetwork reads a NetworkAttachmentDefinition, and says whether its name is only
+// the beginning of one.
+func decodeNetwork(namespace string, object []byte) (cniconf.Source, bool, error) {
 	var n networkShape
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &n); err != nil {
-		return cniconf.Source{}, decodeError(err)
+		return cniconf.Source{}, false, decodeError(err)
 	}
 	if wrong := n.Metadata.Annotations.wrong; wrong != "" {
-		return cniconf.Source{}, &FieldError{Field: "metadata.annotations", Annotation: wrong,
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.annotations", Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
 	if problem := n.Metadata.Labels.problem; problem != "" {
-		return cniconf.Source{}, &FieldError{Field: "metadata.labels", Problem: problem}
-	}
-	name := n.Metadata.Name
-	if name == "" && n.Metadata.GenerateName != "" {
-		name = n.Metadata.GenerateName + "*"
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: problem}
 	}
 	return cniconf.Source{
-		Namespace:   cmp.Or(n.Metadata.Namespace, namespace),
-		Name:        name,
+		Namespace: cmp.Or(n.Metadata.Namespace, namespace),
+		// A config without a name gets that of the object, which will begin so.
+		Name:        cmp.Or(n.Metadata.Name, n.Metadata.GenerateName),
 		Annotations: n.Metadata.Annotations.values,
 		Labels:      n.Metadata.Labels.values,
 		Config:      n.Spec.Config,
-	}, nil
+	}, n.Metadata.Name == "" && n.Metadata.GenerateName != "", nil
 }
 
 // NetworkFacts are an inventory's answers about a network that is written or

@@ -201,6 +201,17 @@ func TestNetworksThatCannotBeDecoded(t *testing.T) {
 	}
 }
 
+// The name that an object will get is right, whatever it will be.
+func TestNetworkWithoutName(t *testing.T) {
+	for _, config := range []string{router, `{"cniVersion":"0.3.1","name":"","type":"macvlan"}`} {
+		s := decodeNAD(t, fmt.Appendf(nil, `{"metadata":{"generateName":"vlan-"},"spec":{"config":%q}}`, config), nil)
+		v := s.Judge(NetworkFacts{}, DefaultConfig())
+		if got := rulesOf(&v); got != "" || s.Name != "vlan-*" {
+			t.Errorf("%s: %q called %s", config, got, s.Name)
+		}
+	}
+}
+
 // manyNetworks are networks of one master, each with a part of one subnet.
 func manyNetworks(tb testing.TB, n int) iter.Seq[*cniconf.Network] {
 	tb.Helper()
