@@ -62,7 +62,7 @@ var ruleNADInUse = Rule{
 // change says what becomes of the network in an update that its pods feel, as a clause
 // about it, or nothing.
 func (n *network) change() string {
-	if n.old == nil || n.unchanged {
+	if n.old == nil {
 		return ""
 	}
 	// Where either cannot be used, or is a file on the node, nothing is known of it.
