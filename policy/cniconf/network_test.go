@@ -227,6 +227,17 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestVLANKey(t *testing.T) {
+	for fields, want := range map[string]string{
+		`"vlan":100`: "vlan", `"vlan":"100"`: "vlan", `"vlanId":7,"vlan":0`: "vlanId",
+		`"vlan":0`: "", `"vlan":0.0`: "", `"vlan":null,"vlanId":null`: "", `"mtu":0`: "",
+	} {
+		if got := Compile(Source{Config: `{"cniVersion":"0.3.1","type":"macvlan",` + fields + `}`}).Macvlan.VLANKey; got != want {
+			t.Errorf("%s: key %q, want %q", fields, got, want)
+		}
+	}
+}
+
 // TestNameIsCompleted: a name that Multus fills in is the object's, and one that
 // does not exist yet is no fault.
 func TestNameIsCompleted(t *testing.T) {
