@@ -178,6 +178,23 @@ func TestPassthruUsers(t *testing.T) {
 	if got := judge(); got != "warn nad-passthru-shared" {
 		t.Errorf("two pods: %s", got)
 	}
+	for name, test := range map[string]struct {
+		old, new string
+		want     string
+	}{
+		"another MTU":           {passthru, strings.Replace(passthru, `"mode"`, `"mtu":1400,"mode"`, 1), ""},
+		"another master":        {strings.Replace(passthru, "eth1", "eth2", 1), passthru, "warn nad-passthru-shared"},
+		"another mode":          {strings.Replace(passthru, "passthru", "bridge", 1), passthru, "warn nad-passthru-shared"},
+		"from a file on a node": {"", passthru, "warn nad-passthru-shared"},
+	} {
+		asked := false
+		config := DefaultConfig()
+		config.Rules = map[string]Action{"nad-in-use": Off}
+		v := decodeNAD(t, nad("a", test.new), nad("a", test.old)).Judge(NetworkFacts{Users: func() Users { asked = true; return users }}, config)
+		if got := rulesOf(&v); got != test.want || asked != (test.want != "") {
+			t.Errorf("%s: %q, pods were looked for: %t; want %q", name, got, asked, test.want)
+		}
+	}
 	v := decodeNAD(t, nad("b", strings.Replace(passthru, "passthru", "bridge", 1)), nil).Judge(NetworkFacts{
 		Networks: slices.Values([]*cniconf.Network{cniconf.Compile(cniconf.Source{Namespace: "team-a", Name: "a", Config: passthru})}),
 	}, DefaultConfig())
