@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"slices"
 
 	kjson "sigs.k8s.io/json"
@@ -26,6 +25,9 @@ var networkAnnotationKeys = []string{
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
 
+// networkKind is the kind of a [NetworkSubject].
+const networkKind = "NetworkAttachmentDefinition"
+
 // NetworkSubject is a NetworkAttachmentDefinition that is written or deleted.
 type NetworkSubject struct {
 	Namespace string
@@ -39,8 +41,8 @@ type NetworkSubject struct {
 	compiled *cniconf.Network
 	// old is what the object said before; nil when there was none.
 	old *cniconf.Network
-	// unchanged says that the object says what it said before, as far as rules read.
-	unchanged bool
+	// oldSource is what old was made of; nil where that is not known.
+	oldSource *cniconf.Source
 }
 
 // Reference names the object.
@@ -88,48 +90,49 @@ func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error
 	if s.Deleted {
 		object, old = old, nil
 	}
+	var generated bool
 	var err error
-	if s.source, err = decodeNetwork(namespace, object); err != nil {
+	if s.source, generated, err = decodeNetwork(namespace, object); err != nil {
 		return nil, err
 	}
 	s.Namespace, s.Name = s.source.Namespace, s.source.Name
+	if generated {
+		s.Name += "*"
+	}
 	s.compiled = cniconf.Compile(s.source)
 	if old == nil {
 		return s, nil
 	}
-	before, err := decodeNetwork(namespace, old)
+	before, _, err := decodeNetwork(namespace, old)
 	if err != nil {
 		return nil, err
 	}
-	s.old = cniconf.Compile(before)
-	s.unchanged = before.Config == s.source.Config && maps.Equal(before.Annotations, s.source.Annotations) &&
-		before.Labels[cniconf.UnderlayTypeLabel] == s.source.Labels[cniconf.UnderlayTypeLabel]
+	s.old, s.oldSource = cniconf.Compile(before), &before
 	return s, nil
 }
 
-func decodeNetwork(namespace string, object []byte) (cniconf.Source, error) {
+// decodeNetwork reads a NetworkAttachmentDefinition, and says whether its name is only
+// the beginning of one.
+func decodeNetwork(namespace string, object []byte) (cniconf.Source, bool, error) {
 	var n networkShape
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &n); err != nil {
-		return cniconf.Source{}, decodeError(err)
+		return cniconf.Source{}, false, decodeError(err)
 	}
 	if wrong := n.Metadata.Annotations.wrong; wrong != "" {
-		return cniconf.Source{}, &FieldError{Field: "metadata.annotations", Annotation: wrong,
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.annotations", Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
 	if problem := n.Metadata.Labels.problem; problem != "" {
-		return cniconf.Source{}, &FieldError{Field: "metadata.labels", Problem: problem}
-	}
-	name := n.Metadata.Name
-	if name == "" && n.Metadata.GenerateName != "" {
-		name = n.Metadata.GenerateName + "*"
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: problem}
 	}
 	return cniconf.Source{
-		Namespace:   cmp.Or(n.Metadata.Namespace, namespace),
-		Name:        name,
+		Namespace: cmp.Or(n.Metadata.Namespace, namespace),
+		// A config without a name gets that of the object, which will begin so.
+		Name:        cmp.Or(n.Metadata.Name, n.Metadata.GenerateName),
 		Annotations: n.Metadata.Annotations.values,
 		Labels:      n.Metadata.Labels.values,
 		Config:      n.Spec.Config,
-	}, nil
+	}, n.Metadata.Name == "" && n.Metadata.GenerateName != "", nil
 }
 
 // NetworkFacts are an inventory's answers about a network that is written or
@@ -200,7 +203,38 @@ type network struct {
 // Judge runs the rules over the network. No namespace exempts it: networks live in
 // those whose pods are not judged. Of one that is deleted only that is said which
 // concerns its users.
+//
+// What stood in the object before an update keeps nobody from changing something else:
+// it is a warning, as in [Verdict.Inherit].
 func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
+	v := s.judge(f, c)
+	if s.oldSource == nil || v.Decision() != Deny {
+		return v
+	}
+	old := &NetworkSubject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
+	// Users are asked about for what an update changes, which is never inherited.
+	before := old.judge(NetworkFacts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Action == Deny && s.hadBefore(f, &before) {
+			f.Action, f.Inherited = Warn, true
+		}
+	}
+	return v
+}
+
+// hadBefore says whether an update found a finding in place. The configuration is one
+// text, in which a fault may move: what it says there has to be the same. An annotation
+// has to be as it was.
+func (s *NetworkSubject) hadBefore(f *Finding, before *Verdict) bool {
+	if f.Annotation != "" && s.oldSource.Annotations[f.Annotation] != s.source.Annotations[f.Annotation] {
+		return false
+	}
+	return slices.ContainsFunc(before.Findings, func(old Finding) bool {
+		return f.Rule == old.Rule && f.Path == old.Path && f.Message == old.Message
+	})
+}
+
+func (s *NetworkSubject) judge(f NetworkFacts, c *Config) Verdict {
 	facts := Facts{CoordinatorMode: f.CoordinatorMode}
 	n := &network{NetworkSubject: s, config: c, facts: f, mode: facts.coordinatorMode(c)}
 	var v Verdict
@@ -212,8 +246,7 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 		}
 		for _, finding := range r.checkNetwork(n) {
 			finding.Rule, finding.Action = r.ID, action
-			// What stood there before keeps nobody from changing something else.
-			if finding.softened || s.unchanged {
+			if finding.softened {
 				finding.Action = Warn
 			}
 			finding.Path = finding.Field

@@ -41,29 +41,58 @@ const (
 	veth    = `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1"},{"type":"veth"}]}`
 )
 
-// An update that says what was said before is not refused for it. As soon as it says
-// anything else, it has to be right.
+// An update is not refused for what stood there before, but for what it brings.
 func TestUpdateOfNetwork(t *testing.T) {
-	const pools = `"macvlan-webhook.io/default-ippools":"{}"`
+	const (
+		longMaster = `{"cniVersion":"0.3.1","type":"macvlan","master":"enp129s0f1np1.1000"}`
+		pools      = `"macvlan-webhook.io/default-ippools":"{}"`
+		wrongVLAN  = `"v1.multus-underlay-cni.io/vlanId":"5000"`
+	)
+	with := func(config, more string) string { return strings.TrimSuffix(config, "}") + "," + more + "}" }
+	inherited := func(rule string) string {
+		return "warn " + rule + ": this network has what a new one is refused for: " + rule
+	}
+	const refused = "deny nad-macvlan-invalid: "
 	tests := []struct {
 		name     string
 		new, old []byte
 		want     string
 	}{
-		{"made", nad("a", badMode), nil, "deny nad-macvlan-invalid"},
-		{"nothing changed", nad("a", badMode), nad("a", badMode), "warn nad-macvlan-invalid"},
-		{"an annotation of others changed", nad("a", badMode, `"example.com/a":"b"`), nad("a", badMode), "warn nad-macvlan-invalid"},
-		{"another fault", nad("a", badMode), nad("a", `{"type":"macvlan","mode":"l3"}`), "deny nad-macvlan-invalid"},
-		{"an annotation of ours changed", nad("a", badMode, pools), nad("a", badMode), "deny nad-macvlan-invalid"},
-		{"repaired", nad("a", router), nad("a", badMode), ""},
+		{"made", nad("a", badMode), nil, refused},
+		{"nothing changed", nad("a", badMode), nad("a", badMode), inherited("nad-macvlan-invalid")},
+		{"an annotation of others changed", nad("a", badMode, `"example.com/a":"b"`), nad("a", badMode), inherited("nad-macvlan-invalid")},
+		{"an annotation of ours changed", nad("a", badMode, pools), nad("a", badMode), inherited("nad-macvlan-invalid")},
+		{"another fault", nad("a", badMode), nad("a", `{"type":"macvlan","mode":"l3"}`), refused},
+		{"another key changed", nad("a", with(longMaster, `"mtu":1400`)), nad("a", longMaster), inherited("nad-master-name-too-long")},
+		{"the fault moved", nad("a", `{"mtu":1400,`+longMaster[1:]), nad("a", longMaster), inherited("nad-master-name-too-long")},
+		{"another fault beside it", nad("a", with(longMaster, `"mtu":-1`)), nad("a", longMaster), "deny nad-macvlan-invalid, warn nad-master-name-too-long: this network has what a new one is refused for: nad-master-name-too-long"},
+		{"another master, as long", nad("a", strings.Replace(longMaster, "1000", "2000", 1)), nad("a", longMaster), "deny nad-master-name-too-long: "},
+		{"a wrong annotation stays", nad("a", router, wrongVLAN), nad("a", veth, wrongVLAN), inherited("nad-annotation-invalid")},
+		{"a wrong annotation comes", nad("a", router, wrongVLAN), nad("a", router), "deny nad-annotation-invalid: "},
+		{"a wrong annotation changes", nad("a", router, wrongVLAN), nad("a", router, strings.Replace(wrongVLAN, "5000", "6000", 1)), "deny nad-annotation-invalid: "},
+		{"repaired", nad("a", router), nad("a", badMode), ": "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decodeNAD(t, tt.new, tt.old).Judge(NetworkFacts{}, DefaultConfig())
-			if got := rulesOf(&v); got != tt.want {
+			if got := rulesOf(&v) + ": " + strings.Join(v.Warnings("NetworkAttachmentDefinition"), "; "); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A change is refused for its users where that is configured, be it beside a fault that
+// was there.
+func TestUsersAreNotInherited(t *testing.T) {
+	config := DefaultConfig()
+	config.Rules = map[string]Action{"nad-in-use": Deny}
+	var users Users
+	users.Add("Pod", "team-a", "a")
+	const wrong = `"v1.multus-underlay-cni.io/vlanId":"5000"`
+	v := decodeNAD(t, nad("a", veth, wrong), nad("a", router, wrong)).Judge(NetworkFacts{Users: func() Users { return users }}, config)
+	if got := rulesOf(&v); got != "warn nad-annotation-invalid, deny nad-in-use" {
+		t.Error(got)
 	}
 }
 
@@ -92,6 +121,10 @@ func TestNetworkInUse(t *testing.T) {
 		{"another role", nad("a", veth), nad("a", router), mixed, true, "this network becomes standalone, and was overlay"},
 		{"a role by annotation", nad("a", plain, `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", plain), mixed, true, "becomes overlay, and was neutral"},
 		{"another plugin", nad("a", `{"cniVersion":"0.3.1","type":"ipvlan"}`), nad("a", plain), mixed, true, `becomes "ipvlan", and was "macvlan"`},
+		{"emptied", nad("a", ""), nad("a", router), mixed, true, `this network becomes a file on the node, and was "macvlan": pods`},
+		{"filled in", nad("a", router), nad("a", ""), mixed, true, `this network becomes "macvlan", and was a file on the node: pods`},
+		{"emptied, and broken before", nad("a", ""), nad("a", "{"), mixed, false, ""},
+		{"empty as before", nad("a", "", `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", ""), mixed, false, ""},
 		{"another master", nad("a", strings.Replace(router, "eth1", "eth2", 1)), nad("a", router), mixed, false, ""},
 		{"repaired", nad("a", router), nad("a", "{"), mixed, false, ""},
 		{"made", nad("a", router), nil, mixed, false, ""},
@@ -144,6 +177,23 @@ func TestPassthruUsers(t *testing.T) {
 	users.Add("Pod", "team-a", "b")
 	if got := judge(); got != "warn nad-passthru-shared" {
 		t.Errorf("two pods: %s", got)
+	}
+	for name, test := range map[string]struct {
+		old, new string
+		want     string
+	}{
+		"another MTU":           {passthru, strings.Replace(passthru, `"mode"`, `"mtu":1400,"mode"`, 1), ""},
+		"another master":        {strings.Replace(passthru, "eth1", "eth2", 1), passthru, "warn nad-passthru-shared"},
+		"another mode":          {strings.Replace(passthru, "passthru", "bridge", 1), passthru, "warn nad-passthru-shared"},
+		"from a file on a node": {"", passthru, "warn nad-passthru-shared"},
+	} {
+		asked := false
+		config := DefaultConfig()
+		config.Rules = map[string]Action{"nad-in-use": Off}
+		v := decodeNAD(t, nad("a", test.new), nad("a", test.old)).Judge(NetworkFacts{Users: func() Users { asked = true; return users }}, config)
+		if got := rulesOf(&v); got != test.want || asked != (test.want != "") {
+			t.Errorf("%s: %q, pods were looked for: %t; want %q", name, got, asked, test.want)
+		}
 	}
 	v := decodeNAD(t, nad("b", strings.Replace(passthru, "passthru", "bridge", 1)), nil).Judge(NetworkFacts{
 		Networks: slices.Values([]*cniconf.Network{cniconf.Compile(cniconf.Source{Namespace: "team-a", Name: "a", Config: passthru})}),
@@ -198,6 +248,17 @@ func TestNetworksThatCannotBeDecoded(t *testing.T) {
 	s := decodeNAD(t, []byte(`{"metadata":{"generateName":"a-"}}`), nil)
 	if s.Reference() != (Reference{"default", "a-*"}) {
 		t.Errorf("an object without a name is %v", s.Reference())
+	}
+}
+
+// The name that an object will get is right, whatever it will be.
+func TestNetworkWithoutName(t *testing.T) {
+	for _, config := range []string{router, `{"cniVersion":"0.3.1","name":"","type":"macvlan"}`} {
+		s := decodeNAD(t, fmt.Appendf(nil, `{"metadata":{"generateName":"vlan-"},"spec":{"config":%q}}`, config), nil)
+		v := s.Judge(NetworkFacts{}, DefaultConfig())
+		if got := rulesOf(&v); got != "" || s.Name != "vlan-*" {
+			t.Errorf("%s: %q called %s", config, got, s.Name)
+		}
 	}
 }
 

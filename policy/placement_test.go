@@ -11,13 +11,13 @@ import (
 
 // networks by role, with the plugins that make them so.
 var networksByRole = map[string]string{
-	"veth":                 `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"veth"}]}`,
-	"router":               `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"router"}]}`,
-	"coordinator-underlay": `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"underlay"}]}`,
-	"coordinator-overlay":  `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`,
-	"coordinator-auto":     `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"auto"}]}`,
-	"coordinator-disable":  `{"plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"disable"}]}`,
-	"plain":                `{"type":"macvlan","master":"ens192"}`,
+	"veth":                 `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"veth"}]}`,
+	"router":               `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"router"}]}`,
+	"coordinator-underlay": `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"underlay"}]}`,
+	"coordinator-overlay":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`,
+	"coordinator-auto":     `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"auto"}]}`,
+	"coordinator-disable":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"disable"}]}`,
+	"plain":                `{"cniVersion":"0.3.1","type":"macvlan","master":"ens192"}`,
 }
 
 // facts answers from networksByRole.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
@@ -21,7 +22,7 @@ var ruleNADAnnotationInvalid = Rule{
 	Since:   "v0.1.0",
 	Doc: "`v1.multus-underlay-cni.io/coexist-types` is a list of strings in JSON, `v1.multus-underlay-cni.io/vlanId` a number from 0 to 4094, and " +
 		"`macvlan-webhook.io/default-ippools` an object with lists of pools. A value of `v1.multus-underlay-cni.io/instance-type` that is not known is a warning: " +
-		"the role of the network then follows from its plugins.",
+		"the role of the network then follows from its plugins. Spaces around the number of a VLAN are a warning, too.",
 	Remedy: "Write the value in the form that the message names, or remove the annotation.",
 	Wrong: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: macvlan_underlay\n" +
 		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
@@ -51,12 +52,22 @@ var ruleNADAnnotationInvalid = Rule{
 			}
 		}
 		if value := n.source.Annotations[vlanIDAnnotation]; value != "" {
-			if id, err := strconv.Atoi(value); err != nil || id < 0 || id > maxVLAN {
+			number := strings.TrimSpace(value)
+			switch id, err := strconv.Atoi(number); {
+			case err != nil || id < 0 || id > maxVLAN:
 				found.add(false, func() Finding {
 					return Finding{
 						Annotation: vlanIDAnnotation,
 						Message:    fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
 						Remedy:     "write the number of the VLAN that the master carries, or \"0\" for none",
+					}
+				})
+			case number != value:
+				found.add(true, func() Finding {
+					return Finding{
+						Annotation: vlanIDAnnotation,
+						Message:    fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
+						Remedy:     fmt.Sprintf("write %q", number),
 					}
 				})
 			}

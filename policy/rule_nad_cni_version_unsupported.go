@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-)
+import "github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 
 var ruleNADCNIVersionUnsupported = Rule{
 	ID:      "nad-cni-version-unsupported",
@@ -18,14 +15,8 @@ var ruleNADCNIVersionUnsupported = Rule{
 	Right:  "metadata: {name: vlan100}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\", \"ipam\": {\"type\": \"spiderpool\"}}'\n",
 	checkNetwork: func(n *network) []Finding {
 		why := n.compiled.CNIVersionFault
-		switch {
-		case why != "":
-		case !n.compiled.OldWithoutAddresses():
+		if why == "" {
 			return nil
-		case n.compiled.CNIVersion == "":
-			why = "cniVersion is missing, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later"
-		default:
-			why = "cniVersion " + quote.Value(n.compiled.CNIVersion) + " is too old: without ipam the macvlan plugin needs 0.3.0 or later"
 		}
 		return atConfig(cniconf.Locate(n.source.Config, "cniVersion"), "no pod can use this network: "+why, `write "cniVersion": "0.3.1"`)
 	},

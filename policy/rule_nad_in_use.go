@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -17,7 +18,7 @@ var ruleNADInUse = Rule{
 	Group:   groupNetworks,
 	Default: Warn,
 	Since:   "v0.1.0",
-	Doc: "Pods that run keep their interfaces when their network is deleted, or changed in its role (standalone or overlay) or its main plugin. But none of them can be started anew: " +
+	Doc: "Pods that run keep their interfaces when their network is deleted, or changed in its role (standalone or overlay) or its main plugin, or emptied, so that a file on the node takes its place. But none of them can be started anew: " +
 		"a node that is drained, or a rollout, is when it shows. Pods are looked for when such a change is made, and `kubectl macvlan check` looks in files, at workloads as well, for networks that replace one of `--inventory` or `--live`.",
 	Remedy: "Make a new network under another name, move the workloads to it, and delete the old one when no pod uses it any more.",
 	Wrong:  "metadata: {name: used, namespace: team-a}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"ipvlan\", \"master\": \"eth7\"}'\n",
@@ -62,16 +63,16 @@ var ruleNADInUse = Rule{
 // change says what becomes of the network in an update that its pods feel, as a clause
 // about it, or nothing.
 func (n *network) change() string {
-	if n.old == nil || n.unchanged {
+	if n.old == nil {
 		return ""
 	}
-	// Where either cannot be used, or is a file on the node, nothing is known of it.
-	before, after := n.old.Main(), n.compiled.Main()
-	if before == "" || after == "" {
+	// Where either cannot be used, nothing is known of it, nor of a file on the node.
+	before, after := makes(n.old), makes(n.compiled)
+	if before == "" || after == "" || n.old.OnNode && n.compiled.OnNode {
 		return ""
 	}
 	if before != after {
-		return fmt.Sprintf("becomes %s, and was %s", quote.Value(after), quote.Value(before))
+		return fmt.Sprintf("becomes %s, and was %s", after, before)
 	}
 	was, _ := n.old.Role(n.mode)
 	is, _ := n.compiled.Role(n.mode)
@@ -79,6 +80,19 @@ func (n *network) change() string {
 		return fmt.Sprintf("becomes %s, and was %s", is, was)
 	}
 	return ""
+}
+
+// makes says in words what makes the interfaces of a network; nothing where nothing
+// can.
+func makes(n *cniconf.Network) string {
+	switch {
+	case n.OnNode:
+		return "a file on the node"
+	case n.Main() == "":
+		return ""
+	default:
+		return quote.Value(n.Main())
+	}
 }
 
 // count is how many users there are, in words.

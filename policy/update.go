@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -55,7 +54,11 @@ func (v *Verdict) Warnings(kind string) []string {
 		}
 	}
 	if len(inherited) > 0 {
-		lines = append(lines, shortened(fmt.Sprintf("the next pods of this %s will be refused: %s", kind, strings.Join(inherited, ", "))))
+		fact := "the next pods of this " + kind + " will be refused"
+		if kind == networkKind {
+			fact = "this network has what a new one is refused for"
+		}
+		lines = append(lines, shortened(fact+": "+strings.Join(inherited, ", ")))
 	}
 	if v.ModeNote != "" {
 		lines = append(lines, shortened(v.ModeNote))

@@ -125,7 +125,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 		explanation string
 	}{
 		{"made", networkRequest(t, "CREATE", "team-a", broken, nil), false, "deny nad-config-invalid", http.StatusForbidden, "[nad-config-invalid] spec.config: no pod can use this network: its config is not valid JSON: line 1, column 1"},
-		{"a label is changed", networkRequest(t, "UPDATE", "team-a", labelled, broken), true, "warn nad-config-invalid", 0, ""},
+		{"a label is changed", networkRequest(t, "UPDATE", "team-a", labelled, broken), true, "warn this network has what a new one is refused for", 0, ""},
 		{"broken by an update", networkRequest(t, "UPDATE", "team-a", broken, good), false, "deny nad-config-invalid", http.StatusForbidden, ""},
 		{"deleted", networkRequest(t, "DELETE", "team-a", nil, good), true, "warn nad-in-use", 0, ""},
 		{"deleted while it is broken", networkRequest(t, "DELETE", "team-a", nil, broken), true, "warn nad-in-use", 0, ""},

@@ -54,6 +54,22 @@ func TestHostLocalFaults(t *testing.T) {
 	}
 }
 
+// What a main plugin fills in on the node is not judged before.
+func TestIPAMCompletedOnTheNode(t *testing.T) {
+	for _, ipam := range []string{`"host-local"`, `"host-local","subnet":"usePodCidr"`, `"host-local","subnet":"10.0.0.0/24"`, `"static","addresses":7`} {
+		for plugin, judged := range map[string]bool{"calico": false, "flannel": false, "ipvlan": true, "bridge": true, "host-device": true} {
+			n := Compile(Source{Config: fmt.Sprintf(`{"cniVersion":"0.3.1","type":%q,"ipam":{"type":%s}}`, plugin, ipam)})
+			set := n.AddressSet()
+			if got := n.IPAM.Fault != "" || !set.Empty(); got != judged || n.Unusable != "" {
+				t.Errorf("%s with %s is judged: %t (fault %q, unusable %q), want %t", plugin, ipam, got, n.IPAM.Fault, n.Unusable, judged)
+			}
+			if want, _, _ := strings.Cut(strings.Trim(ipam, `"`), `"`); n.IPAM.Type != want {
+				t.Errorf("%s: IPAM %q, want %q", plugin, n.IPAM.Type, want)
+			}
+		}
+	}
+}
+
 // TestHostLocalAgreesWithThePlugin compares the verdict with that of host-local's
 // own code on random configs that are mostly nearly right.
 func TestHostLocalAgreesWithThePlugin(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/libcni"
@@ -14,7 +15,8 @@ import (
 )
 
 // IPAM says where the addresses of a network come from. Beside Type, only the
-// fields of that type are set.
+// fields of that type are set; those of host-local and static only where the main
+// plugin hands them on as they are written.
 type IPAM struct {
 	// Type of the IPAM plugin; empty for a network without addresses (layer 2).
 	Type string
@@ -55,15 +57,23 @@ type Address struct {
 	Gateway netip.Addr
 }
 
+// handsOnIPAM are the main plugins that call the IPAM plugin with their own
+// configuration as it is. Others fill it in on the node first: calico puts a subnet
+// for "usePodCidr", and flannel one where there is none.
+var handsOnIPAM = []string{
+	pluginMacvlan, pluginIPvlan, pluginSRIOV, "bridge", "dummy", "host-device", "ptp", "tap", "vlan",
+}
+
 // readIPAM reads the fields of the IPAM plugins that are known here.
 func readIPAM(main *libcni.PluginConfig, network, cniVersion string) IPAM {
 	ipam := IPAM{Type: interned(main.Network.IPAM.Type)}
-	switch ipam.Type {
-	case ipamHostLocal:
+	asWritten := slices.Contains(handsOnIPAM, main.Network.Type)
+	switch {
+	case ipam.Type == ipamHostLocal && asWritten:
 		ipam.readHostLocal(main.Bytes, network, cniVersion)
-	case ipamStatic:
+	case ipam.Type == ipamStatic && asWritten:
 		ipam.readStatic(main.Bytes)
-	case ipamSpiderpool:
+	case ipam.Type == ipamSpiderpool:
 		ipam.readSpiderpool(main.Bytes)
 	default:
 		if strings.Contains(ipam.Type, "/") {

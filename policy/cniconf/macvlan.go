@@ -33,7 +33,8 @@ type Macvlan struct {
 	// LinkInContainer says that the master is looked up in the pod.
 	LinkInContainer bool
 	// VLANKey is the key by which the config seems to ask for a VLAN ("vlan" or
-	// "vlanId"); empty without. macvlan has no such field and ignores it.
+	// "vlanId"); empty without, and where it is 0 or null, as templates write for none.
+	// macvlan has no such field and ignores it.
 	VLANKey string
 
 	faultKey string
@@ -52,7 +53,7 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		MAC             string `json:"mac"`
 		LinkInContainer bool   `json:"linkInContainer"`
 		BCQueueLen      uint32 `json:"bcqueuelen"`
-		// Present or not is all that counts, whatever the type.
+		// Whether one is named is all that counts, whatever the type.
 		VLAN   json.RawMessage `json:"vlan"`
 		VLANID json.RawMessage `json:"vlanId"`
 	}
@@ -69,9 +70,9 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		m.MACFault = mac.Fault(f.MAC)
 	}
 	switch {
-	case f.VLAN != nil:
+	case namesVLAN(f.VLAN):
 		m.VLANKey = "vlan"
-	case f.VLANID != nil:
+	case namesVLAN(f.VLANID):
 		m.VLANKey = "vlanId"
 	}
 	if m.Mode == "" {
@@ -95,4 +96,9 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		return m, fmt.Sprintf("mtu %d is negative", m.MTU)
 	}
 	return m, ""
+}
+
+// namesVLAN is false for a key that is absent or says that there is no VLAN.
+func namesVLAN(value json.RawMessage) bool {
+	return value != nil && string(value) != "null" && string(value) != "0"
 }

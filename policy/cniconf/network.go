@@ -1,6 +1,10 @@
 package cniconf
 
-import "github.com/containernetworking/cni/libcni"
+import (
+	"cmp"
+
+	"github.com/containernetworking/cni/libcni"
+)
 
 // Keys that a NetworkAttachmentDefinition may carry.
 const (
@@ -157,7 +161,7 @@ func (n *Network) describe(c chain) {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
 	n.IPAM = readIPAM(main, c.name, n.CNIVersion)
-	n.CNIVersionFault = cniVersionFault(n.CNIVersion, n.IPAM.Type)
+	n.CNIVersionFault = cmp.Or(cniVersionFault(n.CNIVersion, n.IPAM.Type), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
 }
 

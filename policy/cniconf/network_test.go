@@ -75,18 +75,18 @@ func TestCompile(t *testing.T) {
 		}},
 		{"type beside plugins is a single plugin", Source{Config: `{"type":"bridge","plugins":[{"type":"macvlan"}]}`},
 			Network{Plugins: []string{"bridge"}}},
-		{"keys in any case, as Go decodes them", Source{Config: `{"Type":"macvlan","MASTER":"eth0","VlanID":7}`}, Network{
-			Plugins: []string{"macvlan"}, Macvlan: &Macvlan{Master: "eth0", Mode: "bridge", VLANKey: "vlanId"},
+		{"keys in any case, as Go decodes them", Source{Config: `{"cniVERSION":"0.3.1","Type":"macvlan","MASTER":"eth0","VlanID":7}`}, Network{
+			Plugins: []string{"macvlan"}, CNIVersion: "0.3.1", Macvlan: &Macvlan{Master: "eth0", Mode: "bridge", VLANKey: "vlanId"},
 		}},
 		{"the last of equal keys counts", Source{Config: `{"type":"macvlan","type":"ipvlan"}`}, Network{Plugins: []string{"ipvlan"}}},
-		{"a whole number with a fraction of nothing", Source{Config: `{"name":"a","type":"macvlan","mtu":1500.0}`}, Network{
-			Plugins: []string{"macvlan"}, Macvlan: &Macvlan{Mode: "bridge", MTU: 1500},
+		{"a whole number with a fraction of nothing", Source{Config: `{"cniVersion":"0.3.1","name":"a","type":"macvlan","mtu":1500.0}`}, Network{
+			Plugins: []string{"macvlan"}, CNIVersion: "0.3.1", Macvlan: &Macvlan{Mode: "bridge", MTU: 1500},
 		}},
 		{"the highest version that libcni knows", Source{Config: `{"cniVersions":["0.3.1","1.0.0","9.0.0"],"plugins":[{"type":"x"}]}`},
 			Network{Plugins: []string{"x"}, CNIVersion: "1.0.0"}},
 		{"nothing but ifacer", Source{Config: `{"plugins":[{"type":"ifacer"}]}`}, Network{Plugins: []string{"ifacer"}}},
-		{"another mode", Source{Config: `{"type":"macvlan","mode":"vepa"}`},
-			Network{Plugins: []string{"macvlan"}, Macvlan: &Macvlan{Mode: "vepa"}}},
+		{"another mode", Source{Config: `{"cniVersion":"0.3.1","type":"macvlan","mode":"vepa"}`},
+			Network{Plugins: []string{"macvlan"}, CNIVersion: "0.3.1", Macvlan: &Macvlan{Mode: "vepa"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,16 +179,16 @@ func TestFaults(t *testing.T) {
 		{config: chained(`{"type":"coordinator","mode":1}`), unusable: `its coordinator cannot be read: "mode" holds a number where a string is expected`},
 		{config: `{"type":"coordinator","mode":"on"}`, unusable: `its coordinator has the mode "on", which is not one of auto, underlay, overlay and disable`},
 
-		{config: `{"type":"macvlan","mode":"l2"}`, macvlan: `mode "l2" is not one of bridge, private, vepa and passthru`},
-		{config: `{"type":"macvlan","mode":"Bridge"}`, macvlan: `mode "Bridge" is not one of bridge, private, vepa and passthru`},
-		{config: `{"type":"macvlan","mode":true}`, macvlan: `"mode" holds true or false where a string is expected`},
-		{config: `{"type":"macvlan","mtu":"1500"}`, macvlan: `"mtu" holds a string where a whole number is expected`},
-		{config: `{"type":"macvlan","mtu":1500.5}`, macvlan: `"mtu" holds the number 1500.5 where a whole number is expected`},
-		{config: `{"type":"macvlan","mtu":-1}`, macvlan: "mtu -1 is negative"},
-		{config: `{"type":"macvlan","bcqueuelen":-1}`, macvlan: `"bcqueuelen" holds the number -1 where a whole number from 0 to 4294967295 is expected`},
-		{config: `{"type":"macvlan","bcqueuelen":4294967296}`, macvlan: `"bcqueuelen" holds the number 4294967296 where a whole number from 0 to 4294967295 is expected`},
-		{config: `{"type":"macvlan","master":["eth0","eth1"]}`, macvlan: `"master" holds an array where a string is expected`},
-		{config: `{"type":"macvlan","linkInContainer":"true"}`, macvlan: `"linkInContainer" holds a string where true or false is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mode":"l2"}`, macvlan: `mode "l2" is not one of bridge, private, vepa and passthru`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mode":"Bridge"}`, macvlan: `mode "Bridge" is not one of bridge, private, vepa and passthru`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mode":true}`, macvlan: `"mode" holds true or false where a string is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mtu":"1500"}`, macvlan: `"mtu" holds a string where a whole number is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mtu":1500.5}`, macvlan: `"mtu" holds the number 1500.5 where a whole number is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","mtu":-1}`, macvlan: "mtu -1 is negative"},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","bcqueuelen":-1}`, macvlan: `"bcqueuelen" holds the number -1 where a whole number from 0 to 4294967295 is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","bcqueuelen":4294967296}`, macvlan: `"bcqueuelen" holds the number 4294967296 where a whole number from 0 to 4294967295 is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","master":["eth0","eth1"]}`, macvlan: `"master" holds an array where a string is expected`},
+		{config: `{"cniVersion":"0.3.1","type":"macvlan","linkInContainer":"true"}`, macvlan: `"linkInContainer" holds a string where true or false is expected`},
 		{config: `{"type":"ipvlan","mode":"l2"}`},
 
 		{config: `{"type":"macvlan","ipam":{"type":"a/b"}}`, ipam: `"ipam.type" holds "a/b", and the name of a plugin holds no slash`},
@@ -203,6 +203,11 @@ func TestFaults(t *testing.T) {
 		{config: `{"type":"macvlan","ipam":{"type":"spiderpool"}}`, vers: "cniVersion is missing, and Spiderpool's IPAM accepts only 0.3.0, 0.3.1, 0.4.0, 1.0.0"},
 		{config: `{"cniVersion":"latest","type":"macvlan"}`, vers: `cniVersion "latest" is not one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0, the released versions of the CNI specification`},
 		{config: `{"cniVersion":"1.1.0","type":"macvlan","ipam":{"type":"static"}}`},
+		{config: `{"type":"macvlan"}`, vers: "cniVersion is missing, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later"},
+		{config: `{"cniVersion":"0.2.0","type":"macvlan","ipam":{}}`, vers: `cniVersion "0.2.0" is too old: without ipam the macvlan plugin needs 0.3.0 or later`},
+		{config: `{"cniVersion":"0.3.0","type":"macvlan"}`},
+		{config: `{"type":"ipvlan"}`},
+		{config: `{"type":"macvlan","ipam":{"type":"static"}}`},
 	}
 	for _, tt := range tests {
 		n := Compile(Source{Namespace: "ns", Name: "net", Config: tt.config})
@@ -218,6 +223,17 @@ func TestFaults(t *testing.T) {
 		}
 		if strings.HasPrefix(tt.unusable, "its config") && (n.Plugins != nil || n.Macvlan != nil || n.IPAM.Type != "") {
 			t.Errorf("config %.120q is unusable, yet something was read: %+v", tt.config, n)
+		}
+	}
+}
+
+func TestVLANKey(t *testing.T) {
+	for fields, want := range map[string]string{
+		`"vlan":100`: "vlan", `"vlan":"100"`: "vlan", `"vlanId":7,"vlan":0`: "vlanId",
+		`"vlan":0`: "", `"vlan":0.0`: "", `"vlan":null,"vlanId":null`: "", `"mtu":0`: "",
+	} {
+		if got := Compile(Source{Config: `{"cniVersion":"0.3.1","type":"macvlan",` + fields + `}`}).Macvlan.VLANKey; got != want {
+			t.Errorf("%s: key %q, want %q", fields, got, want)
 		}
 	}
 }

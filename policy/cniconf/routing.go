@@ -75,11 +75,18 @@ func cniVersionFault(v, ipam string) string {
 	return ""
 }
 
-// OldWithoutAddresses says that the macvlan plugin fails for every pod since it has no
+// oldWithoutAddresses says why the macvlan plugin fails for every pod since it has no
 // result to answer with: before version 0.3.0 of the specification, which is also what
 // counts where none is named, a result is made of addresses, and without IPAM there are
 // none ("cannot convert: no valid IP addresses").
-func (n *Network) OldWithoutAddresses() bool {
+func (n *Network) oldWithoutAddresses() string {
 	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
-	return n.Macvlan != nil && n.IPAM.Type == "" && !modern
+	switch {
+	case n.Macvlan == nil || n.IPAM.Type != "" || modern:
+		return ""
+	case n.CNIVersion == "":
+		return "cniVersion is missing, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later"
+	default:
+		return "cniVersion " + quote.Value(n.CNIVersion) + " is too old: without ipam the macvlan plugin needs 0.3.0 or later"
+	}
 }
