@@ -138,58 +138,88 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// What a namespace relaxes is let through with a warning, counted, and written into
-// the audit log; an exempt user is spared in any mode.
-func TestNamespaceModes(t *testing.T) {
-	for _, test := range []struct {
-		mode, user string
-		allowed    bool
-		warnings   int
-		audit      map[string]string
-	}{
-		{"", "jane", false, 0, nil},
-		{"enforce", "jane", false, 0, nil},
-		{"warn", "jane", true, 1, map[string]string{"mode": "warn", "relaxed": "overlay-as-default-network"}},
-		{"off", "jane", true, 0, map[string]string{"exempt": "mode off of namespace team-a"}},
-		{"loose", "jane", false, 1, nil},
-		{"", "root", true, 0, map[string]string{"exempt": "user root"}},
-		{"enforce", "root", true, 0, map[string]string{"exempt": "user root"}},
-		{"warn", "root", true, 0, map[string]string{"exempt": "user root"}},
-		{"off", "root", true, 0, map[string]string{"exempt": "user root"}},
-	} {
-		t.Run(test.mode+"/"+test.user, func(t *testing.T) {
-			labels := "{}"
-			if test.mode != "" {
-				labels = fmt.Sprintf(`{"macvlan-webhook.io/mode":%q}`, test.mode)
+// TestModes is the table of how strictly a broken rule is taken: by the namespace's
+// label, the rule's action, whether the namespace may relax it, and who asks. What is
+// relaxed is let through with a warning, counted, and written into the audit log; an
+// exempt user is spared in any mode.
+func TestModes(t *testing.T) {
+	for _, mode := range []string{"", "enforce", "warn", "off", "loose"} {
+		for _, action := range []policy.Action{policy.Deny, policy.Warn, policy.Off} {
+			for _, mayRelax := range []bool{true, false} {
+				for _, user := range []string{"jane", "root"} {
+					t.Run(fmt.Sprintf("label %q/%s/may relax %t/%s", mode, action, mayRelax, user), func(t *testing.T) {
+						testMode(t, mode, action, mayRelax, user)
+					})
+				}
 			}
-			objects, err := files.Read([]string{files.Stdin}, strings.NewReader(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":`+labels+`}}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			inv, err := files.NewInventory("default", objects)
-			if err != nil {
-				t.Fatal(err)
-			}
-			config := policy.DefaultConfig()
-			config.Exempt.Users = []string{"root"}
-			url, registry := serve(t, inv, config, io.Discard, time.Minute)
-			r := ask(t, url+"/validate", request(overlayFirst, test.user))
-			if r.Allowed != test.allowed || len(r.Warnings) != test.warnings {
-				t.Errorf("allowed %t, warnings %q", r.Allowed, r.Warnings)
-			}
-			got, _ := json.Marshal(r.AuditAnnotations)
-			if want, _ := json.Marshal(test.audit); len(r.AuditAnnotations)+len(test.audit) > 0 && string(got) != string(want) {
-				t.Errorf("audit annotations %s, want %s", got, want)
-			}
-			relaxed := testutil.CollectAndCount(registry, "macvlan_webhook_relaxed_total")
-			if relaxed != map[string]int{"warn/jane": 1}[test.mode+"/"+test.user] {
-				t.Errorf("%d rules relaxed", relaxed)
-			}
-			exempt := fmt.Sprintf("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=%q} 1\n",
-				map[bool]string{true: "exempt", false: map[bool]string{true: "warn", false: "deny"}[test.allowed]}[test.user == "root" || test.mode == "off"])
-			if err := testutil.GatherAndCompare(registry, strings.NewReader(exempt), "macvlan_webhook_decisions_total"); err != nil {
-				t.Error(err)
-			}
-		})
+		}
+	}
+}
+
+func testMode(t *testing.T, mode string, action policy.Action, mayRelax bool, user string) {
+	labels := "{}"
+	if mode != "" {
+		labels = fmt.Sprintf(`{"macvlan-webhook.io/mode":%q}`, mode)
+	}
+	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":`+labels+`}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := files.NewInventory("default", objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := policy.DefaultConfig()
+	config.Exempt.Users = []string{"root"}
+	config.Rules = map[string]policy.Action{"overlay-as-default-network": action}
+	if !mayRelax {
+		config.AlwaysEnforce = []string{"team-a"}
+	}
+
+	allowed, decision, warnings, relaxed := true, "allow", 0, 0
+	var audit map[string]string
+	switch {
+	case user == "root":
+		decision, audit = "exempt", map[string]string{"exempt": "user root"}
+	case mode == "off" && mayRelax:
+		decision, audit = "exempt", map[string]string{"exempt": "mode off of namespace team-a"}
+	default:
+		// A label that does not count is said to.
+		if mode == "loose" || !mayRelax && (mode == "warn" || mode == "off") {
+			warnings++
+		}
+		switch {
+		case action == policy.Off:
+		case action == policy.Warn:
+			decision, warnings = "warn", warnings+1
+		case mode == "warn" && mayRelax:
+			decision, warnings, relaxed = "warn", warnings+1, 1
+			audit = map[string]string{"mode": "warn", "relaxed": "overlay-as-default-network"}
+		default:
+			allowed, decision = false, "deny"
+		}
+	}
+
+	url, registry := serve(t, inv, config, io.Discard, time.Minute)
+	r := ask(t, url+"/validate", request(overlayFirst, user))
+	if r.Allowed != allowed || len(r.Warnings) != warnings {
+		t.Errorf("allowed %t, warnings %q; want %t, %d", r.Allowed, r.Warnings, allowed, warnings)
+	}
+	for _, w := range r.Warnings {
+		if len([]rune(w)) > 120 {
+			t.Errorf("a warning of %d characters: %s", len([]rune(w)), w)
+		}
+	}
+	got, _ := json.Marshal(r.AuditAnnotations)
+	if want, _ := json.Marshal(audit); len(r.AuditAnnotations)+len(audit) > 0 && string(got) != string(want) {
+		t.Errorf("audit annotations %s, want %s", got, want)
+	}
+	if got := testutil.CollectAndCount(registry, "macvlan_webhook_relaxed_total"); got != relaxed {
+		t.Errorf("%d rules relaxed, want %d", got, relaxed)
+	}
+	counted := fmt.Sprintf("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=%q} 1\n", decision)
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(counted), "macvlan_webhook_decisions_total"); err != nil {
+		t.Error(err)
 	}
 }
