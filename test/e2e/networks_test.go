@@ -61,7 +61,7 @@ func TestNetworkFromBefore(t *testing.T) {
 	// Of the inventory, which was there first.
 	const broken = "broken-mode"
 	result := kubectl(t, "", "label", "net-attach-def", "--namespace=kube-system", broken, "seen=yes", "--overwrite")
-	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-macvlan-invalid: ") {
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: this network has what a new one is refused for: nad-macvlan-invalid") {
 		t.Errorf("a label: exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
 	result = kubectl(t, "", "patch", "net-attach-def", "--namespace=kube-system", broken, "--type=merge", "--patch", `{"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"mode\":\"l3\"}"}}`)
