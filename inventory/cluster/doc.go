@@ -1,9 +1,10 @@
 // Package cluster answers from a Kubernetes cluster.
 //
 // Informers keep what rules need of every NetworkAttachmentDefinition, Namespace
-// and SpiderIPPool, compiled, and if asked for of every Node. Two things keep a fresh object from being misjudged:
-// where the cache has no network or namespace, the API server is asked; and before
-// a refusal that rests on the cache, it is asked again ([Inventory.Refresh]).
+// and SpiderIPPool, compiled, and if asked for of every Node. Two things keep a
+// fresh object from being misjudged: where the cache has no network or namespace,
+// the API server is asked; and before a refusal that rests on the cache, it is
+// asked again ([Inventory.Refresh]).
 //
 // Live reads of one object are shared between those who wait for it, with one
 // condition: a read counts for an asker only when it was sent after the asker

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
-// objectsPerPage bounds what a live list takes up at once: a network or the metadata of
-// a node has some kilobytes.
+// objectsPerPage bounds what a live list takes up at once where the kind says nothing
+// else: a network or the metadata of a node has some kilobytes.
 const objectsPerPage = 500
 
 // Networks implements [inventory.Inventory] from memory. Where there is no cache, as in
@@ -53,7 +54,7 @@ func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
 // list reads all objects from the API server, page by page.
 func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
 	all := []*T{}
-	options := metav1.ListOptions{Limit: objectsPerPage}
+	options := metav1.ListOptions{Limit: cmp.Or(w.kind.perPage, objectsPerPage)}
 	for {
 		page := w.kind.list()
 		if err := w.request(metadataOfMany).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(page); err != nil {

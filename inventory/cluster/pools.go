@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/time/rate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 
@@ -40,6 +39,7 @@ var poolKind = kind[spiderpool.Pool]{
 	resource: inventory.SpiderpoolVersion.WithResource(inventory.PoolResource),
 	object:   func() runtime.Object { return &inventory.SpiderIPPool{} },
 	list:     func() runtime.Object { return &inventory.SpiderIPPoolList{} },
+	perPage:  poolsPerPage,
 	compile: func(o runtime.Object) *spiderpool.Pool {
 		return inventory.CompilePool(o.(*inventory.SpiderIPPool))
 	},
@@ -76,7 +76,7 @@ func followPools(config *rest.Config, logger *slog.Logger, reads *rate.Limiter, 
 		return nil, err
 	}
 	limiter := rate.NewLimiter(liveListsPerSecond, liveListBurst)
-	p.lists = newReader(p.list, limiter, time.Now, func(result string) { count.lists(inventory.PoolResource, result) })
+	p.lists = newReader(p.indexed, limiter, time.Now, func(result string) { count.lists(inventory.PoolResource, result) })
 	return p, nil
 }
 
@@ -166,26 +166,15 @@ func (p *pools) named(ctx context.Context, names []string, facts policy.PoolFact
 	return out
 }
 
-// list reads all pools from the API server, page by page; nil without an error
-// when it has no such resource.
-func (p *pools) list(ctx context.Context, _ policy.Reference) (*spiderpool.Index, error) {
-	var all []*spiderpool.Pool
-	options := metav1.ListOptions{Limit: poolsPerPage}
-	for {
-		var page inventory.SpiderIPPoolList
-		err := p.client.Get().Resource(inventory.PoolResource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(&page)
-		if apierrors.IsNotFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Items {
-			all = append(all, inventory.CompilePool(&page.Items[i]))
-		}
-		if page.Continue == "" {
-			return spiderpool.NewIndex(all...), nil
-		}
-		options.Continue = page.Continue
+// indexed lists all pools; nil without an error when the API server has no such
+// resource.
+func (p *pools) indexed(ctx context.Context, _ policy.Reference) (*spiderpool.Index, error) {
+	all, err := p.list(ctx)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
+	return spiderpool.NewIndex(all...), nil
 }

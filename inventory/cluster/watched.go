@@ -36,6 +36,8 @@ type kind[T any] struct {
 	// object and list make empty values to decode into.
 	object func() runtime.Object
 	list   func() runtime.Object
+	// perPage is how many objects a live list takes at once; 0 for objectsPerPage.
+	perPage int64
 	// metadataOnly asks the API server to leave out all but the metadata; then object
 	// and list are of [metav1.PartialObjectMetadata].
 	metadataOnly bool
@@ -107,6 +109,15 @@ func (w *watched[T]) onChange(set func(*T), gone func(key string)) error {
 	return nil
 }
 
+// apiPath is where the API server has a version of a group: the core group stands
+// apart from the others.
+func apiPath(gv schema.GroupVersion) []string {
+	if gv.Group == "" {
+		return []string{"/api", gv.Version}
+	}
+	return []string{"/apis", gv.Group, gv.Version}
+}
+
 // clientFor is a REST client of one API group. It has no rate limit: the watch
 // needs none, and live reads have their own.
 func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) {
@@ -121,10 +132,7 @@ func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) 
 	}
 	c := rest.CopyConfig(config)
 	c.GroupVersion = &gv
-	c.APIPath = "/apis"
-	if gv.Group == "" {
-		c.APIPath = "/api"
-	}
+	c.APIPath = apiPath(gv)[0]
 	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	c.QPS = -1
@@ -272,11 +280,7 @@ func (w *watched[T]) run(ctx context.Context) {
 func (w *watched[T]) served(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	path := []string{"/apis", w.kind.resource.Group, w.kind.resource.Version}
-	if w.kind.resource.Group == "" {
-		path = []string{"/api", w.kind.resource.Version}
-	}
-	raw, err := w.client.Get().AbsPath(path...).Do(ctx).Raw()
+	raw, err := w.client.Get().AbsPath(apiPath(w.kind.resource.GroupVersion())...).Do(ctx).Raw()
 	switch {
 	case apierrors.IsNotFound(err):
 		return false, nil

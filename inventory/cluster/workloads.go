@@ -29,9 +29,5 @@ func NewWorkloads(config *rest.Config) (*Workloads, error) {
 
 // Workload is the object in JSON.
 func (w *Workloads) Workload(ctx context.Context, resource schema.GroupVersionResource, namespace, name string) ([]byte, error) {
-	root := []string{"/apis", resource.Group, resource.Version}
-	if resource.Group == "" {
-		root = []string{"/api", resource.Version}
-	}
-	return w.client.Get().AbsPath(append(root, "namespaces", namespace, resource.Resource, name)...).SetHeader("Accept", "application/json").Do(ctx).Raw()
+	return w.client.Get().AbsPath(append(apiPath(resource.GroupVersion()), "namespaces", namespace, resource.Resource, name)...).SetHeader("Accept", "application/json").Do(ctx).Raw()
 }
