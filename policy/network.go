@@ -214,11 +214,7 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 	old := &NetworkSubject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(NetworkFacts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Action == Deny && s.hadBefore(f, &before) {
-			f.Action, f.Inherited = Warn, true
-		}
-	}
+	v.inherit(func(f *Finding) bool { return s.hadBefore(f, &before) })
 	return v
 }
 

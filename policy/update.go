@@ -15,19 +15,25 @@ func (s *Subject) ReadsAsBefore(old *Subject) bool {
 // so that nobody has to repair an object to scale it: those that the verdict on the
 // old object has as well, at a place that the update leaves as it was.
 func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
-	for i := range v.Findings {
-		f := &v.Findings[i]
+	v.inherit(func(f *Finding) bool {
 		untouched := subject.HostNetwork == old.HostNetwork
 		if f.Annotation != "" {
 			value, there := old.Annotations[f.Annotation]
 			untouched = there && value == subject.Annotations[f.Annotation]
 		}
-		if f.Action == Deny && untouched && slices.ContainsFunc(before.Findings, f.sameAs) {
-			f.Action, f.Inherited = Warn, true
-		}
-	}
+		return untouched && slices.ContainsFunc(before.Findings, f.sameAs)
+	})
 	if subject.ReadsAsBefore(old) {
 		v.Undecided = nil
+	}
+}
+
+// inherit makes warnings of the denials that an update found in place.
+func (v *Verdict) inherit(hadBefore func(*Finding) bool) {
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Action == Deny && hadBefore(f) {
+			f.Action, f.Inherited = Warn, true
+		}
 	}
 }
 

@@ -51,15 +51,20 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	if judgedByOwner(subject) {
 		return admission.Allowed("")
 	}
-	var verdict policy.Verdict
-	// From an old object that cannot be read nothing is inherited: it is repaired now.
-	if old, err := d.decode(req, req.OldObject.Raw); req.Operation == admissionv1.Update && err == nil {
-		verdict = inventory.JudgeUpdate(ctx, d.Inventory, subject, old, config)
-	} else {
-		verdict = inventory.Judge(ctx, d.Inventory, subject, config)
-	}
+	verdict := d.judge(ctx, req, subject, config)
 	d.Metrics.count(&verdict)
 	return d.respond(req, subject, &verdict)
+}
+
+// judge gives the verdict on what is created or updated. From an old object that
+// cannot be read nothing is inherited: it is repaired now.
+func (d *Decider) judge(ctx context.Context, req admission.Request, subject *policy.Subject, config *policy.Config) policy.Verdict {
+	if req.Operation == admissionv1.Update {
+		if old, err := d.decode(req, req.OldObject.Raw); err == nil {
+			return inventory.JudgeUpdate(ctx, d.Inventory, subject, old, config)
+		}
+	}
+	return inventory.Judge(ctx, d.Inventory, subject, config)
 }
 
 // judgedByOwner says whether the object is one that a controller of Kubernetes
