@@ -108,7 +108,7 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	if verdict.Undecided != nil {
 		return report.Result{}, verdict.Undecided
 	}
-	result := result(o, namespace, &verdict, func(f *policy.Finding) []any { return path(subject, f) })
+	result := result(o, namespace, subject.PodPath, &verdict)
 	result.Patch = subject.Patch()
 	for i := range verdict.Interfaces {
 		iface := &verdict.Interfaces[i]
@@ -126,9 +126,8 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	return result, nil
 }
 
-// result is what a report says of a verdict. place is where a finding stands in the
-// object, step by step.
-func result(o *files.Object, namespace string, verdict *policy.Verdict, place func(*policy.Finding) []any) report.Result {
+// result is what a report says of a verdict on what stands at podPath in the object.
+func result(o *files.Object, namespace, podPath string, verdict *policy.Verdict) report.Result {
 	result := report.Result{
 		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
 		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
@@ -141,7 +140,7 @@ func result(o *files.Object, namespace string, verdict *policy.Verdict, place fu
 	}
 	for i := range verdict.Findings {
 		f := &verdict.Findings[i]
-		at := o.Position(f.Offset, place(f)...)
+		at := o.Position(f.Offset, path(podPath, f)...)
 		result.Findings = append(result.Findings, report.Finding{
 			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
 		})
@@ -158,10 +157,10 @@ func shownMode(m policy.Mode) string {
 }
 
 // path is where a finding stands in the object, step by step.
-func path(subject *policy.Subject, f *policy.Finding) []any {
+func path(podPath string, f *policy.Finding) []any {
 	var pod []any
-	if subject.PodPath != "" {
-		pod = steps(subject.PodPath)
+	if podPath != "" {
+		pod = steps(podPath)
 	}
 	if f.Annotation != "" {
 		return append(pod, "metadata", "annotations", f.Annotation)

@@ -36,10 +36,5 @@ func judgeNetwork(ctx context.Context, o *files.Object, inv, stored inventory.In
 		subject.Replace(fact.Network)
 	}
 	verdict := inventory.JudgeNetwork(ctx, inv, subject, config)
-	return result(o, namespace, &verdict, func(f *policy.Finding) []any {
-		if f.Annotation != "" {
-			return []any{"metadata", "annotations", f.Annotation}
-		}
-		return steps(f.Field)
-	}), nil
+	return result(o, namespace, "", &verdict), nil
 }
