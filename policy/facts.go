@@ -2,6 +2,7 @@ package policy
 
 import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -23,6 +24,12 @@ type Questions struct {
 	// known only after a first verdict ([Pod.Questions]).
 	Pools     []string
 	EveryPool bool
+	// Subnets are those of the flat network that the pod names, each once.
+	Subnets []flatnetwork.SubnetReference
+	// Addresses are those that the pod asks for by themselves: who else holds them is
+	// asked. Subject is the pod or workload that asks, and Owner what controls it.
+	Addresses      Addresses
+	Subject, Owner Identity
 }
 
 // Fact is what an inventory answers about one network.
@@ -46,12 +53,16 @@ type Namespace struct {
 	// Inject holds the annotations that let Spiderpool write the networks of the
 	// namespace's pods.
 	Inject map[string]string
+	// Project of Rancher that the namespace belongs to, as the labels of its objects
+	// write it: CLUSTER-PROJECT; empty when it belongs to none.
+	Project string
 }
 
 // CompileNamespace reads a namespace.
 func CompileNamespace(labels, annotations map[string]string) *Namespace {
 	n := &Namespace{Labels: labels}
 	n.Pools, n.PoolFaults = spiderpool.ParseNamespacePools(annotations)
+	n.Project = flatnetwork.Project(annotations[flatnetwork.ProjectAnnotation])
 	for _, key := range []string{spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation} {
 		if value, ok := annotations[key]; ok {
 			if n.Inject == nil {
@@ -68,6 +79,20 @@ type NamespaceFact struct {
 	// Namespace is nil when it is not known. No rule then rests on it.
 	Namespace *Namespace
 	// Err says why nothing could be found out. Then Namespace is nil.
+	Err error
+	// Fresh is as in [Fact].
+	Fresh bool
+}
+
+// SubnetFact is what an inventory answers about one subnet of the flat network.
+type SubnetFact struct {
+	// Subnet is nil when there is none of that name, or when it is not known.
+	Subnet *flatnetwork.Subnet
+	// Unknown says that it is not known which subnets there are, as in a cluster
+	// without that generation of the flat network and in files without any subnet.
+	// Then no subnet is missing.
+	Unknown bool
+	// Err says why nothing could be found out. Then Subnet is nil.
 	Err error
 	// Fresh is as in [Fact].
 	Fresh bool
@@ -114,6 +139,9 @@ type Facts struct {
 	CoordinatorMode cniconf.CoordinatorMode
 	Namespace       NamespaceFact
 	Pools           PoolFacts
+	// Subnets stand in the order of the questions.
+	Subnets []SubnetFact
+	Holders HolderFacts
 }
 
 // coordinatorMode is the mode of coordinators that name none.

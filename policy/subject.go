@@ -36,9 +36,13 @@ type Subject struct {
 	Controller Controller
 	// HostNetwork is spec.hostNetwork of the pod.
 	HostNetwork bool
-	// Owner is the workload that controls the object itself, such as the Deployment
-	// of a ReplicaSet; the zero value without one.
-	Owner Controller
+	// Owner is what controls the object itself, such as the Deployment of a
+	// ReplicaSet; the zero value without one.
+	Owner Identity
+	// UID of the object; empty where it is not known.
+	UID string
+	// Scale is how many pods there may be at once.
+	Scale Scale
 	// Mode, when it is not empty, stands in for [ModeLabel] of the namespace.
 	Mode Mode
 
@@ -91,15 +95,20 @@ type objectMeta struct {
 	GenerateName string `json:"generateName"`
 	Namespace    string `json:"namespace"`
 
+	UID string `json:"uid"`
+
 	OwnerReferences []struct {
 		Controller
-		IsController bool `json:"controller"`
+		Name         string `json:"name"`
+		UID          string `json:"uid"`
+		IsController bool   `json:"controller"`
 	} `json:"ownerReferences"`
 }
 
 type templateShape struct {
 	Metadata objectMeta `json:"metadata"`
 	Spec     struct {
+		scaleShape
 		Template podShape `json:"template"`
 	} `json:"spec"`
 }
@@ -173,6 +182,7 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	}
 	var meta objectMeta
 	var pod podShape
+	var scale scaleShape
 	var err error
 	switch path {
 	case "":
@@ -181,11 +191,12 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	case "spec.template":
 		var t templateShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &t)
-		meta, pod = t.Metadata, t.Spec.Template
+		meta, pod, scale = t.Metadata, t.Spec.Template, t.Spec.scaleShape
 	default:
 		var c cronJobShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &c)
-		meta, pod = c.Metadata, c.Spec.JobTemplate.Spec.Template
+		job := &c.Spec.JobTemplate.Spec
+		meta, pod, scale = c.Metadata, job.Template, job.scaleShape
 	}
 	if err != nil {
 		return nil, decodeError(err)
@@ -209,18 +220,20 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Labels:      pod.Metadata.Labels.values,
 		HostNetwork: pod.Spec.HostNetwork,
 		Resources:   pod.Spec.Containers.limits,
-	}
-	for _, owner := range meta.OwnerReferences {
-		if owner.IsController {
-			s.Owner = owner.Controller
-		}
-	}
-	s.Controller = s.Owner
-	if path != "" {
-		s.Controller = Controller{apiVersion, kind}
+		UID:         meta.UID,
+		Scale:       scale.of(kind),
 	}
 	if s.Namespace == "" {
 		s.Namespace = namespace
+	}
+	for _, owner := range meta.OwnerReferences {
+		if owner.IsController {
+			s.Owner = Identity{owner.Controller, s.Namespace, owner.Name, owner.UID}
+		}
+	}
+	s.Controller = s.Owner.Controller
+	if path != "" {
+		s.Controller = Controller{apiVersion, kind}
 	}
 	if s.Name == "" && meta.GenerateName != "" {
 		s.Name = meta.GenerateName + "*"

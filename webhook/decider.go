@@ -71,8 +71,8 @@ func (d *Decider) judge(ctx context.Context, req admission.Request, subject *pol
 // makes of another template, which was judged when somebody wrote it. Pods are
 // always judged.
 func judgedByOwner(s *policy.Subject) bool {
-	return s.Kind == "ReplicaSet" && s.Owner == policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"} ||
-		s.Kind == "Job" && s.Owner == policy.Controller{APIVersion: "batch/v1", Kind: "CronJob"}
+	return s.Kind == "ReplicaSet" && s.Owner.Controller == policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"} ||
+		s.Kind == "Job" && s.Owner.Controller == policy.Controller{APIVersion: "batch/v1", Kind: "CronJob"}
 }
 
 // Mutate fills in the default pools of a pod that names none. What else there is
