@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -271,14 +272,31 @@ func (g *grammar) reads(of Generation, pieces []string) bool {
 	})
 }
 
-// mendIPs takes the prefix lengths away.
+// mendIPs takes the prefix lengths away, and names each address of a range whose end is
+// given by its last number alone.
 func mendIPs(pieces []string) []string {
-	for i, piece := range pieces {
-		if p, err := netip.ParsePrefix(piece); err == nil {
-			pieces[i] = p.Addr().Unmap().String()
+	var mended []string
+	var before netip.Addr
+	for _, piece := range pieces {
+		a, err := netip.ParseAddr(piece)
+		if p, none := netip.ParsePrefix(piece); none == nil {
+			a, err = p.Addr(), nil
+		}
+		if err == nil {
+			before = a.Unmap()
+			mended = append(mended, before.String())
+			continue
+		}
+		last, err := strconv.ParseUint(piece, 10, 8)
+		if err != nil || !before.Is4() || uint8(last) <= before.As4()[3] {
+			return pieces
+		}
+		for before.As4()[3] < uint8(last) {
+			before = before.Next()
+			mended = append(mended, before.String())
 		}
 	}
-	return pieces
+	return mended
 }
 
 // mendMACs joins bytes that were torn apart, and puts colons where there are none.
