@@ -30,6 +30,12 @@ func filledWith(b *testing.B, networks, pools int) *Inventory {
 	}
 	done := make(full)
 	close(done)
+	for _, w := range inv.subnets.kinds {
+		w.filled = done
+	}
+	for _, k := range inv.holders.holdings {
+		k.filled = done
+	}
 	inv.networks.filled, inv.coordinators.filled, inv.namespaces.filled, inv.pools.filled = done, done, done, done
 	for n := range networks {
 		name := fmt.Sprint("vlan", n)
