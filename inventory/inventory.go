@@ -14,13 +14,14 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 // Inventory answers questions about networks, namespaces and pools.
 type Inventory interface {
-	// Facts answers from memory, and from the source itself only for networks
-	// and the namespace where memory does not have them. Pools are answered as a
-	// whole, whichever the questions name.
+	// Facts answers from memory, and from the source itself only for networks,
+	// subnets and the namespace where memory does not have them. Pools are answered
+	// as a whole, whichever the questions name.
 	Facts(ctx context.Context, q policy.Questions) policy.Facts
 	// Refresh asks the source itself about whatever the questions name and the
 	// facts do not have fresh, and returns the facts with that replaced. Where no
@@ -28,6 +29,9 @@ type Inventory interface {
 	Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts
 	// Networks are all that are known, in any order; nil when they cannot be had.
 	Networks(ctx context.Context) iter.Seq[*cniconf.Network]
+	// Subnets are all of the flat network that are known, in any order; nil when they
+	// cannot be had.
+	Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet]
 	// Nodes are all that are known, in any order; none when they cannot be had, or
 	// are not to be asked for. They are looked for when they are gone through.
 	Nodes(ctx context.Context) iter.Seq[*policy.Node]

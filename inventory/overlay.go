@@ -39,6 +39,16 @@ func (o *overlay) Facts(ctx context.Context, q policy.Questions) policy.Facts {
 		facts.Namespace = below.Namespace
 	}
 	facts.Pools = over(facts.Pools, below.Pools, q.Pools)
+	next := 0
+	for n := range facts.Subnets {
+		if open(facts.Subnets[n]) {
+			facts.Subnets[n] = overSubnet(facts.Subnets[n], below.Subnets[next])
+			next++
+		}
+	}
+	if !q.Addresses.Empty() {
+		facts.Holders = o.overHolders(ctx, facts.Holders, below.Holders)
+	}
 	return facts
 }
 
@@ -50,12 +60,18 @@ func (o *overlay) Refresh(ctx context.Context, q policy.Questions, facts policy.
 	asked.Pools = left(q, &top).Pools
 	fresh := o.base.Refresh(ctx, asked, facts)
 	fresh.Pools = over(top.Pools, fresh.Pools, q.Pools)
+	for n := range fresh.Subnets {
+		fresh.Subnets[n] = overSubnet(top.Subnets[n], fresh.Subnets[n])
+	}
+	if !q.Addresses.Empty() {
+		fresh.Holders = o.overHolders(ctx, top.Holders, fresh.Holders)
+	}
 	return fresh
 }
 
 // left are the questions that facts leave open.
 func left(q policy.Questions, facts *policy.Facts) policy.Questions {
-	out := policy.Questions{EveryPool: q.EveryPool}
+	out := policy.Questions{EveryPool: q.EveryPool, Addresses: q.Addresses, Subject: q.Subject, Owner: q.Owner}
 	for n, ref := range q.Networks {
 		if facts.NamesOnly || absent(facts.Networks[n]) {
 			out.Networks = append(out.Networks, ref)
@@ -67,6 +83,11 @@ func left(q policy.Questions, facts *policy.Facts) policy.Questions {
 	for _, name := range q.Pools {
 		if facts.Pools.Index.Pool(name) == nil {
 			out.Pools = append(out.Pools, name)
+		}
+	}
+	for n, ref := range q.Subnets {
+		if open(facts.Subnets[n]) {
+			out.Subnets = append(out.Subnets, ref)
 		}
 	}
 	return out

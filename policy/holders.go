@@ -129,6 +129,13 @@ func (x *HolderIndex) Set(key string, h *Holder) {
 // Delete takes away the holder with a key.
 func (x *HolderIndex) Delete(key string) { x.Set(key, nil) }
 
+// Len is the number of holders.
+func (x *HolderIndex) Len() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return len(x.holders)
+}
+
 // Of are the holders of any of the addresses, each once, in no order that would mean
 // anything.
 func (x *HolderIndex) Of(a *Addresses) []*Holder {

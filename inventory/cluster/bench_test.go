@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -30,6 +32,12 @@ func filledWith(b *testing.B, networks, pools int) *Inventory {
 	}
 	done := make(full)
 	close(done)
+	for _, w := range inv.subnets.kinds {
+		w.filled = done
+	}
+	for _, k := range inv.holders.holdings {
+		k.filled = done
+	}
 	inv.networks.filled, inv.coordinators.filled, inv.namespaces.filled, inv.pools.filled = done, done, done, done
 	for n := range networks {
 		name := fmt.Sprint("vlan", n)
@@ -95,6 +103,38 @@ func BenchmarkJudge(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkHolders is the question who holds ten addresses, one of which another
+// workload has.
+func BenchmarkHolders(b *testing.B) {
+	for _, workloads := range []int{10, 2_000} {
+		b.Run(fmt.Sprintf("workloads=%d", workloads), func(b *testing.B) {
+			inv := filledWith(b, 1, 1)
+			inv.pools.begun.Store(true)
+			subnet := flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: "vlan9"}
+			address := netip.MustParseAddr("10.0.0.0")
+			var q policy.Questions
+			for n := range workloads {
+				h := &policy.Holder{Identity: policy.Identity{Name: fmt.Sprint("web-", n)}}
+				for range 10 {
+					address = address.Next()
+					h.Claims = append(h.Claims, policy.Claim{IP: address, Subnet: subnet})
+				}
+				inv.holders.index.Set(h.Name, h)
+			}
+			for range 10 {
+				q.Addresses.IPs = append(q.Addresses.IPs, address)
+				address = address.Next()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if facts := inv.Facts(b.Context(), q).Holders; len(facts.Holders) != 1 || facts.Err != nil {
+					b.Fatalf("%+v", facts)
+				}
+			}
+		})
 	}
 }
 

@@ -44,6 +44,8 @@ type Inventory struct {
 	coordinators *watched[cniconf.CoordinatorMode]
 	namespaces   *watched[policy.Namespace]
 	pools        *pools
+	subnets      *subnets
+	holders      *holders
 	users        *users
 	// nodes is nil when they are not to be asked for.
 	nodes *watched[policy.Node]
@@ -78,6 +80,12 @@ func New(o Options) (*Inventory, error) {
 		return nil, err
 	}
 	if inv.pools, err = followPools(o.Config, o.Logger, reads, count); err != nil {
+		return nil, err
+	}
+	if inv.subnets, err = followSubnets(o.Config, o.Logger, reads, count); err != nil {
+		return nil, err
+	}
+	if inv.holders, err = followHolders(o.Config, o.Logger, reads, count); err != nil {
 		return nil, err
 	}
 	if o.NodeFacts {
@@ -127,6 +135,12 @@ func (i *Inventory) Run(ctx context.Context) error {
 	resources.Go(func() { i.coordinators.run(ctx) })
 	resources.Go(func() { i.namespaces.run(ctx) })
 	resources.Go(func() { i.pools.run(ctx) })
+	for _, subnets := range i.subnets.kinds {
+		resources.Go(func() { subnets.run(ctx) })
+	}
+	for _, holding := range i.holders.holdings {
+		resources.Go(func() { holding.run(ctx) })
+	}
 	if i.nodes != nil {
 		resources.Go(func() { i.nodes.run(ctx) })
 	}
@@ -137,12 +151,12 @@ func (i *Inventory) Run(ctx context.Context) error {
 // Ready is nil when the caches are filled. That of nodes does not count: what is said
 // of them is advice.
 func (i *Inventory) Ready() error {
-	return errors.Join(i.networks.ready(), i.coordinators.ready(), i.namespaces.ready(), i.pools.ready())
+	return errors.Join(i.networks.ready(), i.coordinators.ready(), i.namespaces.ready(), i.pools.ready(), i.subnets.ready(), i.holders.ready())
 }
 
 // Facts implements [inventory.Inventory].
 func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+	facts := policy.Facts{Networks: make([]policy.Fact, len(q.Networks)), Subnets: make([]policy.SubnetFact, len(q.Subnets))}
 	var missing sync.WaitGroup
 	for n, ref := range q.Networks {
 		if facts.Networks[n].Network = i.networks.lookup(ref); facts.Networks[n].Network == nil {
@@ -157,6 +171,14 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 	var known bool
 	if facts.Pools, known = i.pools.facts(); !known {
 		missing.Go(func() { facts.Pools = i.pools.unfilled(ctx) })
+	}
+	for n, ref := range q.Subnets {
+		if facts.Subnets[n].Subnet = i.subnets.lookup(ref); facts.Subnets[n].Subnet == nil {
+			missing.Go(func() { facts.Subnets[n] = i.subnets.read(ctx, ref) })
+		}
+	}
+	if !q.Addresses.Empty() {
+		missing.Go(func() { facts.Holders = i.holderFacts(ctx, &q) })
 	}
 	facts.CoordinatorMode = i.coordinatorMode(ctx)
 	missing.Wait()
@@ -197,6 +219,15 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	}
 	if !fresh.Pools.Confirmed(&q) {
 		stale.Go(func() { fresh.Pools = i.pools.refresh(ctx, &q, facts.Pools) })
+	}
+	fresh.Subnets = slices.Clone(facts.Subnets)
+	for n := range fresh.Subnets {
+		if !fresh.Subnets[n].Fresh {
+			stale.Go(func() { fresh.Subnets[n] = i.subnets.read(ctx, q.Subnets[n]) })
+		}
+	}
+	if !q.Addresses.Empty() && !fresh.Holders.Fresh {
+		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q) })
 	}
 	stale.Wait()
 	return fresh

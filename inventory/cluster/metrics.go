@@ -25,6 +25,14 @@ func (i *Inventory) register(r prometheus.Registerer, nodeFacts bool) (counters,
 	networks := cachedGauge("macvlan_webhook_networks", "Networks in the cache.", func() cache.Store { return i.networks.informer.GetStore() })
 	namespaces := cachedGauge("macvlan_webhook_namespaces", "Namespaces in the cache.", func() cache.Store { return i.namespaces.informer.GetStore() })
 	pools := cachedGauge("macvlan_webhook_pools", "Spiderpool's IP pools in the cache.", func() cache.Store { return i.pools.informer.GetStore() })
+	subnets := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "macvlan_webhook_subnets", Help: "Subnets of the flat network in the cache."}, func() float64 {
+		n := 0
+		for _, w := range i.subnets.kinds {
+			n += len(w.informer.GetStore().ListKeys())
+		}
+		return float64(n)
+	})
+	holders := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "macvlan_webhook_address_holders", Help: "Workloads and records that keep IP or MAC addresses from others, in the cache."}, func() float64 { return float64(i.holders.index.Len()) })
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "macvlan_webhook_cache_age_seconds",
 		Help: "Time since the watch of networks last brought an event or a bookmark; -1 before the first.",
@@ -35,7 +43,7 @@ func (i *Inventory) register(r prometheus.Registerer, nodeFacts bool) (counters,
 		}
 		return time.Since(time.Unix(0, heard)).Seconds()
 	})
-	collectors := []prometheus.Collector{reads, lists, networks, namespaces, pools, age}
+	collectors := []prometheus.Collector{reads, lists, networks, namespaces, pools, subnets, holders, age}
 	if nodeFacts {
 		collectors = append(collectors, cachedGauge("macvlan_webhook_nodes", "Nodes in the cache.", func() cache.Store { return i.nodes.informer.GetStore() }))
 	}

@@ -57,7 +57,7 @@ func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
 	options := metav1.ListOptions{Limit: cmp.Or(w.kind.perPage, objectsPerPage)}
 	for {
 		page := w.kind.list()
-		if err := w.request(metadataOfMany).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(page); err != nil {
+		if err := w.requestMany(metadataOfMany, options).Do(ctx).Into(page); err != nil {
 			return nil, err
 		}
 		if err := meta.EachListItem(page, func(o runtime.Object) error {

@@ -72,7 +72,7 @@ func followPools(config *rest.Config, logger *slog.Logger, reads *rate.Limiter, 
 		return nil, err
 	}
 	p := &pools{watched: w, index: spiderpool.NewIndex()}
-	if err := w.onChange(p.index.Set, p.index.Delete); err != nil {
+	if err := w.onChange(func(_ string, pool *spiderpool.Pool) { p.index.Set(pool) }, p.index.Delete); err != nil {
 		return nil, err
 	}
 	limiter := rate.NewLimiter(liveListsPerSecond, liveListBurst)

@@ -33,6 +33,13 @@ const absentInterval = 2 * time.Second
 // kind says how objects of one resource are read and what is kept of them.
 type kind[T any] struct {
 	resource schema.GroupVersionResource
+	// name is the API kind of the objects; empty where their Go type is called so.
+	name string
+	// namespace is the only one whose objects are followed and listed; empty for all.
+	namespace string
+	// selector of labels leaves the others out; empty for all. An object that is read
+	// by its name is read whatever its labels are.
+	selector string
 	// object and list make empty values to decode into.
 	object func() runtime.Object
 	list   func() runtime.Object
@@ -89,13 +96,17 @@ func follow[T any](config *rest.Config, k kind[T], logger *slog.Logger, reads *r
 	return w, nil
 }
 
-// onChange calls set with every object that is added or changes, and gone with the
-// key of every one that is deleted, one after the other. To be called once, before
-// run.
-func (w *watched[T]) onChange(set func(*T), gone func(key string)) error {
+// onChange calls set with the key of every object that is added or changes and what
+// is compiled of it, and gone with the key of every one that is deleted, one after the
+// other. To be called once, before run.
+func (w *watched[T]) onChange(set func(key string, value *T), gone func(key string)) error {
+	changed := func(object any) {
+		c := object.(*cached[T])
+		set(cache.MetaObjectToName(c).String(), c.value)
+	}
 	handler, err := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { set(object.(*cached[T]).value) },
-		UpdateFunc: func(_, object any) { set(object.(*cached[T]).value) },
+		AddFunc:    changed,
+		UpdateFunc: func(_, object any) { changed(object) },
 		DeleteFunc: func(object any) {
 			if key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object); err == nil {
 				gone(key)
@@ -123,7 +134,12 @@ func apiPath(gv schema.GroupVersion) []string {
 func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) {
 	gv := k.resource.GroupVersion()
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(gv, k.object(), k.list())
+	if k.name == "" {
+		scheme.AddKnownTypes(gv, k.object(), k.list())
+	} else {
+		scheme.AddKnownTypeWithName(gv.WithKind(k.name), k.object())
+		scheme.AddKnownTypeWithName(gv.WithKind(k.name+"List"), k.list())
+	}
 	metav1.AddToGroupVersion(scheme, gv)
 	if k.metadataOnly {
 		if err := metav1.AddMetaToScheme(scheme); err != nil {
@@ -172,6 +188,12 @@ func (w *watched[T]) request(as string) *rest.Request {
 	return r
 }
 
+// requestMany begins a request for all objects that are followed.
+func (w *watched[T]) requestMany(as string, options metav1.ListOptions) *rest.Request {
+	options.LabelSelector = w.kind.selector
+	return w.request(as).NamespaceIfScoped(w.kind.namespace, w.kind.namespace != "").VersionedParams(&options, metav1.ParameterCodec)
+}
+
 // How the API server calls the metadata of one object and of many.
 const (
 	metadataOfOne  = "PartialObjectMetadata"
@@ -182,7 +204,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			list := w.kind.list()
-			err := w.request(metadataOfMany).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+			err := w.requestMany(metadataOfMany, options).Do(ctx).Into(list)
 			if err == nil {
 				w.hear()
 			}
@@ -190,7 +212,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.Watch = true
-			events, err := w.request(metadataOfOne).VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
+			events, err := w.requestMany(metadataOfOne, options).Watch(ctx)
 			if err != nil {
 				return nil, err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
@@ -33,6 +34,12 @@ type Inventory struct {
 	// that has them. order is theirs in the files.
 	users map[user]*policy.Subject
 	order []user
+	// subnets are those of the flat network.
+	subnets map[flatnetwork.SubnetReference]*flatnetwork.Subnet
+	// holders are the pods, workloads and records that keep addresses from others.
+	holders *policy.HolderIndex
+	// owners are what controls the pods and workloads.
+	owners map[policy.Identity]policy.Identity
 }
 
 // user names a pod or workload.
@@ -45,8 +52,8 @@ var _ inventory.Inventory = (*Inventory)(nil)
 
 // NewInventory compiles the objects that an inventory is made of, and passes
 // over the others. Objects without a namespace are taken to be in the one given.
-// A later layer overrides an earlier one; a network, a namespace, a node or a pool
-// that stands twice in one layer is an error that names both places.
+// A later layer overrides an earlier one; a network, a namespace, a node, a pool or a
+// subnet that stands twice in one layer is an error that names both places.
 func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 	inv := &Inventory{
 		networks:   map[policy.Reference]*cniconf.Network{},
@@ -54,6 +61,9 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 		nodes:      map[string]*policy.Node{},
 		pools:      map[string]*spiderpool.Pool{},
 		users:      map[user]*policy.Subject{},
+		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
+		holders:    policy.NewHolderIndex(),
+		owners:     map[policy.Identity]policy.Identity{},
 	}
 	for _, objects := range layers {
 		l := layer{inv: inv, namespace: namespace, places: map[subject]string{}, generated: map[policy.Reference]*cniconf.Network{}}
@@ -145,6 +155,8 @@ func (l *layer) add(o *Object) error {
 			}
 			l.inv.networks[ref] = inventory.CompileNetwork(&nad)
 		}
+	default:
+		return l.addFlatNetwork(o)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
@@ -160,8 +172,9 @@ func (l *layer) addUser(o *Object) {
 		return
 	}
 	if o.Namespace != "" {
-		s.Namespace = o.Namespace
+		s.Namespace, s.Owner.Namespace = o.Namespace, o.Namespace
 	}
+	l.inv.noteOwner(s)
 	// A dump of a cluster has workloads beside what they made for themselves.
 	if (s.Kind == "ReplicaSet" || s.Kind == "Job") && o.owned() {
 		return
@@ -171,6 +184,7 @@ func (l *layer) addUser(o *Object) {
 		l.inv.order = append(l.inv.order, u)
 	}
 	l.inv.users[u] = s
+	l.inv.holders.Set(holderKey(s.Kind, s.Namespace, s.Name), inventory.HolderOf(s))
 }
 
 // claim notes where a subject stands, and fails when it stands elsewhere already.
@@ -218,7 +232,8 @@ func (i *Inventory) Len() int { return len(i.networks) }
 func (i *Inventory) Pools() int { return len(i.pools) }
 
 // Facts implements [inventory.Inventory]. Without any network at all, networks
-// are judged by their names; without any pool, pools are not known.
+// are judged by their names; without any pool, pools are not known, and neither are
+// the subnets of a generation without any.
 func (i *Inventory) Facts(_ context.Context, q policy.Questions) policy.Facts {
 	f := policy.Facts{
 		Networks:        make([]policy.Fact, len(q.Networks)),
@@ -234,6 +249,12 @@ func (i *Inventory) Facts(_ context.Context, q policy.Questions) policy.Facts {
 		} else {
 			f.Networks[n].Network = i.networks[ref]
 		}
+	}
+	for _, ref := range q.Subnets {
+		f.Subnets = append(f.Subnets, i.subnetFact(ref))
+	}
+	if !q.Addresses.Empty() {
+		f.Holders = i.holderFacts(&q)
 	}
 	return f
 }

@@ -1,0 +1,168 @@
+package cluster
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// ofDeployments is a label of the ReplicaSets that Deployments made. They are left out:
+// there are ten for each Deployment, and each has its template.
+const ofDeployments = "pod-template-hash"
+
+// workloads are the kinds whose templates may fix addresses.
+var workloads = []struct {
+	version        schema.GroupVersion
+	kind, resource string
+	selector       string
+}{
+	{apps, "Deployment", "deployments", ""},
+	{apps, "StatefulSet", "statefulsets", ""},
+	{apps, "DaemonSet", "daemonsets", ""},
+	{apps, "ReplicaSet", "replicasets", "!" + ofDeployments},
+	{core, "ReplicationController", "replicationcontrollers", ""},
+	{batch, "Job", "jobs", ""},
+	{batch, "CronJob", "cronjobs", ""},
+}
+
+var (
+	core  = schema.GroupVersion{Version: "v1"}
+	apps  = schema.GroupVersion{Group: "apps", Version: "v1"}
+	batch = schema.GroupVersion{Group: "batch", Version: "v1"}
+
+	podKind         = policy.Controller{APIVersion: "v1", Kind: "Pod"}
+	statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
+)
+
+// holders follows those who keep addresses from others: the records of what pods were
+// given, and the workloads whose templates fix addresses. Pods are not followed: there
+// are too many, and one that was given addresses has a record.
+type holders struct {
+	holdings []*holding
+	index    *policy.HolderIndex
+	// metadata reads the metadata of pods and workloads one by one.
+	metadata map[policy.Controller]*reader[objectMeta]
+	logger   *slog.Logger
+
+	mu sync.Mutex
+	// listed says that the index was filled by lists, where no cache is ever filled.
+	listed bool
+	// refused logs once that a read was forbidden.
+	refused sync.Once
+}
+
+// holding follows the objects of one kind. What is kept of an object is nil when it
+// keeps no address, and else says besides whether it was being deleted.
+type holding struct {
+	policy.Controller
+	*watched[policy.HolderFact]
+}
+
+// followHolders prepares to follow the holders; nothing is asked before run.
+func followHolders(config *rest.Config, logger *slog.Logger, reads *rate.Limiter, count counters) (*holders, error) {
+	h := &holders{index: policy.NewHolderIndex(), logger: logger, metadata: map[policy.Controller]*reader[objectMeta]{}}
+	client, err := metadataClient(config)
+	if err != nil {
+		return nil, err
+	}
+	add := func(k kind[policy.HolderFact]) error {
+		w, err := follow(config, k, logger, reads, count.reads)
+		if err != nil {
+			return err
+		}
+		key := func(key string) string { return k.name + "/" + key }
+		if err := w.onChange(func(name string, value *policy.HolderFact) {
+			h.index.Set(key(name), holderOf(value))
+		}, func(name string) { h.index.Delete(key(name)) }); err != nil {
+			return err
+		}
+		h.holdings = append(h.holdings, &holding{policy.Controller{APIVersion: k.resource.GroupVersion().String(), Kind: k.name}, w})
+		return nil
+	}
+	for _, g := range flatnetwork.Generations {
+		if err := add(recordKind(g)); err != nil {
+			return nil, err
+		}
+	}
+	h.metadata[podKind] = metadataReader(client, core.WithResource("pods"), reads, count.reads)
+	for _, w := range workloads {
+		c := policy.Controller{APIVersion: w.version.String(), Kind: w.kind}
+		if err := add(workloadKind(c, w.version.WithResource(w.resource), w.selector)); err != nil {
+			return nil, err
+		}
+		h.metadata[c] = metadataReader(client, w.version.WithResource(w.resource), reads, count.reads)
+	}
+	return h, nil
+}
+
+// recordKind is that of the records of one generation. One that cannot be read keeps no
+// address.
+func recordKind(g flatnetwork.Generation) kind[policy.HolderFact] {
+	return ofRaw(kind[policy.HolderFact]{
+		resource: inventory.FlatNetworkVersion(g).WithResource(g.RecordResource()),
+	}, g.RecordKind(), func(o *raw) *policy.HolderFact {
+		holder, err := inventory.CompileRecord(g, o.Namespace, o.json)
+		if err != nil || len(holder.Claims) == 0 {
+			return nil
+		}
+		return &policy.HolderFact{Holder: holder}
+	})
+}
+
+// workloadKind is one of workloads. What a workload made for itself keeps nothing: the
+// workload does.
+func workloadKind(c policy.Controller, resource schema.GroupVersionResource, selector string) kind[policy.HolderFact] {
+	return ofRaw(kind[policy.HolderFact]{resource: resource, selector: selector}, c.Kind, func(o *raw) *policy.HolderFact {
+		subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, o.Namespace, o.json)
+		if err != nil || inventory.Spawned(subject) {
+			return nil
+		}
+		holder := inventory.HolderOf(subject)
+		if holder == nil {
+			return nil
+		}
+		return &policy.HolderFact{Holder: holder, Ending: o.DeletionTimestamp != nil}
+	})
+}
+
+// holderOf is the holder of what is kept of an object; nil when that is nothing.
+func holderOf(fact *policy.HolderFact) *policy.Holder {
+	if fact == nil {
+		return nil
+	}
+	return fact.Holder
+}
+
+// of is what follows the objects of a kind; nil when none does.
+func (h *holders) of(c policy.Controller) *holding {
+	n := slices.IndexFunc(h.holdings, func(k *holding) bool { return k.Controller == c })
+	if n < 0 {
+		return nil
+	}
+	return h.holdings[n]
+}
+
+// ready is nil when all that is followed is in the index.
+func (h *holders) ready() error {
+	var errs []error
+	for _, k := range h.holdings {
+		errs = append(errs, k.ready())
+	}
+	return errors.Join(errs...)
+}
+
+func metadataClient(config *rest.Config) (metadata.Interface, error) {
+	c := metadata.ConfigFor(config)
+	c.QPS = -1 // the rate of live reads bounds them
+	return metadata.NewForConfig(c)
+}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/metadata"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// mostOwners bounds how far owners are followed. Kubernetes has at most two above a
+// pod, and nothing keeps owner references from forming a circle.
+const mostOwners = 5
+
+// objectMeta is what is read of an object that may own others.
+type objectMeta struct {
+	uid string
+	// ending says that the object is being deleted, and with it what it owns.
+	ending bool
+	// controller is the zero value when there is none.
+	controller policy.Identity
+}
+
+// metadataReader reads the metadata of single objects of one resource.
+func metadataReader(client metadata.Interface, resource schema.GroupVersionResource, reads *rate.Limiter, count func(resource, result string)) *reader[objectMeta] {
+	get := func(ctx context.Context, ref policy.Reference) (*objectMeta, error) {
+		// References to owners are not checked by the API server.
+		if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
+			return nil, nil
+		}
+		o, err := client.Resource(resource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		// What is orphaned stays, and loses its reference before the owner is gone.
+		m := &objectMeta{uid: string(o.UID), ending: o.DeletionTimestamp != nil && !slices.Contains(o.Finalizers, metav1.FinalizerOrphanDependents)}
+		if c := metav1.GetControllerOfNoCopy(o); c != nil {
+			m.controller = policy.Identity{
+				Controller: policy.Controller{APIVersion: c.APIVersion, Kind: c.Kind},
+				Namespace:  o.Namespace, Name: c.Name, UID: string(c.UID),
+			}
+		}
+		return m, nil
+	}
+	return newReader(get, reads, time.Now, func(result string) { count(resource.Resource, result) })
+}
+
+// readMeta asks the API server for an object that is a pod or a workload. One that was
+// made anew under the same name is not the same.
+func (h *holders) readMeta(ctx context.Context, id policy.Identity) (answer[objectMeta], error) {
+	read := h.metadata[id.Controller].read(ctx, policy.Reference{Namespace: id.Namespace, Name: id.Name})
+	if read.err != nil {
+		return read, fmt.Errorf("%s %s: %w", id.Kind, quote.Value(id.Namespace+"/"+id.Name), read.err)
+	}
+	if read.value != nil && id.UID != "" && read.value.uid != id.UID {
+		read.value = nil
+	}
+	return read, nil
+}
+
+// ownership is who is above an object.
+type ownership struct {
+	// owners are the controllers of the object, from its own upwards.
+	owners []policy.Identity
+	// gone says that the first of them does not exist, and ending that one of them does
+	// not, or is being deleted.
+	gone, ending bool
+	fresh        bool
+}
+
+// above follows controllers upwards, beginning with the first, as far as their kinds
+// are known.
+func (h *holders) above(ctx context.Context, first policy.Identity) (ownership, error) {
+	o := ownership{fresh: true}
+	for next := first; next.Name != "" && len(o.owners) < mostOwners; {
+		o.owners = append(o.owners, next)
+		if !policy.HoldsPod(next.APIVersion, next.Kind) {
+			break
+		}
+		read, err := h.readMeta(ctx, next)
+		if err != nil {
+			return o, err
+		}
+		o.fresh = o.fresh && read.fresh
+		if read.value == nil {
+			o.gone, o.ending = len(o.owners) == 1, true
+			break
+		}
+		o.ending = o.ending || read.value.ending
+		next = read.value.controller
+	}
+	return o, nil
+}

@@ -1,0 +1,143 @@
+package files
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// addFlatNetwork compiles a subnet or a record of the flat network, and passes over
+// any other object.
+func (l *layer) addFlatNetwork(o *Object) error {
+	for _, g := range flatnetwork.Generations {
+		if o.APIVersion != inventory.FlatNetworkVersion(g).String() {
+			continue
+		}
+		switch o.Kind {
+		case g.SubnetKind():
+			return l.addSubnet(g, o)
+		case g.RecordKind():
+			return l.addRecord(g, o)
+		}
+	}
+	return nil
+}
+
+// addSubnet adds a subnet. One outside the namespace whose subnets are heeded is none
+// that a pod could name; without a namespace it is taken to be in that one.
+func (l *layer) addSubnet(g flatnetwork.Generation, o *Object) error {
+	var object metav1.PartialObjectMetadata
+	if err := decode(o, &object); err != nil {
+		return undecoded(o, err)
+	}
+	namespace := cmp.Or(o.Namespace, g.SubnetNamespace())
+	if namespace != g.SubnetNamespace() || object.Name == "" {
+		return nil
+	}
+	if err := l.claim(o, subject{g.SubnetKind(), policy.Reference{Name: object.Name}}); err != nil {
+		return err
+	}
+	subnet, err := flatnetwork.CompileSubnet(g, namespace, object.Name, object.Labels, o.JSON)
+	if err != nil {
+		return undecoded(o, err)
+	}
+	l.inv.subnets[flatnetwork.SubnetReference{Generation: g, Name: object.Name}] = subnet
+	return nil
+}
+
+func (l *layer) addRecord(g flatnetwork.Generation, o *Object) error {
+	holder, err := inventory.CompileRecord(g, cmp.Or(o.Namespace, l.namespace), o.JSON)
+	if err != nil {
+		return undecoded(o, err)
+	}
+	l.inv.holders.Set(holderKey(o.Kind, holder.Namespace, holder.Name), holder)
+	return nil
+}
+
+// undecoded names the place of an object that cannot be decoded.
+func undecoded(o *Object, err error) error {
+	return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+}
+
+func holderKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+
+// noteOwner notes what controls a pod or workload, for those that it controls.
+func (i *Inventory) noteOwner(s *policy.Subject) {
+	id := policy.Identity{Controller: policy.Controller{APIVersion: s.APIVersion, Kind: s.Kind}, Namespace: s.Namespace, Name: s.Name}
+	i.owners[id] = s.Owner
+}
+
+// above is the chain of owners that begins with the first, as far as the files have
+// them.
+func (i *Inventory) above(first policy.Identity) []policy.Identity {
+	var chain []policy.Identity
+	seen := map[policy.Identity]bool{}
+	for next := first; next.Name != ""; {
+		named := next
+		named.UID = ""
+		// Nothing keeps owner references from forming a circle.
+		if seen[named] {
+			break
+		}
+		seen[named] = true
+		chain = append(chain, next)
+		next = i.owners[named]
+	}
+	return chain
+}
+
+// subnetFact answers about one subnet. Without any of its generation it is not known
+// which there are.
+func (i *Inventory) subnetFact(ref flatnetwork.SubnetReference) policy.SubnetFact {
+	fact := policy.SubnetFact{Subnet: i.subnets[ref], Unknown: true, Fresh: true}
+	for other := range i.subnets {
+		fact.Unknown = fact.Unknown && other.Generation != ref.Generation
+	}
+	return fact
+}
+
+// holderFacts answers who holds the addresses.
+func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
+	facts := policy.HolderFacts{
+		Owners:   i.above(q.Owner),
+		Networks: map[policy.Reference]*cniconf.Network{},
+		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
+		Fresh:    true,
+	}
+	for _, h := range i.holders.Of(&q.Addresses) {
+		owner := h.Owner
+		if h.Record.Name != "" && owner.Name == "" {
+			// A record names its pod, and the pod its controller.
+			named := h.Identity
+			named.UID = ""
+			owner = i.owners[named]
+		}
+		facts.Holders = append(facts.Holders, policy.HolderFact{Holder: h, Owners: i.above(owner)})
+	}
+	networks, subnets := inventory.Named(facts.Holders)
+	for _, ref := range networks {
+		if n := i.networks[ref]; n != nil {
+			facts.Networks[ref] = n
+		}
+	}
+	for _, ref := range subnets {
+		if s := i.subnets[ref]; s != nil {
+			facts.Subnets[ref] = s
+		}
+	}
+	return facts
+}
+
+// Subnets implements [inventory.Inventory].
+func (i *Inventory) Subnets(context.Context) iter.Seq[*flatnetwork.Subnet] {
+	return maps.Values(i.subnets)
+}

@@ -1,0 +1,91 @@
+package inventory
+
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// FlatNetworkVersion is the version of the API of one generation of the flat network.
+func FlatNetworkVersion(g flatnetwork.Generation) schema.GroupVersion {
+	return schema.GroupVersion{Group: g.Group(), Version: flatnetwork.Version}
+}
+
+// CompileRecord reads what rules need from a MacvlanIP or FlatNetworkIP in JSON: the
+// pod that it is named after holds the addresses. The namespace given stands in for a
+// record that has none. It is an error when a field that is read has the wrong type.
+func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*policy.Holder, error) {
+	r, err := flatnetwork.CompileRecord(g, object)
+	if err != nil {
+		return nil, err
+	}
+	if r.Namespace != "" {
+		namespace = r.Namespace
+	}
+	h := &policy.Holder{
+		Identity: policy.Identity{Controller: podKind, Namespace: namespace, Name: r.Name, UID: r.PodUID},
+		Record: policy.Identity{
+			Controller: policy.Controller{APIVersion: FlatNetworkVersion(g).String(), Kind: g.RecordKind()},
+			Namespace:  namespace, Name: r.Name, UID: r.UID,
+		},
+	}
+	// The record of a pod of a StatefulSet belongs to the StatefulSet, so that it
+	// outlives the pod.
+	switch owner := (policy.Controller{APIVersion: r.Owner.APIVersion, Kind: r.Owner.Kind}); owner {
+	case podKind:
+		h.UID = r.Owner.UID
+	case statefulSetKind:
+		h.Owner = policy.Identity{Controller: owner, Namespace: namespace, Name: r.Owner.Name, UID: r.Owner.UID}
+	}
+	for _, ip := range r.IPs {
+		h.Claims = append(h.Claims, policy.Claim{IP: ip, Subnet: r.Subnet})
+	}
+	for _, address := range r.MACs {
+		h.Claims = append(h.Claims, policy.Claim{MAC: address, Subnet: r.Subnet})
+	}
+	return h, nil
+}
+
+var (
+	podKind         = policy.Controller{APIVersion: "v1", Kind: "Pod"}
+	statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
+)
+
+// HolderOf is a pod or workload as the holder of the addresses that its annotations
+// fix; nil when they fix none.
+func HolderOf(s *policy.Subject) *policy.Holder {
+	claims := s.Claims()
+	if len(claims) == 0 {
+		return nil
+	}
+	return &policy.Holder{
+		Identity: policy.Identity{Controller: policy.Controller{APIVersion: s.APIVersion, Kind: s.Kind}, Namespace: s.Namespace, Name: s.Name, UID: s.UID},
+		Owner:    s.Owner,
+		Claims:   claims,
+	}
+}
+
+// Spawned says whether a subject is one that a workload made for itself and keeps like
+// its own template: that workload stands for both.
+func Spawned(s *policy.Subject) bool {
+	return s.Kind == "ReplicaSet" && s.Owner.Kind == "Deployment" || s.Kind == "Job" && s.Owner.Kind == "CronJob"
+}
+
+// Named collects the networks and subnets that the claims of holders name, each once.
+func Named(holders []policy.HolderFact) (networks []policy.Reference, subnets []flatnetwork.SubnetReference) {
+	seen := map[any]bool{}
+	for _, h := range holders {
+		for _, c := range h.Claims {
+			switch {
+			case c.Subnet.Name != "" && !seen[c.Subnet]:
+				seen[c.Subnet] = true
+				subnets = append(subnets, c.Subnet)
+			case c.Subnet.Name == "" && c.Network.Name != "" && !seen[c.Network]:
+				seen[c.Network] = true
+				networks = append(networks, c.Network)
+			}
+		}
+	}
+	return networks, subnets
+}

@@ -1,0 +1,89 @@
+package inventory
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// Subnets implements [Inventory]: those of the base that the top does not have stand
+// behind its own.
+func (o *overlay) Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet] {
+	top, base := o.top.Subnets(ctx), o.base.Subnets(ctx)
+	switch {
+	case base == nil:
+		return top
+	case top == nil:
+		return base
+	}
+	return func(yield func(*flatnetwork.Subnet) bool) {
+		seen := map[flatnetwork.SubnetReference]bool{}
+		for s := range top {
+			seen[s.Reference] = true
+			if !yield(s) {
+				return
+			}
+		}
+		for s := range base {
+			if !seen[s.Reference] && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// open says whether a fact leaves it open what a subnet is.
+func open(f policy.SubnetFact) bool { return f.Subnet == nil && f.Err == nil }
+
+// overSubnet is what two inventories say of one subnet together. It is not known which
+// subnets there are only where neither knows any.
+func overSubnet(top, base policy.SubnetFact) policy.SubnetFact {
+	if !open(top) || base.Unknown && !top.Unknown {
+		return top
+	}
+	return base
+}
+
+// overHolders is what two inventories say together of those who hold some addresses:
+// the top's, and those of the base that the top does not have. Fresh are they when the
+// base's are.
+func (o *overlay) overHolders(ctx context.Context, top, base policy.HolderFacts) policy.HolderFacts {
+	switch {
+	case top.Err != nil:
+		return top
+	case base.Err != nil:
+		return base
+	}
+	out := policy.HolderFacts{Holders: slices.Clone(top.Holders), Owners: top.Owners, Fresh: base.Fresh}
+	if len(base.Owners) > len(top.Owners) {
+		out.Owners = base.Owners
+	}
+	for _, h := range base.Holders {
+		if !slices.ContainsFunc(top.Holders, func(above policy.HolderFact) bool { return above.Is(h.Identity) }) {
+			out.Holders = append(out.Holders, h)
+		}
+	}
+	// What a claim of one names may be in the other.
+	out.Networks, out.Subnets = map[policy.Reference]*cniconf.Network{}, map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}
+	var q policy.Questions
+	q.Networks, q.Subnets = Named(out.Holders)
+	if len(q.Networks)+len(q.Subnets) == 0 {
+		return out
+	}
+	facts := o.Facts(ctx, q)
+	for n, ref := range q.Networks {
+		if network := facts.Networks[n].Network; network != nil && !facts.NamesOnly {
+			out.Networks[ref] = network
+		}
+	}
+	for n, ref := range q.Subnets {
+		if subnet := facts.Subnets[n].Subnet; subnet != nil {
+			out.Subnets[ref] = subnet
+		}
+	}
+	return out
+}
