@@ -143,7 +143,7 @@ func rangesFault(sets [][]Range, paths []string, cniVersion string) string {
 
 // span checks a range by itself.
 func (r Range) span() (span, string) {
-	s := span{subnet: r.Subnet, first: r.Start, last: r.End}
+	s := span{subnet: r.Subnet}
 	network := r.Subnet.Masked()
 	switch {
 	case r.Subnet.Bits() > r.Subnet.Addr().BitLen()-2:
@@ -155,14 +155,9 @@ func (r Range) span() (span, string) {
 	case r.End.IsValid() && !network.Contains(r.End):
 		return s, fmt.Sprintf("the rangeEnd %s outside the subnet %s", r.End, r.Subnet)
 	}
-	if !s.first.IsValid() {
-		s.first = network.Addr().Next()
-	}
-	if s.last.IsValid() && s.last.Less(s.first) {
+	s.first, s.last = r.bounds()
+	if r.End.IsValid() && s.last.Less(s.first) {
 		return s, fmt.Sprintf("the rangeEnd %s before its first address %s", s.last, s.first)
-	}
-	if !s.last.IsValid() {
-		s.last = lastUsable(network)
 	}
 	// A rangeStart on the broadcast address is accepted without a rangeEnd. The
 	// range has no addresses then, but may overlap with another all the same.
@@ -170,6 +165,40 @@ func (r Range) span() (span, string) {
 		s.first, s.last = s.last, s.first
 	}
 	return s, ""
+}
+
+// bounds are the first and last address of a range whose subnet can be used, as the
+// plugin completes them.
+func (r Range) bounds() (first, last netip.Addr) {
+	network := r.Subnet.Masked()
+	first, last = r.Start, r.End
+	if !first.IsValid() {
+		first = network.Addr().Next()
+	}
+	if !last.IsValid() {
+		last = lastUsable(network)
+	}
+	return first, last
+}
+
+// contains says whether a pod can ask for an address of the range.
+func (r Range) contains(addr netip.Addr) bool {
+	first, last := r.bounds()
+	return r.Subnet.Contains(addr) && !addr.Less(first) && !last.Less(addr)
+}
+
+// gateway is that of the range, which no pod gets.
+func (r Range) gateway() netip.Addr {
+	if r.Gateway.IsValid() {
+		return r.Gateway
+	}
+	return r.Subnet.Masked().Addr().Next()
+}
+
+// text is the first and last address, as in 10.0.0.10-10.0.0.50.
+func (r Range) text() string {
+	first, last := r.bounds()
+	return first.String() + "-" + last.String()
 }
 
 // lastUsable is the last address of a subnet, the one before for IPv4, where the

@@ -98,6 +98,19 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 	return m, ""
 }
 
+// readIPvlanMaster is the master that an ipvlan plugin names on the node; empty
+// without one.
+func readIPvlanMaster(conf []byte) string {
+	var f struct {
+		Master          string `json:"master"`
+		LinkInContainer bool   `json:"linkInContainer"`
+	}
+	if json.Unmarshal(conf, &f) != nil || f.LinkInContainer {
+		return ""
+	}
+	return interned(f.Master)
+}
+
 // namesVLAN is false for a key that is absent or says that there is no VLAN.
 func namesVLAN(value json.RawMessage) bool {
 	return value != nil && string(value) != "null" && string(value) != "0"

@@ -77,6 +77,8 @@ type Network struct {
 	Unusable string
 
 	annotated, chained, fallback *ground
+	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
+	ipvlanMaster string
 }
 
 // Capabilities are runtime requests of a pod that a plugin declares to take
@@ -138,6 +140,21 @@ func (n *Network) Main() string {
 // made on the node when a pod starts.
 func (n *Network) MakesMaster() bool { return len(n.Plugins) > 0 && n.Plugins[0] == pluginIfacer }
 
+// L2 is the layer-2 domain of a macvlan or ipvlan network: the name of the master.
+// Pods of networks with the same one meet, as far as the interfaces of that name are
+// plugged into one link on all nodes. It is empty for other networks, and where the
+// master is found out on the node (that of the default route) or in the pod.
+func (n *Network) L2() string {
+	switch {
+	case n.Macvlan == nil:
+		return n.ipvlanMaster
+	case n.Macvlan.LinkInContainer:
+		return ""
+	default:
+		return n.Macvlan.Master
+	}
+}
+
 func mainIndex(plugins []string) int {
 	for i, p := range plugins {
 		if p != pluginIfacer {
@@ -160,6 +177,9 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginMacvlan {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
+	if n.Main() == pluginIPvlan {
+		n.ipvlanMaster = readIPvlanMaster(main.Bytes)
+	}
 	n.IPAM = readIPAM(main, c.name, n.CNIVersion)
 	n.CNIVersionFault = cmp.Or(cniVersionFault(n.CNIVersion, n.IPAM.Type), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
@@ -181,6 +201,7 @@ const (
 	pluginCoordinator = "coordinator"
 	ipamHostLocal     = "host-local"
 	ipamStatic        = "static"
+	ipamDHCP          = "dhcp"
 	ipamSpiderpool    = "spiderpool"
 )
 
@@ -190,8 +211,8 @@ var common = func() map[string]string {
 	m := make(map[string]string)
 	for _, s := range []string{
 		pluginMacvlan, pluginIPvlan, pluginSRIOV, pluginIfacer, pluginVeth, pluginRouter,
-		pluginCoordinator, ipamHostLocal, ipamStatic, ipamSpiderpool,
-		"bandwidth", "bridge", "dhcp", "host-device", "ib-sriov", "portmap", "sbr", "tuning",
+		pluginCoordinator, ipamHostLocal, ipamStatic, ipamDHCP, ipamSpiderpool,
+		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", "sbr", "tuning",
 		"vlan", "vrf", "whereabouts", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
 		"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 	} {
