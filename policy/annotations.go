@@ -6,15 +6,16 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // annotationKeys are the annotations that rules read.
-var annotationKeys = append([]string{
+var annotationKeys = slices.Concat([]string{
 	multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation,
 	spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation,
-}, spiderpoolKeys...)
+}, spiderpoolKeys, flatnetwork.V1.Annotations(), flatnetwork.V2.Annotations())
 
 // spiderpoolKeys are Spiderpool's annotations of pods that concern addresses.
 var spiderpoolKeys = []string{

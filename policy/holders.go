@@ -85,7 +85,7 @@ type Addresses struct {
 }
 
 // Empty says whether there are none.
-func (a *Addresses) Empty() bool { return len(a.IPs)+len(a.MACs) == 0 }
+func (a Addresses) Empty() bool { return len(a.IPs)+len(a.MACs) == 0 }
 
 // HolderIndex finds those who hold an address, in a time that does not depend on how
 // many there are. It may be used from several goroutines at once.
@@ -142,9 +142,11 @@ func (x *HolderIndex) Of(a *Addresses) []*Holder {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	var found []*Holder
+	seen := map[*Holder]bool{}
 	add := func(holders []*Holder) {
 		for _, h := range holders {
-			if !slices.Contains(found, h) {
+			if !seen[h] {
+				seen[h] = true
 				found = append(found, h)
 			}
 		}

@@ -42,27 +42,54 @@ func (v *Verdict) Decision() Action {
 	return decision
 }
 
-// RestsOnInventory says whether a refusal depends on what the inventory said, so
-// that a fresh look could change it.
-func (v *Verdict) RestsOnInventory() bool {
-	return v.refusedBy(func(r *Rule) bool { return r.restsOnNetworks || r.restsOnPools })
-}
-
-// RestsOnPools says the same of what the inventory said of pools.
-func (v *Verdict) RestsOnPools() bool {
-	return v.refusedBy(func(r *Rule) bool { return r.restsOnPools })
-}
-
-func (v *Verdict) refusedBy(isOne func(*Rule) bool) bool {
+// restsOn are the parts of the inventory's answers that may have to be confirmed: those
+// that a refusal rests on, and who holds an address, also for a warning. That an
+// address is held by a pod's own siblings is known only then.
+func (v *Verdict) restsOn() source {
+	var rests source
 	for i := range v.Findings {
-		if v.Findings[i].Action != Deny {
-			continue
-		}
-		if r, ok := RuleByID(v.Findings[i].Rule); ok && isOne(&r) {
-			return true
+		r, ok := RuleByID(v.Findings[i].Rule)
+		switch {
+		case !ok:
+		case v.Findings[i].Action == Deny:
+			rests |= r.restsOn
+		default:
+			rests |= r.restsOn & onHolders
 		}
 	}
-	return false
+	return rests
+}
+
+// Unconfirmed are the questions whose answers have to come from the source itself
+// before the verdict, the latest on the pod, counts: something may have been made or
+// repaired a moment ago. It is false when all are fresh, or when nothing rests on them.
+func (p *Pod) Unconfirmed(v *Verdict) (Questions, bool) {
+	rests := v.restsOn()
+	if rests == 0 {
+		return Questions{}, false
+	}
+	q := p.Questions()
+	f := &p.facts
+	if rests&onPools == 0 {
+		q.Pools, q.EveryPool = nil, false
+	}
+	if rests&onSubnets == 0 {
+		q.Subnets = nil
+	}
+	if rests&onHolders == 0 {
+		q.Addresses = Addresses{}
+	} else {
+		q.Addresses = p.contested()
+	}
+	// What is said of addresses rests on nothing else.
+	if rests == onHolders {
+		q.Networks, q.Namespace = nil, ""
+	}
+	fresh := len(q.Networks) == 0 || !slices.ContainsFunc(f.Networks, func(n Fact) bool { return !n.Fresh })
+	fresh = fresh && (q.Namespace == "" || f.Namespace.Fresh) && f.Pools.Confirmed(&q)
+	fresh = fresh && (len(q.Subnets) == 0 || !slices.ContainsFunc(f.Subnets, func(s SubnetFact) bool { return !s.Fresh }))
+	fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
+	return q, !fresh
 }
 
 // Judge runs the rules over the pod. Facts answer [Pod.Questions], networks in
@@ -75,8 +102,8 @@ func (p *Pod) Judge(f Facts) Verdict {
 	if _, mirror := p.Subject.Annotations[mirrorAnnotation]; mirror {
 		return Verdict{}
 	}
-	if len(f.Networks) != len(p.references) {
-		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks", len(f.Networks), len(p.references))}
+	if len(f.Networks) != len(p.references) || len(f.Subnets) != len(p.flatSubnets) {
+		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks, %d for %d subnets", len(f.Networks), len(p.references), len(f.Subnets), len(p.flatSubnets))}
 	}
 	p.resolve(f)
 	var v Verdict
@@ -88,29 +115,7 @@ func (p *Pod) Judge(f Facts) Verdict {
 		if table[i].check == nil {
 			continue
 		}
-		found := table[i].check(p)
-		if len(found) == 0 {
-			continue
-		}
-		action := p.config.action(&table[i])
-		if action == Off {
-			continue
-		}
-		for _, finding := range found {
-			finding.Rule, finding.Action = table[i].ID, action
-			switch {
-			case finding.softened:
-				finding.Action = Warn
-			case v.Mode == ModeWarn && action == Deny:
-				finding.Action, finding.Relaxed = Warn, true
-			}
-			if finding.Annotation != "" {
-				finding.Path = p.Subject.AnnotationPath(finding.Annotation)
-			} else {
-				finding.Path = p.Subject.FieldPath(finding.Field)
-			}
-			v.Findings = append(v.Findings, finding)
-		}
+		v.report(&table[i], p.config, table[i].check(p), p.Subject.path)
 	}
 	if !p.misread() {
 		v.Interfaces = slices.Clone(p.interfaces)
@@ -121,12 +126,39 @@ func (p *Pod) Judge(f Facts) Verdict {
 	return v
 }
 
+// report adds what a rule has found, with the action that the configuration and the
+// mode give it.
+func (v *Verdict) report(r *Rule, c *Config, found []Finding, path func(*Finding) string) {
+	action := c.action(r)
+	if action == Off {
+		return
+	}
+	for _, f := range found {
+		f.Rule, f.Action, f.Path = r.ID, action, path(&f)
+		switch {
+		case f.softened:
+			f.Action = Warn
+		case v.Mode == ModeWarn && action == Deny:
+			f.Action, f.Relaxed = Warn, true
+		}
+		v.Findings = append(v.Findings, f)
+	}
+}
+
 // undecided is the reason why the facts leave open whether the pod is right.
 func (p *Pod) undecided() error {
 	for i, fact := range p.facts.Networks {
 		if fact.Err != nil {
 			return fmt.Errorf("look up network %s: %w", quote.Value(p.references[i].String()), fact.Err)
 		}
+	}
+	for i, fact := range p.facts.Subnets {
+		if fact.Err != nil {
+			return fmt.Errorf("look up %s: %w", quote.Value(p.flatSubnets[i].String()), fact.Err)
+		}
+	}
+	if err := p.facts.Holders.Err; err != nil && !p.addresses().Empty() {
+		return fmt.Errorf("look up who holds the addresses: %w", err)
 	}
 	switch {
 	case len(p.supplies) == 0:

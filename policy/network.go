@@ -236,21 +236,15 @@ func (s *NetworkSubject) judge(f NetworkFacts, c *Config) Verdict {
 	var v Verdict
 	for i := range table {
 		r := &table[i]
-		action := c.action(r)
-		if r.checkNetwork == nil || action == Off || s.Deleted && r.ID != ruleNADInUseID {
+		if r.checkNetwork == nil || s.Deleted && r.ID != ruleNADInUseID || c.action(r) == Off {
 			continue
 		}
-		for _, finding := range r.checkNetwork(n) {
-			finding.Rule, finding.Action = r.ID, action
-			if finding.softened {
-				finding.Action = Warn
+		v.report(r, c, r.checkNetwork(n), func(f *Finding) string {
+			if f.Annotation != "" {
+				return "metadata.annotations[" + f.Annotation + "]"
 			}
-			finding.Path = finding.Field
-			if finding.Annotation != "" {
-				finding.Path = "metadata.annotations[" + finding.Annotation + "]"
-			}
-			v.Findings = append(v.Findings, finding)
-		}
+			return f.Field
+		})
 	}
 	return v
 }

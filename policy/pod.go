@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
@@ -58,6 +59,12 @@ type Pod struct {
 	pools      *spiderpool.Annotations
 	poolFaults []spiderpool.Fault
 
+	// flat is what the flat network is asked for, flatSubnets those that it names, and wants
+	// are all addresses that the annotations fix, whatever their source.
+	flat        []*flatRequest
+	flatSubnets []flatnetwork.SubnetReference
+	wants       []wanted
+
 	// facts and what follows from them are those of the latest verdict.
 	facts    Facts
 	supplies []supply
@@ -84,6 +91,7 @@ func Parse(s *Subject, c *Config) *Pod {
 	}
 	p.parseNetworks()
 	p.parsePools()
+	p.parseAddresses()
 	return p
 }
 

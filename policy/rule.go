@@ -59,19 +59,34 @@ type Rule struct {
 	// networks metadata and spec.
 	Wrong, Right string
 
-	// restsOnNetworks marks a rule that reads what the inventory says of a
-	// network, which may have changed a moment ago.
-	restsOnNetworks bool
-	// restsOnPools says the same of Spiderpool's pools and the pod's namespace.
-	restsOnPools bool
-	// check judges pods, checkNetwork networks; a rule has one of them.
+	// restsOn says which of the inventory's answers the rule reads: they may have
+	// changed a moment ago.
+	restsOn source
+	// check judges pods, checkNetwork networks and checkSubnet subnets of the flat
+	// network; a rule has one of them.
 	check        func(*Pod) []Finding
 	checkNetwork func(*network) []Finding
+	checkSubnet  func(*subnet) []Finding
 }
+
+// source is a set of parts of an inventory's answers.
+type source uint8
+
+const (
+	onNetworks source = 1 << iota
+	// onPools stands for the pod's namespace as well.
+	onPools
+	onSubnets
+	onHolders
+)
 
 // OfNetworks says that the rule judges NetworkAttachmentDefinitions, not pods: then
 // Wrong and Right are the metadata and spec of one.
 func (r *Rule) OfNetworks() bool { return r.checkNetwork != nil }
+
+// OfSubnets says the same of the subnets of Rancher's flat network; Wrong and Right
+// are whole objects then.
+func (r *Rule) OfSubnets() bool { return r.checkSubnet != nil }
 
 // Finding is one rule broken in one place.
 type Finding struct {
@@ -81,9 +96,13 @@ type Finding struct {
 	Action Action
 	// Annotation is the key at fault; empty when the fault is at Field.
 	Annotation string
+	// Label is the key of the label at fault, for faults in the pod's labels.
+	Label string
 	// Field is the path at fault below the pod (or its template), such as
-	// "spec.hostNetwork", for faults outside the annotations.
-	Field string
+	// "spec.hostNetwork", for faults outside the annotations and labels. OfObject says
+	// that it begins at the object itself, which is another place on a template.
+	Field    string
+	OfObject bool
 	// Offset is where in the value of the annotation or field, a text, the culprit
 	// begins, in bytes.
 	Offset int
@@ -100,6 +119,9 @@ type Finding struct {
 	// object before ([Verdict.Inherit]).
 	Inherited bool
 
+	// shortfall is by how much something does not fit, for findings that an update may
+	// make smaller without mending them; 0 for others.
+	shortfall int
 	// softened marks a finding whose own circumstances ask for a warning only,
 	// whatever the rule's action is.
 	softened bool

@@ -27,7 +27,7 @@ var ruleInterfaceNameUnsupported = Rule{
 	Wrong:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0@storage\n",
 	Right:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		var found []Finding
 		add := func(i *Interface, problem string) {

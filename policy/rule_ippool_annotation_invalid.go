@@ -27,9 +27,8 @@ var ruleIPPoolAnnotationInvalid = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           checkIPPoolAnnotation,
+	restsOn: onNetworks | onPools,
+	check:   checkIPPoolAnnotation,
 }
 
 func checkIPPoolAnnotation(p *Pod) []Finding {

@@ -23,8 +23,7 @@ var ruleIPPoolDefaultMissing = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100-with-default\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4\"]}]'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
+	restsOn: onNetworks | onPools,
 	check: func(p *Pod) []Finding {
 		if p.plan.value == "" || p.Subject.Template() {
 			return nil

@@ -20,8 +20,7 @@ var ruleIPPoolDefaultNotFilledIn = Rule{
 	Wrong:  "k8s.v1.cni.cncf.io/networks: kube-system/vlan100-with-default,kube-system/vlan100-with-broken-default\n",
 	Right:  "k8s.v1.cni.cncf.io/networks: kube-system/vlan100-with-default\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
+	restsOn: onNetworks | onPools,
 	check: func(p *Pod) []Finding {
 		if p.plan.obstacle == "" {
 			return nil

@@ -23,8 +23,7 @@ var ruleIPPoolExhausted = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
+	restsOn: onNetworks | onPools,
 	check: func(p *Pod) []Finding {
 		var found findings
 		for n := range p.supplies {

@@ -16,7 +16,6 @@ var ruleIPPoolNamespaceMismatch = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           misfitCheck(spiderpool.MisfitNamespace),
+	restsOn: onNetworks | onPools,
+	check:   misfitCheck(spiderpool.MisfitNamespace),
 }

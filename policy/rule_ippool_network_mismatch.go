@@ -18,7 +18,6 @@ var ruleIPPoolNetworkMismatch = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           misfitCheck(spiderpool.MisfitNetwork),
+	restsOn: onNetworks | onPools,
+	check:   misfitCheck(spiderpool.MisfitNetwork),
 }

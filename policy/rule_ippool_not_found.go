@@ -24,9 +24,8 @@ var ruleIPPoolNotFound = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           checkPoolsExist,
+	restsOn: onNetworks | onPools,
+	check:   checkPoolsExist,
 }
 
 func checkPoolsExist(p *Pod) []Finding {

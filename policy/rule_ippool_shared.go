@@ -25,9 +25,8 @@ var ruleIPPoolShared = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100,kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4\"]},{\"interface\":\"net2\",\"ipv4\":[\"vlan100-v4b\"]}]'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           checkShared,
+	restsOn: onNetworks | onPools,
+	check:   checkShared,
 }
 
 // sharing is a pool that two interfaces of a pod take their address from.

@@ -17,7 +17,6 @@ var ruleIPPoolWrongFamily = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippool: '{\"ipv6\":[\"vlan100-v6\"]}'\n",
 
-	restsOnNetworks: true,
-	restsOnPools:    true,
-	check:           misfitCheck(spiderpool.MisfitFamily),
+	restsOn: onNetworks | onPools,
+	check:   misfitCheck(spiderpool.MisfitFamily),
 }

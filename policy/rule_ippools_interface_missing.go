@@ -25,7 +25,7 @@ var ruleIPPoolsInterfaceMissing = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100,kube-system/vlan200\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4\"]},{\"interface\":\"net2\",\"ipv4\":[\"vlan200-v4\"]}]'\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		if !p.reads(spiderpool.PoolsAnnotation) {
 			return nil

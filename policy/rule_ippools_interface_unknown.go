@@ -25,8 +25,8 @@ var ruleIPPoolsInterfaceUnknown = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4\"]}]'\n",
 
-	restsOnNetworks: true,
-	check:           checkListedInterfaces,
+	restsOn: onNetworks,
+	check:   checkListedInterfaces,
 }
 
 func checkListedInterfaces(p *Pod) []Finding {

@@ -18,10 +18,10 @@ var ruleNetworkConfigUnusable = Rule{
 	Doc: "`spec.config` of a NetworkAttachmentDefinition is a CNI configuration in JSON. Kubernetes stores any text, so a broken one " +
 		"shows only when a pod uses it. Judged is what fails on every node: text that is not JSON, no plugin, wrong types, a mode " +
 		"or MTU that the macvlan plugin refuses, addresses that host-local cannot hand out, a CNI version that a plugin refuses. An empty configuration is fine: Multus then reads a file of that name on the node.",
-	Remedy:          "Correct `spec.config` of the NetworkAttachmentDefinition, or use another network.",
-	Wrong:           "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-with-broken-config\n",
-	Right:           "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	restsOnNetworks: true,
+	Remedy:  "Correct `spec.config` of the NetworkAttachmentDefinition, or use another network.",
+	Wrong:   "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-with-broken-config\n",
+	Right:   "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		var found []Finding
 		for i := range p.interfaces {

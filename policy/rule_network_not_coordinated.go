@@ -18,7 +18,7 @@ var ruleNetworkNotCoordinated = Rule{
 	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-plain\n",
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		if len(p.interfaces) == 0 {
 			return nil

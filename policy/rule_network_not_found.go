@@ -19,9 +19,9 @@ var ruleNetworkNotFound = Rule{
 		"configured). On the template of a workload it is a warning, since the network may be applied after it.",
 	Remedy: "Name the namespace, or create the NetworkAttachmentDefinition first. List what there is with " +
 		"`kubectl get network-attachment-definitions --all-namespaces`.",
-	Wrong:           "k8s.v1.cni.cncf.io/networks: macvlan-overlay-vlan0\n",
-	Right:           "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	restsOnNetworks: true,
+	Wrong:   "k8s.v1.cni.cncf.io/networks: macvlan-overlay-vlan0\n",
+	Right:   "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		if p.facts.NamesOnly {
 			return nil

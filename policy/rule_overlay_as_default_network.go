@@ -21,7 +21,7 @@ var ruleOverlayAsDefaultNetwork = Rule{
 	Wrong:  "v1.multus-cni.io/default-network: kube-system/macvlan-overlay-vlan0\n",
 	Right:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		if len(p.interfaces) == 0 {
 			return nil

@@ -21,8 +21,8 @@ var ruleSpiderpoolAnnotationIgnored = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4b\"]}]'\n",
 
-	restsOnNetworks: true,
-	check:           checkIgnored,
+	restsOn: onNetworks,
+	check:   checkIgnored,
 }
 
 func checkIgnored(p *Pod) []Finding {

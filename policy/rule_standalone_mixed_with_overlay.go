@@ -23,7 +23,7 @@ var ruleStandaloneMixedWithOverlay = Rule{
 	Right: "v1.multus-cni.io/default-network: kube-system/macvlan-standalone-vlan0\n" +
 		"k8s.v1.cni.cncf.io/networks: kube-system/macvlan-standalone-vlan0\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		var standalone, overlay *Interface
 		for i := range p.interfaces {

@@ -18,7 +18,7 @@ var ruleStandaloneOnOverlayPod = Rule{
 	Wrong:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-standalone-vlan0\n",
 	Right:  "v1.multus-cni.io/default-network: kube-system/macvlan-standalone-vlan0\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		if len(p.interfaces) == 0 || p.first().Role != cniconf.RoleDefault {
 			return nil

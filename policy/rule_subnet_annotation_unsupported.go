@@ -24,7 +24,7 @@ var ruleSubnetAnnotationUnsupported = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
 		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4\"]}]'\n",
 
-	restsOnNetworks: true,
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		key := spiderpool.SubnetsAnnotation
 		if !p.pools.HasSubnets {

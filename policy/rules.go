@@ -5,6 +5,8 @@ const (
 	groupMultus     = "What Multus cannot parse"
 	groupResolve    = "What cannot be resolved"
 	groupPlacement  = "Placement"
+	groupAddresses  = "Static addresses"
+	groupFlat       = "Rancher flat network"
 	groupSpiderpool = "Spiderpool"
 	groupNetworks   = "NetworkAttachmentDefinition"
 )
@@ -33,6 +35,21 @@ var table = []Rule{
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
 	ruleNetworkNotCoordinated,
+
+	ruleFlatNetworkKeysMixed,
+	ruleFlatNetworkNotAttached,
+	ruleFlatNetworkAnnotationInvalid,
+	ruleFlatNetworkSubnetMissing,
+	ruleFlatNetworkSubnetNotFound,
+	ruleFlatNetworkProject,
+
+	ruleTooManyAddressPairs,
+	ruleAddressCountMismatch,
+	ruleAddressDuplicate,
+	ruleAddressNotAssignable,
+	ruleTooFewAddresses,
+	ruleAddressInUse,
+	ruleLabelValueTooLong,
 
 	ruleResourceInjectOverridesNetworks,
 	ruleSpiderpoolAnnotationIgnored,
@@ -66,4 +83,7 @@ var table = []Rule{
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
 	ruleNADInUse,
+
+	ruleFlatNetworkSubnetInvalid,
+	ruleFlatNetworkSubnetOverlap,
 }

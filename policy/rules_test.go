@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,8 +31,8 @@ func TestTable(t *testing.T) {
 		if !version.MatchString(r.Since) {
 			t.Errorf("%s: since %q", r.ID, r.Since)
 		}
-		if (r.check == nil) == (r.checkNetwork == nil) {
-			t.Errorf("%s: a check of pods or of networks is expected", r.ID)
+		if kinds := []bool{r.check != nil, r.checkNetwork != nil, r.checkSubnet != nil}; len(slices.DeleteFunc(kinds, func(has bool) bool { return !has })) != 1 {
+			t.Errorf("%s: one check is expected, of pods, networks or subnets", r.ID)
 		}
 	}
 }
@@ -49,6 +50,9 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"nad-config-invalid", "nad-annotation-invalid", "nad-macvlan-invalid", "nad-role-contradiction", "nad-vlan-without-effect", "nad-vlan-mismatch",
 		"nad-master-name-too-long", "nad-host-local-on-shared-link", "nad-cni-version-unsupported", "nad-in-use", "nad-address-overlap", "nad-passthru-shared",
 		"master-missing-on-nodes",
+		"too-many-address-pairs", "address-count-mismatch", "address-duplicate", "address-not-assignable", "too-few-addresses", "address-in-use", "label-value-too-long",
+		"flat-network-annotation-invalid", "flat-network-keys-mixed", "flat-network-subnet-missing", "flat-network-subnet-not-found",
+		"flat-network-not-attached", "flat-network-project", "flat-network-subnet-invalid", "flat-network-subnet-overlap",
 	} {
 		if _, ok := RuleByID(id); !ok {
 			t.Errorf("rule %s is gone", id)

@@ -12,19 +12,18 @@ type Scale struct {
 	// PerNode says that there is one pod for each node, however many there are. Pods
 	// and Surge are 0 then.
 	PerNode bool
-
-	// surge is how the surge follows from the number of pods; nil when there is none.
-	surge *intstr.IntOrString
+	// MaxSurge is how Surge follows from the number of pods; nil for none.
+	MaxSurge *intstr.IntOrString
 }
 
 // With is the scale of the same workload with another number of pods.
 func (s Scale) With(pods int) Scale {
 	s.Pods = max(pods, 0)
 	s.Surge = 0
-	if s.surge != nil && s.Pods > 0 {
+	if s.MaxSurge != nil && s.Pods > 0 {
 		// Kubernetes rounds up (deploymentutil.ResolveFenceposts), and refuses by
 		// itself what cannot be read.
-		surge, err := intstr.GetScaledValueFromIntOrPercent(s.surge, s.Pods, true)
+		surge, err := intstr.GetScaledValueFromIntOrPercent(s.MaxSurge, s.Pods, true)
 		if err == nil {
 			s.Surge = max(surge, 0)
 		}
@@ -68,9 +67,9 @@ func (s *scaleShape) of(kind string) Scale {
 	case "Deployment":
 		scale := Scale{}
 		if s.Strategy.Type != "Recreate" {
-			scale.surge = s.Strategy.RollingUpdate.MaxSurge
-			if scale.surge == nil {
-				scale.surge = &defaultMaxSurge
+			scale.MaxSurge = s.Strategy.RollingUpdate.MaxSurge
+			if scale.MaxSurge == nil {
+				scale.MaxSurge = &defaultMaxSurge
 			}
 		}
 		return scale.With(or(s.Replicas, &one))

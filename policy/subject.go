@@ -76,6 +76,20 @@ func (s *Subject) FieldPath(field string) string {
 	return s.PodPath + "." + field
 }
 
+// path is the place of a finding in the object.
+func (s *Subject) path(f *Finding) string {
+	switch {
+	case f.Annotation != "":
+		return s.AnnotationPath(f.Annotation)
+	case f.Label != "":
+		return s.FieldPath("metadata.labels[" + f.Label + "]")
+	case f.OfObject:
+		return f.Field
+	default:
+		return s.FieldPath(f.Field)
+	}
+}
+
 // podShape is the part of a pod, or of a pod template, that rules look at.
 // Nothing else is decoded, so fields that newer API versions add cannot matter.
 type podShape struct {

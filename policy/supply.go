@@ -316,7 +316,7 @@ const maxNamedPools = 64
 // Questions are what a verdict on the pod depends on. Which pools it depends on is
 // known after the pod was judged once.
 func (p *Pod) Questions() Questions {
-	q := Questions{Networks: p.references}
+	q := Questions{Networks: p.references, Subnets: p.flatSubnets, Addresses: p.addresses(), Subject: p.Subject.Identity(), Owner: p.Subject.Owner}
 	if p.exempt == "" {
 		q.Namespace = p.Subject.Namespace
 	}

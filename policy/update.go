@@ -4,11 +4,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 // ReadsAsBefore says whether an update changes nothing that rules read.
 func (s *Subject) ReadsAsBefore(old *Subject) bool {
-	return s.HostNetwork == old.HostNetwork && maps.Equal(s.Annotations, old.Annotations) && maps.Equal(s.Labels, old.Labels)
+	return s.HostNetwork == old.HostNetwork && s.Scale.Pods == old.Scale.Pods && s.Scale.Surge == old.Scale.Surge &&
+		maps.Equal(s.Annotations, old.Annotations) && maps.Equal(s.Labels, old.Labels)
 }
 
 // Inherit makes warnings of denials for what stood in the object before an update,
@@ -20,6 +23,10 @@ func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
 		if f.Annotation != "" {
 			value, there := old.Annotations[f.Annotation]
 			untouched = there && value == subject.Annotations[f.Annotation]
+		}
+		if f.Label != "" {
+			value, there := old.Labels[f.Label]
+			untouched = there && value == subject.Labels[f.Label]
 		}
 		return untouched && slices.ContainsFunc(before.Findings, f.sameAs)
 	})
@@ -37,9 +44,13 @@ func (v *Verdict) inherit(hadBefore func(*Finding) bool) {
 	}
 }
 
-// sameAs says whether a finding is the same one, whatever it leads to.
-func (f *Finding) sameAs(other Finding) bool {
-	return f.Rule == other.Rule && f.Path == other.Path && f.Offset == other.Offset && f.Message == other.Message
+// sameAs says whether a finding is the same one, whatever it leads to. What falls short
+// by less than before is not new.
+func (f *Finding) sameAs(before Finding) bool {
+	if f.Rule != before.Rule || f.Path != before.Path || f.Offset != before.Offset {
+		return false
+	}
+	return f.Message == before.Message || f.shortfall > 0 && f.shortfall <= before.shortfall
 }
 
 // Warnings are the lines for kubectl's "Warning:", each of at most 120
@@ -61,8 +72,11 @@ func (v *Verdict) Warnings(kind string) []string {
 	}
 	if len(inherited) > 0 {
 		fact := "the next pods of this " + kind + " will be refused"
-		if kind == networkKind {
+		switch kind {
+		case networkKind:
 			fact = "this network has what a new one is refused for"
+		case flatnetwork.V1.SubnetKind(), flatnetwork.V2.SubnetKind():
+			fact = "this subnet has what a new one is refused for"
 		}
 		lines = append(lines, shortened(fact+": "+strings.Join(inherited, ", ")))
 	}

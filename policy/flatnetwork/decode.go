@@ -1,40 +1,6 @@
 package flatnetwork
 
-import (
-	"encoding/json"
-	"errors"
-
-	kjson "sigs.k8s.io/json"
-)
-
-// FieldError is a field of an object that has the wrong type.
-type FieldError struct {
-	// Field is the path in the object, such as spec.vlan; empty for the object as a
-	// whole.
-	Field   string
-	Problem string
-}
-
-func (e *FieldError) Error() string {
-	if e.Field == "" {
-		return e.Problem
-	}
-	return e.Field + ": " + e.Problem
-}
-
-// decode reads an object as the API server does. Unknown fields are passed over.
-func decode(object []byte, into any) error {
-	err := kjson.UnmarshalCaseSensitivePreserveInts(object, into)
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &wrong):
-		return &FieldError{Field: wrong.Field, Problem: "the value is of the wrong type (" + wrong.Value + ")"}
-	default:
-		return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
-	}
-}
+import kjson "sigs.k8s.io/json"
 
 // macvlanSubnet is what is read of a MacvlanSubnet (MacvlanSubnetSpec in
 // types/apis/macvlan/v1/types.go; routes and podDefaultGateway came later).
@@ -113,13 +79,13 @@ type routeShape struct {
 func decodeSubnet(g Generation, object []byte) (*subnetShape, error) {
 	if g == V1 {
 		var o macvlanSubnet
-		if err := decode(object, &o); err != nil {
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &o); err != nil {
 			return nil, err
 		}
 		return o.shape(), nil
 	}
 	var o flatNetworkSubnet
-	if err := decode(object, &o); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &o); err != nil {
 		return nil, err
 	}
 	return o.shape(), nil

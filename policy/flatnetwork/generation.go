@@ -70,6 +70,9 @@ const Version = "v1"
 // String is V1 or V2.
 func (g Generation) String() string { return "V" + strconv.Itoa(int(g)) }
 
+// Prefix begins the keys of the generation's annotations.
+func (g Generation) Prefix() string { return namesOf[g].prefix }
+
 // IPAnnotation is the annotation of a pod that lists the IP addresses it may get.
 func (g Generation) IPAnnotation() string { return namesOf[g].prefix + "ip" }
 

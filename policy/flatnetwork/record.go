@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 
+	kjson "sigs.k8s.io/json"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 )
 
@@ -56,10 +58,10 @@ type recordShape struct {
 }
 
 // CompileRecord reads a MacvlanIP or FlatNetworkIP, the whole object in JSON. It is a
-// [*FieldError] when a field that is read has the wrong type.
+// [*json.UnmarshalTypeError] when a field that is read has the wrong type.
 func CompileRecord(g Generation, object []byte) (*Record, error) {
 	var o recordShape
-	if err := decode(object, &o); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &o); err != nil {
 		return nil, err
 	}
 	r := &Record{

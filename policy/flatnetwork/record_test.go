@@ -1,6 +1,7 @@
 package flatnetwork
 
 import (
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"testing"
@@ -54,7 +55,7 @@ func TestCompileRecord(t *testing.T) {
 		}
 	}
 	_, err := CompileRecord(V2, []byte(`{"status":{"addr":["10.0.0.5"]}}`))
-	var wrong *FieldError
+	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) || wrong.Field != "status.addr" {
 		t.Errorf("error %v, want one at status.addr", err)
 	}

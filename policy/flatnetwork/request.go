@@ -288,3 +288,10 @@ func (r *Request) LooksLikeRange() bool {
 	near := netip.PrefixFrom(first, bits).Masked()
 	return near.Contains(last) && first.Next().Less(last)
 }
+
+// SubnetNamed says whether the annotation names a subnet that there may be.
+func (r *Request) SubnetNamed() bool {
+	return r.Subnet != "" && !slices.ContainsFunc(r.Faults, func(f Fault) bool {
+		return f.Annotation == r.Generation.SubnetAnnotation() && f.Problem == ProblemSyntax
+	})
+}

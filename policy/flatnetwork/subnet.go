@@ -79,7 +79,7 @@ func (r Range) overlaps(other Range) bool {
 
 // CompileSubnet reads a MacvlanSubnet or FlatNetworkSubnet, the whole object in JSON.
 // The namespace, name and labels are those of its metadata. Values that make no sense
-// are for [Subnet.Faults] to tell; it is a [*FieldError] when a field that is read has
+// are for [Subnet.Faults] to tell; it is a [*json.UnmarshalTypeError] when a field that is read has
 // the wrong type.
 func CompileSubnet(g Generation, namespace, name string, labels map[string]string, object []byte) (*Subnet, error) {
 	s := &Subnet{Reference: SubnetReference{g, name}, Namespace: namespace}

@@ -297,7 +297,7 @@ func (i *inspection) checkRanges() {
 	}
 }
 
-// addOverlap reports two ranges that share addresses, which the controllers forgive.
+// addOverlap reports two ranges that share addresses.
 func (i *inspection) addOverlap(later, earlier int, a, b Range) {
 	both := Range{a.First, a.Last}
 	if both.First.Compare(b.First) > 0 {
@@ -308,7 +308,7 @@ func (i *inspection) addOverlap(later, earlier int, a, b Range) {
 	}
 	i.add(SubnetFault{
 		Field: fmt.Sprintf("spec.ranges[%d]", later), Detail: fmt.Sprintf("overlaps with ranges[%d]: %s and %s", earlier, a, b),
-		Want: "ranges that are apart", Remedy: "write one range in place of both, " + both.String(), Softened: true,
+		Want: "ranges that are apart", Remedy: "write one range in place of both, " + both.String(),
 	})
 }
 

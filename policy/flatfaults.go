@@ -1,0 +1,35 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// flatFaultCheck makes the check of a rule that reports what is wrong with the
+// annotations of the flat network. Where no such network is attached nobody reads
+// them, which has a rule of its own: then it is a warning.
+func flatFaultCheck(problems ...flatnetwork.Problem) func(*Pod) []Finding {
+	return func(p *Pod) []Finding {
+		var found findings
+		p.flatFaults(&found, problems...)
+		return found.list()
+	}
+}
+
+// flatFaults adds what [flatFaultCheck] reports.
+func (p *Pod) flatFaults(found *findings, problems ...flatnetwork.Problem) {
+	for _, r := range p.flat {
+		inert := p.inert(r)
+		for n := range r.Faults {
+			f := &r.Faults[n]
+			// Without the network there is nothing that would wait for an address.
+			if !slices.Contains(problems, f.Problem) || inert && f.Problem == flatnetwork.ProblemNoIP {
+				continue
+			}
+			found.add(f.Softened || inert, func() Finding {
+				return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: f.Remedy}
+			})
+		}
+	}
+}

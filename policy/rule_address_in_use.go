@@ -1,0 +1,91 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// Both generations refuse a workload whose addresses are fixed by another, but not a
+// pod, and V2 misses owners that Rancher has not labelled.
+var ruleAddressInUse = Rule{
+	ID:      "address-in-use",
+	Title:   "An address belongs to another workload or pod",
+	Group:   groupAddresses,
+	Default: Deny,
+	Since:   "v0.1.0",
+	Doc: "An address that the annotations fix must be nobody else's: not fixed by another workload in any namespace, be it scaled to zero, and not given to a running pod " +
+		"(MacvlanIP, FlatNetworkIP). The object itself, what made it and its own pods do not count; they are told by owner references and UIDs.\n\n" +
+		"An IP address is taken within its layer 2 domain: the same subnet, or the same master and VLAN. So is a MAC address; between pods of the first generation of the flat network it is taken in the whole cluster. " +
+		"A pod that may get one of several addresses is denied when none is left, and warned of otherwise. Where the other one is being deleted it is a warning.",
+	Remedy: "Write an address that is free, or take it away from the other one first.",
+	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: 10.30.0.90\n",
+	Right: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: 10.30.0.21\n",
+	restsOn: onNetworks | onSubnets | onHolders,
+	check: func(p *Pod) []Finding {
+		var found findings
+		contests := p.contests()
+		for n := range contests {
+			c := &contests[n]
+			found.add(c.holder.Ending || p.hasOthers(c.wanted, contests), func() Finding {
+				f := p.atAddress(c.wanted)
+				f.Message = fmt.Sprintf("address %s %s", quote.Value(c.wanted.text), c.holder.having(c.wanted))
+				f.Remedy = "write an address that is free, or take it away from " + c.holder.label() + " first"
+				if c.holder.Ending {
+					f.Message += ", which is being deleted"
+					f.Remedy = "wait until it is gone"
+				}
+				return f
+			})
+		}
+		return found.list()
+	},
+}
+
+// hasOthers says whether a pod can do without an address, since another one of the list
+// is left. A workload wants them all.
+func (p *Pod) hasOthers(w *wanted, contests []contest) bool {
+	if p.Subject.Template() || w.flat == nil {
+		return false
+	}
+	return slices.ContainsFunc(w.list.Entries, func(e flatnetwork.Entry) bool {
+		return (e.IP.IsValid() || e.MAC != (mac.Address{})) && !slices.ContainsFunc(contests, func(c contest) bool {
+			return c.wanted.list == w.list && c.wanted.claim.address() == (address{e.IP, e.MAC}) && !c.holder.Ending
+		})
+	})
+}
+
+// label names the holder in messages.
+func (h *HolderFact) label() string {
+	return h.Kind + " " + quote.Value(h.Namespace+"/"+h.Name)
+}
+
+// having says how the holder has an address, continuing a sentence that begins with it.
+func (h *HolderFact) having(w *wanted) string {
+	kind := "fixed by"
+	if h.Record.Name != "" {
+		kind = "in use by"
+	}
+	text := "is " + kind + " " + h.label()
+	for _, c := range h.Claims {
+		if c.address() != w.claim.address() {
+			continue
+		}
+		switch {
+		case c.Network != (Reference{}):
+			text += " on network " + quote.Value(c.Network.String())
+		case c.Subnet != w.claim.Subnet:
+			text += " in " + quote.Value(c.Subnet.String())
+		}
+		break
+	}
+	if h.Record.Name != "" {
+		text += " (" + h.Record.Kind + ")"
+	}
+	return text
+}

@@ -1,0 +1,51 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// V2 compares a subnet with others of the same mode until the first one that it does
+// not collide with (pkg/common/common.go); V1 since June 2023.
+var ruleFlatNetworkSubnetOverlap = Rule{
+	ID:      "flat-network-subnet-overlap",
+	Title:   "Two subnets of Rancher's flat network hand out the same addresses",
+	Group:   groupFlat,
+	Default: Deny,
+	Since:   "v0.1.0",
+	Doc: "Subnets on the same master and VLAN are one layer 2 domain, in which an address may be handed out by one of them only. Their `cidr` may overlap when both have " +
+		"`ranges`, and these have no address in common. Subnets of both generations are compared with each other. macvlan and ipvlan do not go together on one master and VLAN.",
+	Remedy: "Give both subnets `ranges` that have nothing in common, or another VLAN.",
+	Wrong: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
+		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.90, to: 10.30.0.120}]}\n",
+	Right: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
+		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.120, to: 10.30.0.140}]}\n",
+	checkSubnet: func(s *subnet) []Finding {
+		if s.facts.Subnets == nil {
+			return nil
+		}
+		var overlaps []Finding
+		for other := range s.facts.Subnets {
+			f := Finding{Field: "spec.cidr", Message: s.compiled.Overlap(other)}
+			if f.Message == "" {
+				f.Field, f.Message = "spec.flatMode", s.compiled.Mixes(other)
+			}
+			if f.Message == "" {
+				continue
+			}
+			f.Message = "the subnet " + f.Message
+			f.Remedy = "choose other addresses than " + quote.Value(other.Reference.String()) + ", give both subnets ranges that have none in common, or another VLAN"
+			overlaps = append(overlaps, f)
+		}
+		slices.SortFunc(overlaps, func(a, b Finding) int {
+			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+		})
+		var found findings
+		for _, f := range overlaps {
+			found.add(false, func() Finding { return f })
+		}
+		return found.list()
+	},
+}

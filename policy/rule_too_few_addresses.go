@@ -1,0 +1,115 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// No tool compares the two: the pods beyond the addresses wait with the event "No enough
+// ip resouce in subnet" (V1) or "no available IP address from addrs" (V2).
+var ruleTooFewAddresses = Rule{
+	ID:      ruleTooFewAddressesID,
+	Title:   "A workload has more pods than fixed addresses",
+	Group:   groupAddresses,
+	Default: Deny,
+	Since:   "v0.1.0",
+	Doc: "Each pod of a workload takes one address of the list, so that the list must be as long as the number of replicas (of a Job: of pods at once, `parallelism` and `completions`). " +
+		"When the replicas fit and only those do not that an update of a Deployment adds for a while (`maxSurge`, 25% rounded up where nothing is said), it is a warning: the new pods wait for " +
+		"old ones to go. A DaemonSet has a pod on each node, however many there are, which is a warning. A `mac` or `ips` of a network in a Multus annotation is one address, which every pod of the workload asks for.\n\n" +
+		"`kubectl scale` and autoscalers are answered likewise.",
+	Remedy: "Fix more addresses, or ask for fewer replicas. An update that stops pods before it starts others (`strategy.type: Recreate`, or `maxSurge: 0`) needs no more addresses than replicas.",
+	Wrong: "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 2\n  strategy: {type: Recreate}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata:\n      labels: {app: web}\n      annotations:\n" +
+		"        k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"        flatnetwork.pandaria.io/subnet: vlan300\n        flatnetwork.pandaria.io/ip: 10.30.0.21\n",
+	Right: "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 2\n  strategy: {type: Recreate}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata:\n      labels: {app: web}\n      annotations:\n" +
+		"        k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"        flatnetwork.pandaria.io/subnet: vlan300\n        flatnetwork.pandaria.io/ip: 10.30.0.21-10.30.0.22\n",
+	restsOn: onNetworks,
+	check: func(p *Pod) []Finding {
+		s := p.Subject
+		if !s.Template() || !s.Scale.PerNode && s.Scale.Pods == 0 {
+			return nil
+		}
+		var found findings
+		for _, l := range p.supplyOfAddresses() {
+			short := s.Scale.Pods - l.count
+			switch {
+			case s.Scale.PerNode:
+			case short+s.Scale.Surge <= 0:
+				continue
+			}
+			found.add(short <= 0, func() Finding {
+				f := l.at(0)
+				f.Message, f.Remedy = s.shortage(l.count, l.name)
+				f.shortfall = max(short, 0)
+				return f
+			})
+		}
+		return found.list()
+	},
+}
+
+const ruleTooFewAddressesID = "too-few-addresses"
+
+// OnScale says whether the finding depends on the number of pods.
+func (f *Finding) OnScale() bool { return f.Rule == ruleTooFewAddressesID }
+
+// shortage says that a workload has more pods than addresses.
+func (s *Subject) shortage(count int, name string) (message, remedy string) {
+	have := fmt.Sprintf("%s has %d addresses", name, count)
+	if count == 1 {
+		have = name + " is one address"
+	}
+	scale := &s.Scale
+	switch short := scale.Pods - count; {
+	case scale.PerNode:
+		return have + ", and a DaemonSet has a pod on each node, of which those beyond the addresses wait for ever",
+			"let the addresses be chosen, or select as many nodes as there are addresses"
+	case short > 0:
+		pods := "one pod waits for ever"
+		if short > 1 {
+			pods = fmt.Sprintf("%d pods wait for ever", short)
+		}
+		return fmt.Sprintf("%s, and the %s has %d pods at once: %s", have, s.Kind, scale.Pods, pods),
+			fmt.Sprintf("fix %d more, or ask for at most %d", short, count)
+	default:
+		return fmt.Sprintf("%s, enough for the %d pods of the %s, but an update adds up to %d (maxSurge), which wait for old ones to go", have, scale.Pods, s.Kind, scale.Surge),
+			fmt.Sprintf("fix %d more, or let an update stop pods before it starts others: strategy.type Recreate, or maxSurge 0", scale.Pods+scale.Surge-count)
+	}
+}
+
+// supplyOfAddresses are the lists that each pod of a workload takes an address from.
+func (p *Pod) supplyOfAddresses() []pairSource {
+	var lists []pairSource
+	for _, r := range p.flat {
+		if p.inert(r) {
+			continue
+		}
+		shortest := pairSource{}
+		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
+			if n := len(list.Entries); n > 0 && (shortest.count == 0 || n < shortest.count) {
+				shortest = pairSource{list.Annotation, n, func(int) Finding { return Finding{Annotation: list.Annotation} }}
+			}
+		}
+		if shortest.count > 0 {
+			lists = append(lists, shortest)
+		}
+	}
+	var before *Interface
+	for n := range p.wants {
+		w := &p.wants[n]
+		if w.iface == nil || w.iface == before || !p.fixes(w) {
+			continue
+		}
+		before = w.iface
+		name := "ips"
+		if w.claim.MAC != (mac.Address{}) {
+			name = "mac"
+		}
+		lists = append(lists, pairSource{name + " of interface " + quote.Value(w.iface.Name), 1, func(int) Finding { return p.atAddress(w) }})
+	}
+	return lists
+}

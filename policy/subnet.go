@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	kjson "sigs.k8s.io/json"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// SubnetSubject is a subnet of Rancher's flat network that is written: a MacvlanSubnet
+// or a FlatNetworkSubnet. The API server takes anything for one.
+type SubnetSubject struct {
+	Generation flatnetwork.Generation
+	Namespace  string
+	// Name of the object; its generateName with a trailing * when the name is not
+	// known yet.
+	Name string
+
+	compiled *flatnetwork.Subnet
+	// old is what the object said before; nil when there was none, or when it could not
+	// be read.
+	old *flatnetwork.Subnet
+}
+
+// DecodeSubnet reads a subnet in JSON: the object that is written, and the one that it
+// replaces, nil for none. The namespace given stands in for an object that has none.
+//
+// It is a [*FieldError] when a field that rules read has the wrong type.
+func DecodeSubnet(g flatnetwork.Generation, namespace string, object, old []byte) (*SubnetSubject, error) {
+	s := &SubnetSubject{Generation: g}
+	var err error
+	if s.compiled, s.Name, err = decodeSubnet(g, namespace, object); err != nil {
+		return nil, err
+	}
+	s.Namespace = s.compiled.Namespace
+	if old != nil {
+		// From what cannot be read nothing is inherited.
+		s.old, _, _ = decodeSubnet(g, namespace, old)
+	}
+	return s, nil
+}
+
+// decodeSubnet reads a subnet, and returns its name as messages show it.
+func decodeSubnet(g flatnetwork.Generation, namespace string, object []byte) (*flatnetwork.Subnet, string, error) {
+	var shape struct {
+		Metadata struct {
+			objectMeta
+			Labels podLabels `json:"labels"`
+		} `json:"metadata"`
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &shape); err != nil {
+		return nil, "", decodeError(err)
+	}
+	meta := &shape.Metadata
+	if problem := meta.Labels.problem; problem != "" {
+		return nil, "", &FieldError{Field: "metadata.labels", Problem: problem}
+	}
+	subnet, err := flatnetwork.CompileSubnet(g, cmp.Or(meta.Namespace, namespace), meta.Name, meta.Labels.values, object)
+	if err != nil {
+		return nil, "", decodeError(err)
+	}
+	name := meta.Name
+	if name == "" && meta.GenerateName != "" {
+		name = meta.GenerateName + "*"
+	}
+	return subnet, name, nil
+}
+
+// SubnetFacts are an inventory's answers about a subnet that is written.
+type SubnetFacts struct {
+	// Subnets are those that there are, of both generations, in any order; the one that
+	// is judged may be among them as it was before. Nil where they are not known.
+	Subnets iter.Seq[*flatnetwork.Subnet]
+}
+
+// subnet is a subject with what rules need to judge it.
+type subnet struct {
+	*SubnetSubject
+	facts SubnetFacts
+}
+
+// Judge runs the rules over the subnet. No namespace exempts it: subnets live in those
+// whose pods are not judged.
+//
+// What stood in the object before an update keeps nobody from changing something else:
+// it is a warning, as in [Verdict.Inherit].
+func (s *SubnetSubject) Judge(f SubnetFacts, c *Config) Verdict {
+	v := s.judge(f, c)
+	if s.old == nil || v.Decision() != Deny {
+		return v
+	}
+	old := &SubnetSubject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}
+	before := old.judge(f, c)
+	v.inherit(func(f *Finding) bool { return slices.ContainsFunc(before.Findings, f.sameAs) })
+	return v
+}
+
+func (s *SubnetSubject) judge(f SubnetFacts, c *Config) Verdict {
+	var v Verdict
+	for i := range table {
+		if r := &table[i]; r.checkSubnet != nil {
+			v.report(r, c, r.checkSubnet(&subnet{s, f}), func(f *Finding) string { return f.Field })
+		}
+	}
+	return v
+}
