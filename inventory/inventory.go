@@ -45,22 +45,16 @@ type Inventory interface {
 const confirmations = 2
 
 // Judge gives the verdict on a subject. A refusal that rests on what memory says
-// is confirmed first: the network, or the pool, may have been made or repaired a
-// moment ago. When that cannot be confirmed, and nothing else is wrong, there is
+// is confirmed first: the network, the pool or the subnet may have been made or repaired
+// a moment ago, and who held an address may be gone. When that cannot be confirmed, and nothing else is wrong, there is
 // no verdict.
 func Judge(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) policy.Verdict {
 	pod := policy.Parse(subject, config)
 	facts := inv.Facts(ctx, pod.Questions())
 	verdict := pod.Judge(facts)
 	for range confirmations {
-		if verdict.Decision() != policy.Deny || !verdict.RestsOnInventory() {
-			break
-		}
-		q := pod.Questions()
-		if !verdict.RestsOnPools() {
-			q.Pools, q.EveryPool = nil, false
-		}
-		if confirmed(&q, &facts) {
+		q, open := pod.Unconfirmed(&verdict)
+		if !open {
 			break
 		}
 		facts = inv.Refresh(ctx, q, facts)
@@ -87,15 +81,6 @@ func Complete(ctx context.Context, inv Inventory, subject *policy.Subject, confi
 	return pod.Complete(inv.Facts(ctx, pod.Questions()))
 }
 
-func confirmed(q *policy.Questions, facts *policy.Facts) bool {
-	for i := range facts.Networks {
-		if !facts.Networks[i].Fresh {
-			return false
-		}
-	}
-	return (q.Namespace == "" || facts.Namespace.Fresh) && facts.Pools.Confirmed(q)
-}
-
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
 // is found out only where that makes a difference.
 func JudgeNetwork(ctx context.Context, inv Inventory, subject *policy.NetworkSubject, config *policy.Config) policy.Verdict {
@@ -105,4 +90,9 @@ func JudgeNetwork(ctx context.Context, inv Inventory, subject *policy.NetworkSub
 		Nodes:           inv.Nodes(ctx),
 		Users:           sync.OnceValue(func() policy.Users { return inv.Users(ctx, subject.Reference(), config) }),
 	}, config)
+}
+
+// JudgeSubnet gives the verdict on a subnet of Rancher's flat network that is written.
+func JudgeSubnet(ctx context.Context, inv Inventory, subject *policy.SubnetSubject, config *policy.Config) policy.Verdict {
+	return subject.Judge(policy.SubnetFacts{Subnets: inv.Subnets(ctx)}, config)
 }
