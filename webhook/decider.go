@@ -44,6 +44,9 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	case aboutNetwork(req):
 		return d.validateNetwork(ctx, req, config)
 	}
+	if g, ok := aboutSubnet(req); ok {
+		return d.validateSubnet(ctx, req, g, config)
+	}
 	subject, answer := d.accept(req)
 	if answer != nil {
 		return *answer
@@ -78,7 +81,8 @@ func judgedByOwner(s *policy.Subject) bool {
 // Mutate fills in the default pools of a pod that names none. What else there is
 // to say of the pod is left to Validate, which sees it after all mutations; where
 // the inventory does not answer nothing is filled in, and Validate does not let
-// the pod pass without.
+// the pod pass without. Only a label that is too long is refused here: the API server
+// would refuse it in its own words before it calls Validate.
 func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.Response {
 	config := d.Config()
 	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
@@ -87,6 +91,13 @@ func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.R
 	subject, answer := d.accept(req)
 	if answer != nil {
 		return *answer
+	}
+	if subject.HasLongLabel() {
+		verdict := d.judge(ctx, req, subject, config).AboutLabels()
+		if verdict.Decision() == policy.Deny {
+			d.Metrics.count(&verdict)
+			return d.respond(req, subject, &verdict)
+		}
 	}
 	response := admission.Allowed("")
 	operations := inventory.Complete(ctx, d.Inventory, subject, config).Patch()

@@ -2,8 +2,12 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -26,31 +30,41 @@ var scalable = map[schema.GroupVersionResource]string{
 	{Group: "", Version: "v1", Resource: "replicationcontrollers"}: "ReplicationController",
 }
 
-// scale answers the scaling of a workload, which is never refused: its author did
-// not write the template now. But the pods that are to be added will be, and that
-// is said. The request holds a number of replicas only, so the workload is read.
+// scale answers the scaling of a workload. It is refused for what the number of pods
+// decides, which is whether there are as many fixed addresses. For the rest, the pods
+// that are to be added will be refused, and that is said: whoever scales did not write
+// the template now. The request holds a number of replicas only, so the workload is
+// read; where that, or the inventory, does not answer, nothing stands in the way.
 func (d *Decider) scale(ctx context.Context, req admission.Request, config *policy.Config) admission.Response {
 	resource := schema.GroupVersionResource(req.Resource)
 	kind, ok := scalable[resource]
 	if !ok || d.Workloads == nil || req.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
+	var scale struct {
+		Spec struct {
+			Replicas int `json:"replicas"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(req.Object.Raw, &scale); err != nil {
+		return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the scale cannot be read: "+err.Error())
+	}
 	object, err := d.Workloads.Workload(ctx, resource, req.Namespace, req.Name)
 	if err != nil {
 		d.Logger.Warn("a scaled workload could not be read", "kind", kind, "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name), "error", err)
 		return admission.Allowed("")
 	}
-	subject, err := policy.DecodeSubject(resource.GroupVersion().String(), kind, req.Namespace, object)
-	if err != nil || judgedByOwner(subject) {
+	old, err := policy.DecodeSubject(resource.GroupVersion().String(), kind, req.Namespace, object)
+	if err != nil || judgedByOwner(old) {
 		return admission.Allowed("")
 	}
-	verdict := inventory.Judge(ctx, d.Inventory, subject, config)
-	refused := policy.Verdict{}
-	for _, f := range verdict.Findings {
-		if f.Action == policy.Deny {
-			f.Action, f.Inherited = policy.Warn, true
-			refused.Findings = append(refused.Findings, f)
-		}
-	}
-	return admission.Allowed("").WithWarnings(refused.Warnings(kind)...)
+	scaled := *old
+	scaled.Scale = old.Scale.With(scale.Spec.Replicas)
+	verdict := inventory.JudgeUpdate(ctx, d.Inventory, &scaled, old, config)
+	verdict.Undecided = nil
+	// What would be a warning at any other time as well is none of the scaling.
+	verdict.Findings = slices.DeleteFunc(verdict.Findings, func(f policy.Finding) bool {
+		return f.Action == policy.Warn && !f.Inherited && !f.OnScale()
+	})
+	return d.respond(req, &scaled, &verdict)
 }
