@@ -43,7 +43,7 @@ func newCheck(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [-f PATH]... [PATH]...",
 		Short: "Judge the pods and workloads in files as the webhook would",
-		Long: "Check judges every pod, every pod template and every NetworkAttachmentDefinition in files and folders.\n\n" +
+		Long: "Check judges every pod, every pod template, every NetworkAttachmentDefinition and every subnet of Rancher's flat network in files and folders.\n\n" +
 			"The networks that pods ask for are those of --inventory and of the files themselves, or with --live those of a cluster. Without\n" +
 			"any network in either, networks are judged by their names.\n\n" +
 			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be made.",
@@ -112,7 +112,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 		return err
 	}
 	if r.Summary.Checked == 0 {
-		return fmt.Errorf("nothing to check: none of %d objects is a pod or a network, or holds a pod template", r.Summary.Skipped)
+		return fmt.Errorf("nothing to check: none of %d objects is a pod, a network or a subnet, or holds a pod template", r.Summary.Skipped)
 	}
 	for _, output := range outputs {
 		if err := output(o.out, r); err != nil {

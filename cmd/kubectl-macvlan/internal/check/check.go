@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
@@ -25,8 +26,8 @@ type Options struct {
 	Stored inventory.Inventory
 }
 
-// Objects judges every object that holds a pod and every network, in the order given,
-// and counts the others.
+// Objects judges every object that holds a pod, every network and every subnet of the
+// flat network, in the order given, and counts the others.
 //
 // It is an error when an object cannot be decoded, or when the inventory cannot
 // answer about it; the error names the place.
@@ -37,7 +38,10 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 		o := &objects[i]
 		var result report.Result
 		var err error
+		generation, isSubnet := subnetGeneration(o)
 		switch {
+		case isSubnet && !o.Deleted:
+			result, err = judgeSubnet(ctx, o, generation, inv, config, options.Namespace)
 		case isNetwork(o):
 			result, err = judgeNetwork(ctx, o, inv, options.Stored, config, options.Namespace)
 		case policy.HoldsPod(o.APIVersion, o.Kind) && !o.Deleted:
@@ -159,20 +163,28 @@ func shownMode(m policy.Mode) string {
 // path is where a finding stands in the object, step by step.
 func path(podPath string, f *policy.Finding) []any {
 	var pod []any
-	if podPath != "" {
+	if podPath != "" && !f.OfObject {
 		pod = steps(podPath)
 	}
-	if f.Annotation != "" {
+	switch {
+	case f.Annotation != "":
 		return append(pod, "metadata", "annotations", f.Annotation)
+	case f.Label != "":
+		return append(pod, "metadata", "labels", f.Label)
+	default:
+		return append(pod, steps(f.Field)...)
 	}
-	return append(pod, steps(f.Field)...)
 }
 
-// steps takes a dotted path apart.
+// steps takes a dotted path apart, such as spec.ranges[1].from.
 func steps(dotted string) []any {
 	var steps []any
 	for step := range strings.SplitSeq(dotted, ".") {
-		steps = append(steps, step)
+		name, index, indexed := strings.Cut(strings.TrimSuffix(step, "]"), "[")
+		steps = append(steps, name)
+		if n, err := strconv.Atoi(index); indexed && err == nil {
+			steps = append(steps, n)
+		}
 	}
 	return steps
 }
