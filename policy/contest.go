@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
@@ -14,8 +15,8 @@ type contest struct {
 	holder *HolderFact
 }
 
-// contests are those of the pod, in the order of its addresses. Of each address the
-// first holder counts that is not about to go.
+// contests are those of the pod, in the order of its addresses. Of each address one
+// holder counts.
 func (p *Pod) contests() []contest {
 	type claimed struct {
 		holder *HolderFact
@@ -40,7 +41,7 @@ func (p *Pod) contests() []contest {
 		}
 		var rival *HolderFact
 		for _, r := range rivals {
-			if p.rivals(w, r.claim) && (rival == nil || rival.Ending && !r.holder.Ending) {
+			if p.rivals(w, r.claim) && (rival == nil || r.holder.compare(rival) < 0) {
 				rival = r.holder
 			}
 		}
@@ -49,6 +50,22 @@ func (p *Pod) contests() []contest {
 		}
 	}
 	return found
+}
+
+// compare puts the holder first whose claim weighs most: one that stays, and a workload
+// rather than one of its pods. The rest is order for order's sake.
+func (h *HolderFact) compare(other *HolderFact) int {
+	weight := func(h *HolderFact) int {
+		switch {
+		case h.Ending:
+			return 2
+		case h.Record.Name != "":
+			return 1
+		default:
+			return 0
+		}
+	}
+	return cmp.Or(cmp.Compare(weight(h), weight(other)), cmp.Compare(h.label(), other.label()))
 }
 
 // contested are the addresses of the contests.
