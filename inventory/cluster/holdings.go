@@ -45,8 +45,7 @@ var (
 	apps  = schema.GroupVersion{Group: "apps", Version: "v1"}
 	batch = schema.GroupVersion{Group: "batch", Version: "v1"}
 
-	podKind         = policy.Controller{APIVersion: "v1", Kind: "Pod"}
-	statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
+	podKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
 )
 
 // holders follows those who keep addresses from others: the records of what pods were
