@@ -1,10 +1,15 @@
 // Package cluster answers from a Kubernetes cluster.
 //
-// Informers keep what rules need of every NetworkAttachmentDefinition, Namespace
-// and SpiderIPPool, compiled, and if asked for of every Node. Two things keep a
-// fresh object from being misjudged: where the cache has no network or namespace,
-// the API server is asked; and before a refusal that rests on the cache, it is
-// asked again ([Inventory.Refresh]).
+// Informers keep what rules need of every NetworkAttachmentDefinition, Namespace,
+// SpiderIPPool and subnet of the flat network, compiled, and if asked for of every
+// Node. Two things keep a fresh object from being misjudged: where the cache has no
+// network, subnet or namespace, the API server is asked; and before a refusal that
+// rests on the cache, it is asked again ([Inventory.Refresh]).
+//
+// Who holds an address is found in an index of all the workloads and records that keep
+// any. Of a workload that keeps none nothing stays but its name. Pods are not followed:
+// whether that of a record is still there, and what is above it, is asked when a
+// refusal would rest on it.
 //
 // Live reads of one object are shared between those who wait for it, with one
 // condition: a read counts for an asker only when it was sent after the asker

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +18,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -342,4 +345,58 @@ func TestRecordsInstalledLater(t *testing.T) {
 	kubectl(t, definition, "create", "-f", "-")
 	applied(t, record("later", ip, uid(t, "pod", "later"), ""))
 	expect(t, "with records", held(t, inv, whoHolds(ip), 2), "Deployment earlier", "Pod later")
+}
+
+// An API server that does not stream the objects to a watch is asked for them page by
+// page.
+func TestWorkloadsOfAnOlderAPIServer(t *testing.T) {
+	older, err := controlplane.Start(t.Context(), controlplane.Options{APIServerArgs: map[string][]string{"feature-gates": {"WatchList=false"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := older.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const ip, count = "10.90.8.1", 250 // more than two pages
+	var text strings.Builder
+	for n := range count {
+		text.WriteString(workload("Deployment", fmt.Sprint("many-", n), fmt.Sprint("10.90.8.", 1+n%2), ""))
+	}
+	if result, err := older.Kubectl(t.Context(), text.String(), "create", "-f", "-"); err != nil || result.ExitCode != 0 {
+		t.Fatal(err, result.Stderr)
+	}
+	config, lists := rest.CopyConfig(older.Config()), &atomic.Int64{}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/apis/apps/v1/deployments" && !r.URL.Query().Has("watch") {
+				lists.Add(1)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	inv, err := cluster.New(cluster.Options{Config: config, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- inv.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
+	inMemory := func() int { return len(inv.Facts(t.Context(), whoHolds(ip)).Holders.Holders) }
+	// Not more are looked at than are needed to refuse.
+	if n := inMemory(); n != 65 || lists.Load() != 3 {
+		t.Errorf("%d holders after %d lists, want 65 after 3", n, lists.Load())
+	}
+	if result, err := older.Kubectl(t.Context(), "", "delete", "--raw", "/apis/apps/v1/namespaces/default/deployments"); err != nil || result.ExitCode != 0 {
+		t.Fatal(err, result.Stderr)
+	}
+	wait.Until(t, "none in memory", func() bool { return inMemory() == 0 })
 }

@@ -16,6 +16,11 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
+// workloadsPerPage bounds what a list takes up at once: a workload has up to some ten
+// kilobytes and takes three times that while it is read, and the lists of all kinds
+// run at the same time.
+const workloadsPerPage = 100
+
 // ofDeployments is a label of the ReplicaSets that Deployments made. They are left out:
 // there are ten for each Deployment, and each has its template.
 const ofDeployments = "pod-template-hash"
@@ -40,8 +45,7 @@ var (
 	apps  = schema.GroupVersion{Group: "apps", Version: "v1"}
 	batch = schema.GroupVersion{Group: "batch", Version: "v1"}
 
-	podKind         = policy.Controller{APIVersion: "v1", Kind: "Pod"}
-	statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
+	podKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
 )
 
 // holders follows those who keep addresses from others: the records of what pods were
@@ -109,7 +113,8 @@ func followHolders(config *rest.Config, logger *slog.Logger, reads *rate.Limiter
 // address.
 func recordKind(g flatnetwork.Generation) kind[policy.HolderFact] {
 	return ofRaw(kind[policy.HolderFact]{
-		resource: inventory.FlatNetworkVersion(g).WithResource(g.RecordResource()),
+		resource:    inventory.FlatNetworkVersion(g).WithResource(g.RecordResource()),
+		fillInPages: true,
 	}, g.RecordKind(), func(o *raw) *policy.HolderFact {
 		holder, err := inventory.CompileRecord(g, o.Namespace, o.json)
 		if err != nil || len(holder.Claims) == 0 {
@@ -122,7 +127,7 @@ func recordKind(g flatnetwork.Generation) kind[policy.HolderFact] {
 // workloadKind is one of workloads. What a workload made for itself keeps nothing: the
 // workload does.
 func workloadKind(c policy.Controller, resource schema.GroupVersionResource, selector string) kind[policy.HolderFact] {
-	return ofRaw(kind[policy.HolderFact]{resource: resource, selector: selector}, c.Kind, func(o *raw) *policy.HolderFact {
+	return ofRaw(kind[policy.HolderFact]{resource: resource, selector: selector, perPage: workloadsPerPage, fillInPages: true}, c.Kind, func(o *raw) *policy.HolderFact {
 		subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, o.Namespace, o.json)
 		if err != nil || inventory.Spawned(subject) {
 			return nil

@@ -1,20 +1,11 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"iter"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
-
-// objectsPerPage bounds what a live list takes up at once where the kind says nothing
-// else: a network or the metadata of a node has some kilobytes.
-const objectsPerPage = 500
 
 // Networks implements [inventory.Inventory] from memory. Where there is no cache, as in
 // a check from the command line, the API server is asked once.
@@ -47,31 +38,6 @@ func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
 			if !yield(n) {
 				return
 			}
-		}
-	}
-}
-
-// list reads all objects from the API server, page by page.
-func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
-	all := []*T{}
-	options := metav1.ListOptions{Limit: cmp.Or(w.kind.perPage, objectsPerPage)}
-	for {
-		page := w.kind.list()
-		if err := w.requestMany(metadataOfMany, options).Do(ctx).Into(page); err != nil {
-			return nil, err
-		}
-		if err := meta.EachListItem(page, func(o runtime.Object) error {
-			all = append(all, w.kind.compile(o))
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-		list, err := meta.ListAccessor(page)
-		if err != nil {
-			return nil, err
-		}
-		if options.Continue = list.GetContinue(); options.Continue == "" {
-			return all, nil
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,9 @@ type kind[T any] struct {
 	list   func() runtime.Object
 	// perPage is how many objects a live list takes at once; 0 for objectsPerPage.
 	perPage int64
+	// fillInPages says that the list which fills the cache is read page by page too:
+	// the objects are far larger than what is kept of them.
+	fillInPages bool
 	// metadataOnly asks the API server to leave out all but the metadata; then object
 	// and list are of [metav1.PartialObjectMetadata].
 	metadataOnly bool
@@ -164,6 +168,9 @@ type cached[T any] struct {
 
 // transform drops the object and keeps what is compiled of it.
 func (w *watched[T]) transform(object any) (any, error) {
+	if _, ok := object.(*cached[T]); ok {
+		return object, nil
+	}
 	decoded, ok := object.(runtime.Object)
 	if !ok {
 		return object, nil
@@ -176,6 +183,26 @@ func (w *watched[T]) transform(object any) (any, error) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion()},
 		value:      w.kind.compile(decoded),
 	}, nil
+}
+
+// GetObjectKind implements [runtime.Object], so that a list can hold it.
+func (c *cached[T]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject implements [runtime.Object]. The value is never changed.
+func (c *cached[T]) DeepCopyObject() runtime.Object { return new(*c) }
+
+// cachedList is a list of what is kept of objects.
+type cachedList[T any] struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+	Items []*cached[T]
+}
+
+// DeepCopyObject implements [runtime.Object].
+func (l *cachedList[T]) DeepCopyObject() runtime.Object {
+	out := *l
+	out.Items = slices.Clone(l.Items)
+	return &out
 }
 
 // request begins a request whose answer is of the kind "as" where the metadata alone is
@@ -203,6 +230,9 @@ const (
 func (w *watched[T]) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			if w.kind.fillInPages {
+				return w.listCached(ctx)
+			}
 			list := w.kind.list()
 			err := w.requestMany(metadataOfMany, options).Do(ctx).Into(list)
 			if err == nil {
