@@ -73,7 +73,8 @@ func Spawned(s *policy.Subject) bool {
 }
 
 // Named collects the networks and subnets that the claims of holders name, each once.
-func Named(holders []policy.HolderFact) (networks []policy.Reference, subnets []flatnetwork.SubnetReference) {
+// Networks without a namespace are in the one given.
+func Named(holders []policy.HolderFact, defaultNamespace string) (networks []policy.Reference, subnets []flatnetwork.SubnetReference) {
 	seen := map[any]bool{}
 	for _, h := range holders {
 		for _, c := range h.Claims {
@@ -81,9 +82,11 @@ func Named(holders []policy.HolderFact) (networks []policy.Reference, subnets []
 			case c.Subnet.Name != "" && !seen[c.Subnet]:
 				seen[c.Subnet] = true
 				subnets = append(subnets, c.Subnet)
-			case c.Subnet.Name == "" && c.Network.Name != "" && !seen[c.Network]:
-				seen[c.Network] = true
-				networks = append(networks, c.Network)
+			case c.Subnet.Name == "" && c.Network.Name != "":
+				if ref := c.NetworkIn(defaultNamespace); !seen[ref] {
+					seen[ref] = true
+					networks = append(networks, ref)
+				}
 			}
 		}
 	}

@@ -40,6 +40,13 @@ type Inventory interface {
 	Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users
 }
 
+// Layer is an inventory that may stand over another one ([Overlay]).
+type Layer interface {
+	Inventory
+	// Has says whether the pod or workload of that kind, namespace and name is there.
+	Has(id policy.Identity) bool
+}
+
 // confirmations is how often a refusal is confirmed: once for the networks, once
 // more for pools that only the networks as they are now ask for.
 const confirmations = 2

@@ -12,9 +12,12 @@ import (
 // Overlay answers from one inventory, and from another where the first has
 // nothing: files that are about to be applied to a cluster, over that cluster.
 // What the first has is taken to be fresh.
-func Overlay(top, base Inventory) Inventory { return &overlay{top, base} }
+func Overlay(top Layer, base Inventory) Inventory { return &overlay{top, base} }
 
-type overlay struct{ top, base Inventory }
+type overlay struct {
+	top  Layer
+	base Inventory
+}
 
 // Facts implements [Inventory].
 func (o *overlay) Facts(ctx context.Context, q policy.Questions) policy.Facts {
@@ -47,7 +50,7 @@ func (o *overlay) Facts(ctx context.Context, q policy.Questions) policy.Facts {
 		}
 	}
 	if !q.Addresses.Empty() {
-		facts.Holders = o.overHolders(ctx, facts.Holders, below.Holders)
+		facts.Holders = o.overHolders(ctx, &q, facts.Holders, below.Holders)
 	}
 	return facts
 }
@@ -60,18 +63,18 @@ func (o *overlay) Refresh(ctx context.Context, q policy.Questions, facts policy.
 	asked.Pools = left(q, &top).Pools
 	fresh := o.base.Refresh(ctx, asked, facts)
 	fresh.Pools = over(top.Pools, fresh.Pools, q.Pools)
-	for n := range fresh.Subnets {
+	for n := range q.Subnets {
 		fresh.Subnets[n] = overSubnet(top.Subnets[n], fresh.Subnets[n])
 	}
 	if !q.Addresses.Empty() {
-		fresh.Holders = o.overHolders(ctx, top.Holders, fresh.Holders)
+		fresh.Holders = o.overHolders(ctx, &q, top.Holders, fresh.Holders)
 	}
 	return fresh
 }
 
 // left are the questions that facts leave open.
 func left(q policy.Questions, facts *policy.Facts) policy.Questions {
-	out := policy.Questions{EveryPool: q.EveryPool, Addresses: q.Addresses, Subject: q.Subject, Owner: q.Owner}
+	out := policy.Questions{EveryPool: q.EveryPool, Addresses: q.Addresses, Owner: q.Owner, DefaultNamespace: q.DefaultNamespace}
 	for n, ref := range q.Networks {
 		if facts.NamesOnly || absent(facts.Networks[n]) {
 			out.Networks = append(out.Networks, ref)

@@ -51,7 +51,7 @@ func overSubnet(top, base policy.SubnetFact) policy.SubnetFact {
 // overHolders is what two inventories say together of those who hold some addresses:
 // the top's, and those of the base that the top does not have. Fresh are they when the
 // base's are.
-func (o *overlay) overHolders(ctx context.Context, top, base policy.HolderFacts) policy.HolderFacts {
+func (o *overlay) overHolders(ctx context.Context, q *policy.Questions, top, base policy.HolderFacts) policy.HolderFacts {
 	switch {
 	case top.Err != nil:
 		return top
@@ -63,24 +63,27 @@ func (o *overlay) overHolders(ctx context.Context, top, base policy.HolderFacts)
 		out.Owners = base.Owners
 	}
 	for _, h := range base.Holders {
-		if !slices.ContainsFunc(top.Holders, func(above policy.HolderFact) bool { return above.Is(h.Identity) }) {
+		// What the top has without the address will not hold it any more. A pod that was
+		// given one keeps it, whatever is written.
+		written := h.Record.Name == "" && o.top.Has(h.Identity)
+		if !written && !slices.ContainsFunc(top.Holders, func(above policy.HolderFact) bool { return above.Is(h.Identity) }) {
 			out.Holders = append(out.Holders, h)
 		}
 	}
 	// What a claim of one names may be in the other.
 	out.Networks, out.Subnets = map[policy.Reference]*cniconf.Network{}, map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}
-	var q policy.Questions
-	q.Networks, q.Subnets = Named(out.Holders)
-	if len(q.Networks)+len(q.Subnets) == 0 {
+	var named policy.Questions
+	named.Networks, named.Subnets = Named(out.Holders, q.DefaultNamespace)
+	if len(named.Networks)+len(named.Subnets) == 0 {
 		return out
 	}
-	facts := o.Facts(ctx, q)
-	for n, ref := range q.Networks {
+	facts := o.Facts(ctx, named)
+	for n, ref := range named.Networks {
 		if network := facts.Networks[n].Network; network != nil && !facts.NamesOnly {
 			out.Networks[ref] = network
 		}
 	}
-	for n, ref := range q.Subnets {
+	for n, ref := range named.Subnets {
 		if subnet := facts.Subnets[n].Subnet; subnet != nil {
 			out.Subnets[ref] = subnet
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,9 +64,10 @@ func subnetsNamed(names ...string) (q policy.Questions) {
 func TestOverlayOfSubnets(t *testing.T) {
 	below := &cachedHolders{Inventory: open(t, subnet("both", "10.0.0.0/24")+subnet("below", "10.0.1.0/24"))}
 	tests := []struct {
-		name      string
-		top, base inventory.Inventory
-		want      []string // of both, below and neither
+		name string
+		top  inventory.Layer
+		base inventory.Inventory
+		want []string // of both, below and neither
 	}{
 		{"both know some", open(t, subnet("both", "10.0.2.0/24")), below, []string{"10.0.2.0/24", "10.0.1.0/24 (stale)", "missing (stale)"}},
 		{"the base alone", open(t, ""), below, []string{"10.0.0.0/24 (stale)", "10.0.1.0/24 (stale)", "missing (stale)"}},
@@ -143,6 +145,12 @@ func TestOverlayOfHolders(t *testing.T) {
 	fresh := inv.Refresh(t.Context(), q, facts)
 	check(fresh.Holders, true)
 	check(inv.Refresh(t.Context(), q, fresh).Holders, true)
+
+	// A workload that has given its address up in the files holds it no more.
+	moved := inventory.Overlay(open(t, strings.Replace(fixed("below", "''", "above"), "10.0.0.1", "10.0.0.9", 1)), below).Facts(t.Context(), q).Holders
+	if len(moved.Holders) != 1 || moved.Holders[0].Name != "both" {
+		t.Errorf("holders of an address that was moved: %+v", moved.Holders)
+	}
 
 	broken := &cachedHolders{Inventory: open(t, ""), err: errors.New("connection refused")}
 	if f := inventory.Overlay(top, broken).Facts(t.Context(), q).Holders; !errors.Is(f.Err, broken.err) || f.Holders != nil {

@@ -123,15 +123,7 @@ func (p *Pod) rivals(w *wanted, c Claim) bool {
 	return link != "" && link == p.link(w)
 }
 
-// networkOf is the network that a claim was made to, as far as it is known. One without
-// a namespace is a default-network, which Multus looks up in a namespace of its own.
+// networkOf is the network that a claim was made to, as far as it is known.
 func (p *Pod) networkOf(c Claim) *cniconf.Network {
-	if c.Network == (Reference{}) {
-		return nil
-	}
-	ref := c.Network
-	if ref.Namespace == "" {
-		ref.Namespace = p.config.Multus.DefaultNetworkNamespace
-	}
-	return p.facts.Holders.Networks[ref]
+	return p.facts.Holders.Networks[c.NetworkIn(p.config.Multus.DefaultNetworkNamespace)]
 }

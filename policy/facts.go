@@ -27,9 +27,11 @@ type Questions struct {
 	// Subnets are those of the flat network that the pod names, each once.
 	Subnets []flatnetwork.SubnetReference
 	// Addresses are those that the pod asks for by themselves: who else holds them is
-	// asked. Subject is the pod or workload that asks, and Owner what controls it.
-	Addresses      Addresses
-	Subject, Owner Identity
+	// asked. Owner is what controls the pod, or the workload, that asks.
+	Addresses Addresses
+	Owner     Identity
+	// DefaultNamespace is where a default-network without a namespace is looked up.
+	DefaultNamespace string
 }
 
 // Fact is what an inventory answers about one network.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sync"
@@ -47,7 +48,8 @@ type Claim struct {
 	IP  netip.Addr
 	MAC mac.Address
 	// Subnet that it belongs to, of a flat network; otherwise Network, which the
-	// address was asked of.
+	// address was asked of. A Network without a namespace is a default-network, which
+	// is looked up where the configuration says.
 	Subnet  flatnetwork.SubnetReference
 	Network Reference
 }
@@ -86,6 +88,15 @@ type Addresses struct {
 
 // Empty says whether there are none.
 func (a Addresses) Empty() bool { return len(a.IPs)+len(a.MACs) == 0 }
+
+// NetworkIn is the network that the claim names, with a namespace; the zero value for a
+// claim to a subnet.
+func (c *Claim) NetworkIn(defaultNamespace string) Reference {
+	if c.Network.Name == "" {
+		return Reference{}
+	}
+	return Reference{cmp.Or(c.Network.Namespace, defaultNamespace), c.Network.Name}
+}
 
 // HolderIndex finds those who hold an address, in a time that does not depend on how
 // many there are. It may be used from several goroutines at once.

@@ -316,7 +316,10 @@ const maxNamedPools = 64
 // Questions are what a verdict on the pod depends on. Which pools it depends on is
 // known after the pod was judged once.
 func (p *Pod) Questions() Questions {
-	q := Questions{Networks: p.references, Subnets: p.flatSubnets, Addresses: p.addresses(), Subject: p.Subject.Identity(), Owner: p.Subject.Owner}
+	q := Questions{
+		Networks: p.references, Subnets: p.flatSubnets,
+		Addresses: p.addresses(), Owner: p.Subject.Owner, DefaultNamespace: p.config.Multus.DefaultNetworkNamespace,
+	}
 	if p.exempt == "" {
 		q.Namespace = p.Subject.Namespace
 	}

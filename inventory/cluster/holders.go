@@ -33,7 +33,7 @@ func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy
 	for _, h := range found {
 		facts.Holders = append(facts.Holders, policy.HolderFact{Holder: h, Owners: owner(h.Owner)})
 	}
-	return i.withNamed(ctx, facts)
+	return i.withNamed(ctx, q, facts)
 }
 
 // holdersOf looks for the holders in memory. Where there is no cache, as in a check
@@ -127,7 +127,7 @@ func (i *Inventory) refreshHolders(ctx context.Context, q *policy.Questions) pol
 			facts.Holders = append(facts.Holders, l.HolderFact)
 		}
 	}
-	return i.withNamed(ctx, facts)
+	return i.withNamed(ctx, q, facts)
 }
 
 // forbidden says whether a read failed for want of a right. In a check from the command
@@ -204,8 +204,8 @@ func (h *holders) lookAtPod(ctx context.Context, holder *policy.Holder) look {
 // withNamed adds the networks and subnets that the claims name, as memory has them.
 // Where there is no cache the API server is asked, and what it does not tell is not
 // known.
-func (i *Inventory) withNamed(ctx context.Context, facts policy.HolderFacts) policy.HolderFacts {
-	networks, subnets := inventory.Named(facts.Holders)
+func (i *Inventory) withNamed(ctx context.Context, q *policy.Questions, facts policy.HolderFacts) policy.HolderFacts {
+	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
 	facts.Networks = map[policy.Reference]*cniconf.Network{}
 	facts.Subnets = map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}
 	begun := i.pools.begun.Load()

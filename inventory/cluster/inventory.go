@@ -209,7 +209,7 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	fresh := facts
 	fresh.Networks = slices.Clone(facts.Networks)
 	var stale sync.WaitGroup
-	for n := range fresh.Networks {
+	for n := range q.Networks {
 		if !fresh.Networks[n].Fresh {
 			stale.Go(func() { fresh.Networks[n] = i.readNetwork(ctx, q.Networks[n]) })
 		}
@@ -221,7 +221,7 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 		stale.Go(func() { fresh.Pools = i.pools.refresh(ctx, &q, facts.Pools) })
 	}
 	fresh.Subnets = slices.Clone(facts.Subnets)
-	for n := range fresh.Subnets {
+	for n := range q.Subnets {
 		if !fresh.Subnets[n].Fresh {
 			stale.Go(func() { fresh.Subnets[n] = i.subnets.read(ctx, q.Subnets[n]) })
 		}

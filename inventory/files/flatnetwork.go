@@ -123,7 +123,7 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 		}
 		facts.Holders = append(facts.Holders, policy.HolderFact{Holder: h, Owners: i.above(owner)})
 	}
-	networks, subnets := inventory.Named(facts.Holders)
+	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
 	for _, ref := range networks {
 		if n := i.networks[ref]; n != nil {
 			facts.Networks[ref] = n
@@ -135,6 +135,13 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 		}
 	}
 	return facts
+}
+
+// Has implements [inventory.Layer].
+func (i *Inventory) Has(id policy.Identity) bool {
+	id.UID = ""
+	_, ok := i.owners[id]
+	return ok
 }
 
 // Subnets implements [inventory.Inventory].

@@ -48,7 +48,7 @@ type user struct {
 	ref  policy.Reference
 }
 
-var _ inventory.Inventory = (*Inventory)(nil)
+var _ inventory.Layer = (*Inventory)(nil)
 
 // NewInventory compiles the objects that an inventory is made of, and passes
 // over the others. Objects without a namespace are taken to be in the one given.
