@@ -41,7 +41,7 @@ const top = `
 {apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: above}, spec: {subnet: 10.8.0.0/16}}
 `
 
-func open(t *testing.T, yaml string) *files.Inventory {
+func open(t testing.TB, yaml string) *files.Inventory {
 	t.Helper()
 	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(yaml))
 	if err != nil {

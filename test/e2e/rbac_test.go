@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // auditEvent is what is read of a line of the audit log.
@@ -97,6 +99,8 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 		mustKubectl(t, "", "delete", k.kind, "templated")
 	}
 
+	askAboutAddresses(t)
+
 	used := map[auditEvent]bool{}
 	for _, e := range serverRequests(t) {
 		if e.ResponseStatus.Code == http.StatusForbidden {
@@ -145,6 +149,49 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// askAboutAddresses has the server confirm who holds addresses, for every kind of
+// holder, and that subnets are not there.
+func askAboutAddresses(t *testing.T) {
+	t.Helper()
+	mustKubectl(t, rack, "apply", "-f", "-")
+	var taken []string
+	for n, k := range workloadKinds {
+		ip := fmt.Sprintf("10.70.0.%d", 200+n)
+		taken = append(taken, ip)
+		workload := inTemplate(t, n, []byte(pod("holding", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ip)))
+		workload.SetName("holding")
+		text, err := workload.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustKubectl(t, string(text), "create", "-f", "-")
+		defer mustKubectl(t, "", "delete", k.kind, "holding", "--wait=false")
+	}
+	mustKubectl(t, pod("recorded", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
+	defer mustKubectl(t, "", "delete", "--now", "pod", "recorded")
+	uid := mustKubectl(t, "", "get", "pod", "recorded", "-o", "jsonpath={.metadata.uid}")
+	record(t, "recorded="+uid, "10.70.0.220")
+	mustKubectl(t, fmt.Sprintf("{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: recorded, namespace: default, ownerReferences: [{apiVersion: v1, kind: Pod, name: recorded, uid: %s}]}, "+
+		"spec: {subnet: rack, podId: %[1]s, cidr: 10.70.0.221/24}}", uid), "create", "-f", "-")
+
+	const v1 = `k8s.v1.cni.cncf.io/networks: '[{"name":"static-macvlan-cni-attach","interface":"eth1"}]'`
+	asking := func(ips string) string {
+		return pod("asking", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ips)
+	}
+	for manifest, texts := range map[string][]string{
+		asking(strings.Join(taken, "-")): taken,
+		asking("10.70.0.220"):            {`"10.70.0.220" is in use by Pod "default/recorded" (FlatNetworkIP)`},
+		pod("asking", v1, "macvlan.pandaria.cattle.io/subnet: rack", "macvlan.pandaria.cattle.io/ip: 10.70.0.221"): {`"10.70.0.221" is in use by Pod "default/recorded" (MacvlanIP)`},
+		pod("asking", attached, "flatnetwork.pandaria.io/subnet: nowhere", "flatnetwork.pandaria.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
+		pod("asking", v1, "macvlan.pandaria.cattle.io/subnet: nowhere", "macvlan.pandaria.cattle.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
+	} {
+		wait.Until(t, "a refusal with "+strings.Join(texts, ", "), func() bool {
+			result := kubectl(t, manifest, "create", "--dry-run=server", "-f", "-")
+			return result.ExitCode != 0 && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(result.Stderr, text) })
+		})
 	}
 }
 
