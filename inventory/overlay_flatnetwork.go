@@ -58,9 +58,9 @@ func (o *overlay) overHolders(ctx context.Context, q *policy.Questions, top, bas
 	case base.Err != nil:
 		return base
 	}
-	out := policy.HolderFacts{Holders: slices.Clone(top.Holders), Owners: top.Owners, Fresh: base.Fresh}
-	if len(base.Owners) > len(top.Owners) {
-		out.Owners = base.Owners
+	out := policy.HolderFacts{Holders: slices.Clone(top.Holders), Owners: top.Owners, Partial: top.Partial, Fresh: base.Fresh}
+	if len(base.Owners) > len(top.Owners) || !base.Partial {
+		out.Owners, out.Partial = base.Owners, base.Partial
 	}
 	for _, h := range base.Holders {
 		// What the top has without the address will not hold it any more. A pod that was

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
@@ -158,5 +159,39 @@ func TestOverlayOfHolders(t *testing.T) {
 	}
 	if f := inv.Facts(t.Context(), policy.Questions{}).Holders; f.Holders != nil {
 		t.Errorf("holders where nothing is asked: %+v", f)
+	}
+}
+
+// A dump of pods without their ReplicaSets does not tell whether a pod is one of a
+// Deployment's own: that is a warning, and in another namespace there is no doubt.
+func TestOwnersThatTheFilesLack(t *testing.T) {
+	pod := func(namespace, owner string) string {
+		return "{apiVersion: v1, kind: Pod, metadata: {name: given, namespace: " + namespace + ", uid: u1" + owner + "}}\n---\n" +
+			"{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: given, namespace: " + namespace + ", ownerReferences: [{apiVersion: v1, kind: Pod, name: given, uid: u1}]}, spec: {subnet: below, cidr: 10.0.0.1/24}}\n---\n"
+	}
+	const owner = ", ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u2, controller: true}]"
+	const replicaSet = "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u2, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u3, controller: true}]}}\n---\n"
+	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(fixed("web", "u3", "below")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := policy.DecodeSubject(objects[0].APIVersion, objects[0].Kind, "default", objects[0].JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject.Scale = subject.Scale.With(0)
+	for _, tt := range []struct {
+		name, world string
+		want        policy.Action
+	}{
+		{"its own", pod("default", owner) + replicaSet, policy.Allow},
+		{"perhaps its own", pod("default", owner), policy.Warn},
+		{"nobody's", pod("default", ""), policy.Deny},
+		{"of another namespace", pod("other", owner), policy.Deny},
+	} {
+		verdict := inventory.Judge(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), subject, policy.DefaultConfig())
+		if got := verdict.Decision(); got != tt.want {
+			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
+		}
 	}
 }

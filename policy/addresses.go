@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 // flatRequest is what a pod asks of one generation of the flat network.
@@ -31,6 +33,14 @@ type wanted struct {
 	// iface asks for it, in its field "ips" or "mac".
 	iface *Interface
 	field string
+}
+
+// named is the address as messages name it, with its place in a list of several.
+func (w *wanted) named() string {
+	if w.flat != nil && len(w.list.Entries) > 1 {
+		return fmt.Sprintf("address %d %s", w.index+1, quote.Value(w.text))
+	}
+	return "address " + quote.Value(w.text)
 }
 
 // atAddress is a finding at an address.
@@ -161,7 +171,7 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 	if p.misread() {
 		return false, false
 	}
-	known = true
+	known = !p.networksPending()
 	for n := range p.interfaces {
 		switch i := &p.interfaces[n]; {
 		case i.network != nil && i.network.Main() == g.Plugin():
@@ -169,7 +179,7 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 		case i.annotation == "":
 		case slices.Contains(g.Networks(), i.Reference.Name):
 			return true, true
-		case i.network == nil || i.network.OnNode:
+		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false
 		}
 	}

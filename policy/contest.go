@@ -88,6 +88,12 @@ func (p *Pod) related(h *HolderFact) bool {
 		h.Kind == "Pod" && self.Kind == "Pod" && slices.ContainsFunc(theirs, func(i Identity) bool { return slices.ContainsFunc(owners, is(i)) })
 }
 
+// perhapsRelated says whether the subject and a holder may belong together, as far as
+// their owners are known. Owners are in the same namespace.
+func (p *Pod) perhapsRelated(h *HolderFact) bool {
+	return h.Namespace == p.Subject.Namespace && (h.Partial || p.facts.Holders.Partial)
+}
+
 // withOwner is a line of owners that begins with a given one.
 func withOwner(owner Identity, line []Identity) []Identity {
 	if owner == (Identity{}) || slices.ContainsFunc(line, owner.Is) {

@@ -20,14 +20,16 @@ func flatFaultCheck(problems ...flatnetwork.Problem) func(*Pod) []Finding {
 // flatFaults adds what [flatFaultCheck] reports.
 func (p *Pod) flatFaults(found *findings, problems ...flatnetwork.Problem) {
 	for _, r := range p.flat {
-		inert := p.inert(r)
+		attached, known := p.attached(r.Generation)
+		inert := known && !attached
 		for n := range r.Faults {
 			f := &r.Faults[n]
 			// Without the network there is nothing that would wait for an address.
-			if !slices.Contains(problems, f.Problem) || inert && f.Problem == flatnetwork.ProblemNoIP {
+			waits := f.Problem == flatnetwork.ProblemNoIP
+			if !slices.Contains(problems, f.Problem) || inert && waits {
 				continue
 			}
-			found.add(f.Softened || inert, func() Finding {
+			found.add(f.Softened || inert || waits && !attached, func() Finding {
 				return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: f.Remedy}
 			})
 		}

@@ -59,6 +59,8 @@ type HolderFact struct {
 	*Holder
 	// Owners are the holder's owners, from its own upwards, as far as they are known.
 	Owners []Identity
+	// Partial says that there may be more of them: that of the last one is not known.
+	Partial bool
 	// Ending says that the holder is being deleted, or that an owner of it is gone, so
 	// that it will be.
 	Ending bool
@@ -69,7 +71,9 @@ type HolderFacts struct {
 	// Holders of any of the addresses, the subject itself perhaps among them.
 	Holders []HolderFact
 	// Owners are those of the subject, from its own upwards, as far as they are known.
-	Owners []Identity
+	// Partial is as in [HolderFact].
+	Owners  []Identity
+	Partial bool
 	// Networks and Subnets are those that the claims of the holders name, as far as
 	// they are known.
 	Networks map[Reference]*cniconf.Network

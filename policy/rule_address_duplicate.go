@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
@@ -42,7 +41,7 @@ var ruleAddressDuplicate = Rule{
 			before := earlier[key][at]
 			found.add(false, func() Finding {
 				f := p.atAddress(w)
-				f.Message = fmt.Sprintf("address %s is asked for already%s", quote.Value(w.text), p.elsewhere(w, before))
+				f.Message = w.named() + " is asked for already" + p.elsewhere(w, before)
 				f.Remedy = "leave one of the two out, or write another address"
 				return f
 			})

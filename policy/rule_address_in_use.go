@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
@@ -20,7 +19,8 @@ var ruleAddressInUse = Rule{
 	Doc: "An address that the annotations fix must be nobody else's: not fixed by another workload in any namespace, be it scaled to zero, and not given to a running pod " +
 		"(MacvlanIP, FlatNetworkIP). The object itself, what made it and its own pods do not count; they are told by owner references and UIDs.\n\n" +
 		"An IP address is taken within its layer 2 domain: the same subnet, or the same master and VLAN. So is a MAC address; between pods of the first generation of the flat network it is taken in the whole cluster. " +
-		"A pod that may get one of several addresses is denied when none is left, and warned of otherwise. Where the other one is being deleted it is a warning.",
+		"A pod that may get one of several addresses is denied when none is left, and warned of otherwise. Where the other one is being deleted it is a warning, and so it is where the owners are not all known, " +
+		"as with files that hold pods and not their ReplicaSets.",
 	Remedy: "Write an address that is free, or take it away from the other one first.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
 		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: 10.30.0.90\n",
@@ -32,13 +32,17 @@ var ruleAddressInUse = Rule{
 		contests := p.contests()
 		for n := range contests {
 			c := &contests[n]
-			found.add(c.holder.Ending || p.hasOthers(c.wanted, contests), func() Finding {
+			perhapsOwn := p.perhapsRelated(c.holder)
+			found.add(c.holder.Ending || perhapsOwn || p.hasOthers(c.wanted, contests), func() Finding {
 				f := p.atAddress(c.wanted)
-				f.Message = fmt.Sprintf("address %s %s", quote.Value(c.wanted.text), c.holder.having(c.wanted))
+				f.Message = c.wanted.named() + " " + c.holder.having(c.wanted)
 				f.Remedy = "write an address that is free, or take it away from " + c.holder.label() + " first"
-				if c.holder.Ending {
+				switch {
+				case c.holder.Ending:
 					f.Message += ", which is being deleted"
 					f.Remedy = "wait until it is gone"
+				case perhapsOwn:
+					f.Message += ", unless both belong together: not all of their owners are known"
 				}
 				return f
 			})

@@ -47,8 +47,8 @@ var ruleAddressNotAssignable = Rule{
 			}
 			found.add(p.inert(w.flat), func() Finding {
 				f := p.atAddress(w)
-				f.Message = fmt.Sprintf("address %d %s %s", w.index+1, quote.Value(w.text), detail)
-				f.Remedy = fmt.Sprintf("write an address that %s hands out: kubectl get %s -n %s %s -o yaml", quote.Value(s.Reference.String()),
+				f.Message = w.named() + " " + detail
+				f.Remedy = fmt.Sprintf("write an address that the subnet hands out; this shows it:\n  kubectl get %s -n %s %s -o yaml",
 					w.flat.Generation.SubnetResource(), w.flat.Generation.SubnetNamespace(), s.Reference.Name)
 				return f
 			})

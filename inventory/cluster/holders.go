@@ -108,16 +108,16 @@ func (i *Inventory) refreshHolders(ctx context.Context, q *policy.Questions) pol
 	looks.Wait()
 
 	if excused(aboveErr) {
-		above, aboveErr = ownership{owners: owner(q.Owner), fresh: true}, nil
+		above, aboveErr = ownership{owners: owner(q.Owner), partial: true, fresh: true}, nil
 	}
 	if aboveErr != nil {
 		return policy.HolderFacts{Err: aboveErr}
 	}
-	facts := policy.HolderFacts{Owners: above.owners, Fresh: above.fresh}
+	facts := policy.HolderFacts{Owners: above.owners, Partial: above.partial, Fresh: above.fresh}
 	for n := range looked {
 		l := &looked[n]
 		if excused(l.err) {
-			*l = look{HolderFact: policy.HolderFact{Holder: found[n], Owners: owner(found[n].Owner)}, fresh: true}
+			*l = look{HolderFact: policy.HolderFact{Holder: found[n], Owners: owner(found[n].Owner), Partial: true}, fresh: true}
 		}
 		if l.err != nil {
 			return policy.HolderFacts{Err: l.err}

@@ -77,7 +77,9 @@ type ownership struct {
 	// gone says that the first of them does not exist, and ending that one of them does
 	// not, or is being deleted.
 	gone, ending bool
-	fresh        bool
+	// partial says that there may be more owners, which may not be asked for.
+	partial bool
+	fresh   bool
 }
 
 // above follows controllers upwards, beginning with the first, as far as their kinds

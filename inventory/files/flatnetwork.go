@@ -77,9 +77,8 @@ func (i *Inventory) noteOwner(s *policy.Subject) {
 }
 
 // above is the chain of owners that begins with the first, as far as the files have
-// them.
-func (i *Inventory) above(first policy.Identity) []policy.Identity {
-	var chain []policy.Identity
+// them. It is partial when it ends with a workload that the files do not have.
+func (i *Inventory) above(first policy.Identity) (chain []policy.Identity, partial bool) {
 	seen := map[policy.Identity]bool{}
 	for next := first; next.Name != ""; {
 		named := next
@@ -90,9 +89,12 @@ func (i *Inventory) above(first policy.Identity) []policy.Identity {
 		}
 		seen[named] = true
 		chain = append(chain, next)
+		if !i.Has(next) {
+			return chain, policy.HoldsPod(next.APIVersion, next.Kind)
+		}
 		next = i.owners[named]
 	}
-	return chain
+	return chain, false
 }
 
 // subnetFact answers about one subnet. Without any of its generation it is not known
@@ -108,11 +110,11 @@ func (i *Inventory) subnetFact(ref flatnetwork.SubnetReference) policy.SubnetFac
 // holderFacts answers who holds the addresses.
 func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 	facts := policy.HolderFacts{
-		Owners:   i.above(q.Owner),
 		Networks: map[policy.Reference]*cniconf.Network{},
 		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		Fresh:    true,
 	}
+	facts.Owners, facts.Partial = i.above(q.Owner)
 	for _, h := range i.holders.Of(&q.Addresses) {
 		owner := h.Owner
 		if h.Record.Name != "" && owner.Name == "" {
@@ -121,7 +123,9 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 			named.UID = ""
 			owner = i.owners[named]
 		}
-		facts.Holders = append(facts.Holders, policy.HolderFact{Holder: h, Owners: i.above(owner)})
+		fact := policy.HolderFact{Holder: h}
+		fact.Owners, fact.Partial = i.above(owner)
+		facts.Holders = append(facts.Holders, fact)
 	}
 	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
 	for _, ref := range networks {

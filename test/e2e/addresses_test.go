@@ -151,9 +151,9 @@ func TestDeploymentWithFixedAddresses(t *testing.T) {
 	}
 
 	other := fixed("moved", 2, "Recreate", "10.70.0.12-10.70.0.13")
-	refused(t, other, []string{"apply", "-f", "-"}, `[address-in-use]`, `address "10.70.0.12" is fixed by Deployment "default/racked"`)
+	refused(t, other, []string{"apply", "-f", "-"}, `[address-in-use]`, `address 1 "10.70.0.12" is fixed by Deployment "default/racked"`)
 	accepted(t, "", "scale", "deployment", "racked", "--replicas=0")
-	refused(t, other, []string{"apply", "-f", "-"}, `address "10.70.0.13" is fixed by Deployment "default/racked"`)
+	refused(t, other, []string{"apply", "-f", "-"}, `address 2 "10.70.0.13" is fixed by Deployment "default/racked"`)
 	accepted(t, "", "scale", "deployment", "racked", "--replicas=3")
 	given(3)
 
