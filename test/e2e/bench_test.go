@@ -15,6 +15,7 @@ import (
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	nadclient "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/client/clientset/versioned"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,10 +29,10 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
-var cacheMetric = regexp.MustCompile(`(?m)^macvlan_webhook_(networks|pools|namespaces) (\S+)$`)
+var cacheMetric = regexp.MustCompile(`(?m)^macvlan_webhook_(networks|pools|namespaces|address_holders) (\S+)$`)
 
 // load is how much there is of what the server follows.
-type load struct{ networks, pools, namespaces int }
+type load struct{ networks, pools, namespaces, workloads int }
 
 // BenchmarkResidentMemory reports the memory of a server that follows a small
 // cluster, then a very large one: resident, at its peak while the caches were
@@ -40,12 +41,13 @@ type load struct{ networks, pools, namespaces int }
 func BenchmarkResidentMemory(b *testing.B) {
 	config := cluster.Config()
 	config.QPS = -1
+	config.WarningHandler = rest.NoWarnings{}
 	networks, err := nadclient.NewForConfig(config)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, size := range []load{{pools: 1}, {networks: 10_000, pools: 5_000, namespaces: 1_000}} {
-		b.Run(fmt.Sprintf("networks=%d/pools=%d/namespaces=%d", size.networks, size.pools, size.namespaces), func(b *testing.B) {
+	for _, size := range []load{{pools: 1}, {networks: 10_000, pools: 5_000, namespaces: 1_000, workloads: 2_000}} {
+		b.Run(fmt.Sprintf("networks=%d/pools=%d/namespaces=%d/workloads=%d", size.networks, size.pools, size.namespaces, size.workloads), func(b *testing.B) {
 			createNetworks(b, networks, size.networks)
 			defer func() {
 				if err := networks.K8sCniCncfIoV1().NetworkAttachmentDefinitions("default").DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "bench"}); err != nil {
@@ -54,6 +56,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 			}()
 			defer createPools(b, config, size.pools)()
 			defer createNamespaces(b, config, size.namespaces)()
+			defer createWorkloads(b, config, size.workloads)()
 			client, flags, err := server.Certificate(b.TempDir())
 			if err != nil {
 				b.Fatal(err)
@@ -197,10 +200,48 @@ func createNamespaces(b *testing.B, config *rest.Config, count int) (remove func
 	}
 }
 
+// createWorkloads makes Deployments without pods, each with ten fixed addresses, and
+// returns what removes them.
+func createWorkloads(b *testing.B, config *rest.Config, count int) (remove func()) {
+	b.Helper()
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	deployments := client.AppsV1().Deployments("default")
+	each(b, count, func(i int) error {
+		var ips []string
+		for n := range 10 {
+			ips = append(ips, fmt.Sprintf("10.%d.%d.%d", 80+i/250, i%250, 10+n))
+		}
+		labels := map[string]string{"app": fmt.Sprint("bench-", i)}
+		_, err := deployments.Create(context.Background(), &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: labels["app"], Labels: map[string]string{"bench": "true"}},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: new(int32(0)),
+				Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{
+						"k8s.v1.cni.cncf.io/networks":    `[{"name":"rancher-flat-network","interface":"eth1"}]`,
+						"flatnetwork.pandaria.io/subnet": "bench", "flatnetwork.pandaria.io/ip": strings.Join(ips, "-"),
+					}},
+					Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
+				},
+			},
+		}, metav1.CreateOptions{})
+		return err
+	})
+	return func() {
+		if err := deployments.DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "bench"}); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
 // waitForCaches waits until the server's caches hold at least so much.
 func waitForCaches(b *testing.B, s *server.Server, size load) {
 	b.Helper()
-	want := map[string]int{"networks": size.networks, "pools": size.pools, "namespaces": size.namespaces}
+	want := map[string]int{"networks": size.networks, "pools": size.pools, "namespaces": size.namespaces, "address_holders": size.workloads}
 	wait.Until(b, fmt.Sprintf("caches with %+v", size), func() bool {
 		_, text, err := s.Probe(b.Context(), "/metrics")
 		if err != nil {
