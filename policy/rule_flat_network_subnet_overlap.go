@@ -28,16 +28,17 @@ var ruleFlatNetworkSubnetOverlap = Rule{
 		}
 		var overlaps []Finding
 		for other := range s.facts.Subnets {
-			f := Finding{Field: "spec.cidr", Message: s.compiled.Overlap(other)}
-			if f.Message == "" {
-				f.Field, f.Message = "spec.flatMode", s.compiled.Mixes(other)
+			if detail := s.compiled.Overlap(other); detail != "" {
+				overlaps = append(overlaps, Finding{
+					Field: "spec.cidr", Message: "the subnet " + detail,
+					Remedy: "choose other addresses than " + quote.Value(other.Reference.String()) + ", give both subnets ranges that have none in common, or another VLAN",
+				})
+			} else if detail := s.compiled.Mixes(other); detail != "" {
+				overlaps = append(overlaps, Finding{
+					Field: "spec.flatMode", Message: "the subnet " + detail,
+					Remedy: "write flatMode: " + other.FlatMode + ", or choose another master or VLAN",
+				})
 			}
-			if f.Message == "" {
-				continue
-			}
-			f.Message = "the subnet " + f.Message
-			f.Remedy = "choose other addresses than " + quote.Value(other.Reference.String()) + ", give both subnets ranges that have none in common, or another VLAN"
-			overlaps = append(overlaps, f)
 		}
 		slices.SortFunc(overlaps, func(a, b Finding) int {
 			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
