@@ -270,7 +270,7 @@ func (i *inspection) checkRanges() {
 			good = false
 			i.add(SubnetFault{
 				Field: field(1), Value: texts[1], Detail: "comes before " + ends[0] + " " + quote.Value(texts[0]),
-				Want: "an address from " + ends[0] + " on", Remedy: fmt.Sprintf("write %s: %s and %s: %s", ends[0], r.Last, ends[1], r.First),
+				Want: ends[0] + " or a later address", Remedy: fmt.Sprintf("write %s: %s and %s: %s", ends[0], r.Last, ends[1], r.First),
 			})
 		}
 		if !good {
