@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
@@ -40,7 +41,13 @@ var ruleFlatNetworkNotAttached = Rule{
 				})
 				continue
 			}
-			if yes, known := p.attached(g); yes || !known {
+			// Beside the generation that is attached there is one too many, which has a
+			// rule of its own (flat-network-keys-mixed).
+			attached := slices.ContainsFunc(p.flat, func(r *flatRequest) bool {
+				yes, _ := p.attached(r.Generation)
+				return yes
+			})
+			if _, known := p.attached(g); attached || !known {
 				continue
 			}
 			name := g.Networks()[0]
