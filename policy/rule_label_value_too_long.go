@@ -71,7 +71,7 @@ func (p *Pod) derivedNames(found *findings, g flatnetwork.Generation) {
 			return Finding{
 				Field: "metadata.name", OfObject: true,
 				Message: fmt.Sprintf("Rancher makes the label value %s of this name, which has %d bytes, and Kubernetes takes up to %d", quote.Value(label), len(label), validation.LabelValueMaxLength),
-				Remedy:  fmt.Sprintf("shorten the name by %d characters, where Rancher manages the workload", len(label)-validation.LabelValueMaxLength),
+				Remedy:  fmt.Sprintf("shorten the name to %d characters, where Rancher manages the workload", len(s.Name)-len(label)+validation.LabelValueMaxLength),
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func (p *Pod) derivedNames(found *findings, g flatnetwork.Generation) {
 			return Finding{
 				Field: "metadata.name", OfObject: true,
 				Message: fmt.Sprintf("a Service of this name gets another one beside it, %s, which has %d characters, and a Service may have %d", quote.Value(service), len(service), validation.DNS1123LabelMaxLength),
-				Remedy:  fmt.Sprintf("shorten the name by %d characters, where a Service has the workload's name", len(service)-validation.DNS1123LabelMaxLength),
+				Remedy:  fmt.Sprintf("shorten the name to %d characters, where a Service has the workload's name", validation.DNS1123LabelMaxLength-len(g.ServiceSuffix())),
 			}
 		})
 	}
