@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -34,16 +33,14 @@ var ruleTooFewAddresses = Rule{
 			return nil
 		}
 		var found findings
-		for _, l := range p.supplyOfAddresses() {
+		for _, l := range p.fixedLists() {
 			short := s.Scale.Pods - l.count
-			switch {
-			case s.Scale.PerNode:
-			case short+s.Scale.Surge <= 0:
+			if !s.Scale.PerNode && short+s.Scale.Surge <= 0 {
 				continue
 			}
 			found.add(short <= 0, func() Finding {
-				f := l.at(0)
-				f.Message, f.Remedy = s.shortage(l.count, l.name)
+				f := l.at
+				f.Message, f.Remedy = s.shortage(&l)
 				f.shortfall = max(short, 0)
 				return f
 			})
@@ -57,41 +54,68 @@ const ruleTooFewAddressesID = "too-few-addresses"
 // OnScale says whether the finding depends on the number of pods.
 func (f *Finding) OnScale() bool { return f.Rule == ruleTooFewAddressesID }
 
-// shortage says that a workload has more pods than addresses.
-func (s *Subject) shortage(count int, name string) (message, remedy string) {
-	have := fmt.Sprintf("%s has %d addresses", name, count)
-	if count == 1 {
-		have = name + " is one address"
-	}
-	scale := &s.Scale
-	switch short := scale.Pods - count; {
-	case scale.PerNode:
-		return have + ", and a DaemonSet has a pod on each node, of which those beyond the addresses wait for ever",
-			"let the addresses be chosen, or select as many nodes as there are addresses"
-	case short > 0:
-		pods := "one pod waits for ever"
-		if short > 1 {
-			pods = fmt.Sprintf("%d pods wait for ever", short)
-		}
-		return fmt.Sprintf("%s, and the %s has %d pods at once: %s", have, s.Kind, scale.Pods, pods),
-			fmt.Sprintf("fix %d more, or ask for at most %d", short, count)
+// fixedList is a list that each pod of a workload takes an address from.
+type fixedList struct {
+	name  string
+	count int
+	// same says that each pod asks for all of it: it serves one, whatever its length.
+	same bool
+	// at is a finding at the list.
+	at Finding
+}
+
+// has says how many pods the list serves, as the beginning of a sentence.
+func (l *fixedList) has() string {
+	switch {
+	case l.same:
+		return l.name + " is the same for each pod"
+	case l.count == 1:
+		return l.name + " is one address"
 	default:
-		return fmt.Sprintf("%s, enough for the %d pods of the %s, but an update adds up to %d (maxSurge), which wait for old ones to go", have, scale.Pods, s.Kind, scale.Surge),
-			fmt.Sprintf("fix %d more, or let an update stop pods before it starts others: strategy.type Recreate, or maxSurge 0", scale.Pods+scale.Surge-count)
+		return fmt.Sprintf("%s has %d addresses", l.name, l.count)
 	}
 }
 
-// supplyOfAddresses are the lists that each pod of a workload takes an address from.
-func (p *Pod) supplyOfAddresses() []pairSource {
-	var lists []pairSource
+// shortage says that a workload has more pods than addresses.
+func (s *Subject) shortage(l *fixedList) (message, remedy string) {
+	const stopFirst = "let an update stop pods before it starts others: strategy.type Recreate, or maxSurge 0"
+	scale := &s.Scale
+	short := scale.Pods - l.count
+	switch {
+	case scale.PerNode && l.same:
+		return l.has() + ", and a DaemonSet has a pod on each node", "let the addresses be chosen, or select one node"
+	case scale.PerNode:
+		return l.has() + ", and a DaemonSet has a pod on each node, of which those beyond the addresses wait for ever",
+			"let the addresses be chosen, or select as many nodes as there are addresses"
+	case short > 0 && l.same:
+		return fmt.Sprintf("%s, and the %s has %d at once", l.has(), s.Kind, scale.Pods), "let the addresses be chosen, or ask for one pod"
+	case short > 0:
+		waits := "one waits for ever"
+		if short > 1 {
+			waits = fmt.Sprintf("%d wait for ever", short)
+		}
+		return fmt.Sprintf("%s, and the %s has %d pods at once: %s", l.has(), s.Kind, scale.Pods, waits),
+			fmt.Sprintf("fix %d more, or ask for at most %d", short, l.count)
+	case l.same:
+		return fmt.Sprintf("%s, and an update of the %s adds up to %d beside the old one (maxSurge)", l.has(), s.Kind, scale.Surge), stopFirst
+	default:
+		return fmt.Sprintf("%s, enough for the replicas of the %s (%d), but an update adds up to %d (maxSurge), which wait for old ones to go", l.has(), s.Kind, scale.Pods, scale.Surge),
+			fmt.Sprintf("fix %d more, or %s", short+scale.Surge, stopFirst)
+	}
+}
+
+// fixedLists are the lists that limit how many pods there can be. Of the two of a flat
+// network it is the shorter one, of an interface the first address.
+func (p *Pod) fixedLists() []fixedList {
+	var lists []fixedList
 	for _, r := range p.flat {
 		if p.inert(r) {
 			continue
 		}
-		shortest := pairSource{}
+		shortest := fixedList{}
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
 			if n := len(list.Entries); n > 0 && (shortest.count == 0 || n < shortest.count) {
-				shortest = pairSource{list.Annotation, n, func(int) Finding { return Finding{Annotation: list.Annotation} }}
+				shortest = fixedList{name: list.Annotation, count: n, at: Finding{Annotation: list.Annotation}}
 			}
 		}
 		if shortest.count > 0 {
@@ -105,11 +129,7 @@ func (p *Pod) supplyOfAddresses() []pairSource {
 			continue
 		}
 		before = w.iface
-		name := "ips"
-		if w.claim.MAC != (mac.Address{}) {
-			name = "mac"
-		}
-		lists = append(lists, pairSource{name + " of interface " + quote.Value(w.iface.Name), 1, func(int) Finding { return p.atAddress(w) }})
+		lists = append(lists, fixedList{name: w.field + " of interface " + quote.Value(w.iface.Name), count: 1, same: true, at: p.atAddress(w)})
 	}
 	return lists
 }
