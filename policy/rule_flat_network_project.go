@@ -19,10 +19,10 @@ var ruleFlatNetworkProject = Rule{
 		"in its annotation `field.cattle.io/projectId`, with a colon in place of the dash; a namespace without it may use any subnet. " +
 		"V1 also refuses pods of a project a subnet without the label, which is a warning here, since Rancher always writes it.",
 	Remedy: "Name a subnet of the namespace's project, or one that is for all.",
-	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"flatnetwork.pandaria.io/ip: auto\nflatnetwork.pandaria.io/subnet: vlan400\n",
-	Right: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"flatnetwork.pandaria.io/ip: auto\nflatnetwork.pandaria.io/subnet: vlan300\n",
+	Wrong: "metadata:\n  namespace: project-b\n  annotations:\n    k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"    flatnetwork.pandaria.io/ip: auto\n    flatnetwork.pandaria.io/subnet: vlan400\n",
+	Right: "metadata:\n  namespace: project-b\n  annotations:\n    k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
+		"    flatnetwork.pandaria.io/ip: auto\n    flatnetwork.pandaria.io/subnet: vlan300\n",
 	restsOn: onNetworks | onSubnets,
 	check: func(p *Pod) []Finding {
 		namespace := p.facts.Namespace.Namespace
@@ -37,7 +37,7 @@ var ruleFlatNetworkProject = Rule{
 			}
 			f := Finding{
 				Annotation: r.Generation.SubnetAnnotation(),
-				Remedy:     "name a subnet of that project, or one whose label project is empty; this lists both:\n  kubectl get " + r.Generation.SubnetResource() + " -n " + r.Generation.SubnetNamespace() + " -l 'project in (" + namespace.Project + ",)'",
+				Remedy:     "name a subnet of project " + quote.Value(namespace.Project) + ", or one whose label project is empty; this lists both:\n  kubectl get " + r.Generation.SubnetResource() + " -n " + r.Generation.SubnetNamespace() + " -l 'project in (" + namespace.Project + ",)'",
 				softened:   p.inert(r),
 			}
 			switch {
@@ -45,7 +45,7 @@ var ruleFlatNetworkProject = Rule{
 				f.Message = fmt.Sprintf("subnet %s belongs to project %s, and namespace %s to project %s", quote.Value(r.Subnet), quote.Value(s.Project), quote.Value(p.Subject.Namespace), quote.Value(namespace.Project))
 			case r.Generation == flatnetwork.V1:
 				f.softened = true
-				f.Message = fmt.Sprintf("subnet %s has no label project, and V1 gives no address of it to a namespace of a project, such as %s", quote.Value(r.Subnet), quote.Value(p.Subject.Namespace))
+				f.Message = fmt.Sprintf("subnet %s has no label project, and V1 gives no address of it to namespace %s, which belongs to project %s", quote.Value(r.Subnet), quote.Value(p.Subject.Namespace), quote.Value(namespace.Project))
 			default:
 				continue
 			}
