@@ -72,7 +72,13 @@ func TestFixtures(t *testing.T) {
 func testFixture(t *testing.T, f *fixtures.Fixture) {
 	t.Helper()
 	useConfig(t, f.PolicyConfig())
-	result := kubectl(t, string(f.Text), "create", "-f", "-")
+	create := []string{"create", "-f", "-"}
+	if f.OfSubnet() {
+		// Cases that are made one after another would overlap for as long as the webhook
+		// remembers them.
+		create = append(create, "--dry-run=server")
+	}
+	result := kubectl(t, string(f.Text), create...)
 	denied := result.ExitCode != 0
 	if want := f.Decision() == "deny"; denied != want {
 		t.Fatalf("refused: %t, expected %t\n%s", denied, want, result.Stderr)
@@ -85,7 +91,7 @@ func testFixture(t *testing.T, f *fixtures.Fixture) {
 					t.Errorf("kubectl does not print %q:\n%s", part, result.Stderr)
 				}
 			}
-			if !strings.Contains(result.Stderr, "] metadata.annotations[") && !strings.Contains(result.Stderr, "] spec.template.metadata.annotations[") {
+			if !strings.Contains(result.Stderr, "["+finding.Rule+"] metadata.") && !strings.Contains(result.Stderr, "["+finding.Rule+"] spec.") {
 				t.Errorf("kubectl does not print the field:\n%s", result.Stderr)
 			}
 		case "warn":
@@ -97,7 +103,7 @@ func testFixture(t *testing.T, f *fixtures.Fixture) {
 	if len(f.Findings) == 0 && result.Stderr != "" {
 		t.Errorf("kubectl prints to standard error:\n%s", result.Stderr)
 	}
-	if !denied {
+	if !denied && !f.OfSubnet() {
 		mustKubectl(t, string(f.Text), "delete", "--now", "-f", "-")
 	}
 }

@@ -73,7 +73,7 @@ func setUp(ctx context.Context) (stop func(), err error) {
 		return stop, err
 	}
 	for _, s := range statuses {
-		if _, err = deploy.Kubectl(ctx, cluster.ControlPlane, "", "patch", s.Kind, s.Name, "--subresource=status", "--type=merge", "--patch", s.Patch); err != nil {
+		if _, err = deploy.Kubectl(ctx, cluster.ControlPlane, "", "patch", s.Kind, s.Name, "--namespace="+s.Namespace, "--subresource=status", "--type=merge", "--patch", s.Patch); err != nil {
 			return stop, err
 		}
 	}
