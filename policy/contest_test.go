@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,8 +77,9 @@ func (c *flatCluster) judge(t testing.TB, s *Subject, config *Config) Verdict {
 	}
 	for _, h := range c.holders {
 		for _, claim := range h.Claims {
-			if n := networkNamed(claim.Network); n != nil {
-				f.Holders.Networks[claim.Network] = n
+			ref := Reference{cmp.Or(claim.Network.Namespace, q.DefaultNamespace), claim.Network.Name}
+			if n := networkNamed(ref); n != nil {
+				f.Holders.Networks[ref] = n
 			}
 			if s := subnetNamed(t, claim.Subnet); s != nil {
 				f.Holders.Subnets[claim.Subnet] = s
@@ -219,6 +221,7 @@ func TestDomains(t *testing.T) {
 		{"V2, a subnet that is not known", flatAnnotations(v2, "gone", ip, ""), flatAnnotations(v2, "gone", ip, ""),
 			`deny address "10.30.0.21" is fixed by Deployment "team-a/other"`},
 		{"V2, another subnet that is not known", flatAnnotations(v2, "vlan300", ip, ""), flatAnnotations(v2, "gone", ip, ""), ""},
+		{"V2, two subnets that are not known", flatAnnotations(v2, "gone", ip, mac1), flatAnnotations(v2, "lost", ip, mac1), ""},
 		{"V1, another VLAN", flatAnnotations(v1, "vlan200", ip, ""), flatAnnotations(v1, "vlan201", ip, ""), ""},
 		{"V1, a MAC address in another VLAN", flatAnnotations(v1, "vlan200", "auto", mac1), flatAnnotations(v1, "vlan201", "auto", strings.ToUpper(mac1)),
 			`deny address "02:00:5e:00:00:01" is fixed by Deployment "team-a/other" in "MacvlanSubnet vlan201"`},
@@ -236,6 +239,8 @@ func TestDomains(t *testing.T) {
 			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" in "FlatNetworkSubnet vlan300"`},
 		{"of Spiderpool's network", multusAnnotations("spiderpool", ips), flatAnnotations(v2, "vlan300", ip, ""), ""},
 		{"as the first interface", multusAnnotations("fixed", ips), map[string]string{multus.DefaultNetworkAnnotation: `[{"name":"fixed","namespace":"kube-system",` + ips + `}]`},
+			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "kube-system/fixed"`},
+		{"as the first interface, without its namespace", multusAnnotations("fixed", ips), map[string]string{multus.DefaultNetworkAnnotation: `[{"name":"fixed",` + ips + `}]`},
 			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "kube-system/fixed"`},
 		{"one of two", flatAnnotations(v2, "vlan300", ip+"-10.30.0.22", ""), flatAnnotations(v2, "vlan300", "10.30.0.22", ""),
 			`deny address "10.30.0.22" is fixed by Deployment "team-a/other"`},
