@@ -290,6 +290,21 @@ func TestAddressesThatAreLeft(t *testing.T) {
 	}
 }
 
+// The work for a long list grows with its length: with the cube of it, this would not
+// end in the time that an API server waits.
+func TestHostileAddresses(t *testing.T) {
+	var list []string
+	for n := range 1000 {
+		list = append(list, fmt.Sprintf("10.30.%d.%d", n/250, n%250+2))
+	}
+	all := flatAnnotations(v2, "vlan300", strings.Join(list, "-"), "")
+	c := &flatCluster{holders: []HolderFact{held(identity("Deployment", "db", ""), all)}}
+	v := c.judge(t, subjectOf(identity("Pod", "web", ""), all), DefaultConfig())
+	if got := about(v, "address-in-use"); v.Decision() != Deny || !strings.Contains(got, "(and 980 more of the kind)") {
+		t.Errorf("%s\n%s", v.Decision(), got)
+	}
+}
+
 // Where nobody can say who holds an address, a request for one is not let through, and
 // others are.
 func TestHoldersNotKnown(t *testing.T) {

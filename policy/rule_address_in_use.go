@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"slices"
-
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -30,10 +27,10 @@ var ruleAddressInUse = Rule{
 	check: func(p *Pod) []Finding {
 		var found findings
 		contests := p.contests()
-		for n := range contests {
-			c := &contests[n]
+		spare := p.spare(contests)
+		for _, c := range contests {
 			perhapsOwn := p.perhapsRelated(c.holder)
-			found.add(c.holder.Ending || perhapsOwn || p.hasOthers(c.wanted, contests), func() Finding {
+			found.add(c.holder.Ending || perhapsOwn || spare[c.wanted.list], func() Finding {
 				f := p.atAddress(c.wanted)
 				f.Message = c.wanted.named() + " " + c.holder.having(c.wanted)
 				f.Remedy = "write an address that is free, or take it away from " + c.holder.label() + " first"
@@ -51,17 +48,23 @@ var ruleAddressInUse = Rule{
 	},
 }
 
-// hasOthers says whether a pod can do without an address, since another one of the list
-// is left. A workload wants them all.
-func (p *Pod) hasOthers(w *wanted, contests []contest) bool {
-	if p.Subject.Template() || w.flat == nil {
-		return false
+// spare are the lists with an address that is left, so that a pod can do without the
+// others. A workload wants them all.
+func (p *Pod) spare(contests []contest) map[*flatnetwork.List]bool {
+	if p.Subject.Template() {
+		return nil
 	}
-	return slices.ContainsFunc(w.list.Entries, func(e flatnetwork.Entry) bool {
-		return (e.IP.IsValid() || e.MAC != (mac.Address{})) && !slices.ContainsFunc(contests, func(c contest) bool {
-			return c.wanted.list == w.list && c.wanted.claim.address() == (address{e.IP, e.MAC}) && !c.holder.Ending
-		})
-	})
+	taken := make(map[*wanted]bool, len(contests))
+	for _, c := range contests {
+		taken[c.wanted] = !c.holder.Ending
+	}
+	spare := map[*flatnetwork.List]bool{}
+	for n := range p.wants {
+		if w := &p.wants[n]; w.list != nil && !taken[w] {
+			spare[w.list] = true
+		}
+	}
+	return spare
 }
 
 // label names the holder in messages.
