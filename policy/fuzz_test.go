@@ -87,3 +87,39 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAddresses: whatever addresses are asked for, by annotations of either generation of
+// the flat network, by a Multus network and by a label, the findings can be shown, and
+// point into what was written.
+func FuzzAddresses(f *testing.F) {
+	for _, values := range [][5]string{
+		{"10.30.0.21-10.30.0.22", mac1, "vlan300", "auto", `["10.30.0.21/24"]`},
+		{"10.30.0.1,10.30.0.2", "02-00-5e-00-00-01", "kube-system/vlan300", "::", `["fd00::1","x",7]`},
+		{"", "auto", "", "-", `[]`},
+		{" 10.30.0.21 - 10.30.0.21", "ff:ff:ff:ff:ff:ff-" + mac1, strings.Repeat("a", 64), "10.30.0.21-10.30.0.30", `"10.30.0.21"`},
+	} {
+		f.Add(values[0], values[1], values[2], values[3], values[4])
+	}
+	c := &flatCluster{holders: []HolderFact{
+		held(identity("Deployment", "db", ""), flatAnnotations(v2, "vlan300", "10.30.0.21", mac1)),
+		held(identity("Pod", "db", ""), flatAnnotations(v1, "vlan200", "10.30.0.22", mac1)),
+	}}
+	f.Fuzz(func(t *testing.T, ips, macs, subnet, other, element string) {
+		annotations := flatAnnotations(v2, subnet, ips, macs)
+		annotations[multus.NetworksAnnotation] = `[{"name":"rancher-flat-network"},{"name":"fixed","ips":` + element + `}]`
+		if other != "" {
+			annotations[v1.IPAnnotation()] = other
+		}
+		s := subjectOf(identity("Deployment", "web", ""), annotations)
+		s.Labels = map[string]string{v1.MACAnnotation(): macs}
+		for _, finding := range c.judge(t, s, DefaultConfig()).Findings {
+			value := annotations[finding.Annotation]
+			if finding.Offset < 0 || finding.Offset > len(value) {
+				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Offset, value)
+			}
+			if finding.Message == "" || finding.Path == "" || finding.Remedy == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
+				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path, finding.Remedy)
+			}
+		}
+	})
+}
