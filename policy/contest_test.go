@@ -131,6 +131,12 @@ func held(i Identity, annotations map[string]string, owners ...Identity) HolderF
 	return h
 }
 
+// partly is a holder not all of whose owners are known.
+func partly(h HolderFact) HolderFact {
+	h.Partial = true
+	return h
+}
+
 func ending(h HolderFact) HolderFact {
 	h.Ending = true
 	return h
@@ -184,6 +190,9 @@ func TestKinship(t *testing.T) {
 		{"a pod of another workload, to a pod", pod("web-1", ""), []Identity{replicas, deployment}, held(pod("db-1", "u5"), fixed, identity("StatefulSet", "db", "u9")), deny},
 		{"a pod without owners, to a pod without", pod("a", ""), nil, held(pod("b", "u5"), fixed), deny},
 		{"a workload that the same object has made", set, []Identity{identity("Cluster", "c", "u7")}, held(identity("StatefulSet", "db", "u8"), fixed, identity("Cluster", "c", "u7")), deny},
+		{"one that may be its own", deployment, nil, partly(held(pod("db-1", "u3"), fixed, identity("ReplicaSet", "db-5d8", "u8"))), "warn"},
+		{"one that may be its own, of another namespace", deployment, nil,
+			partly(held(Identity{Controller{"v1", "Pod"}, "team-b", "db-1", "u3"}, flatAnnotations(v2, "vlan300", ip, ""))), deny},
 		{"one that is being deleted", deployment, nil, ending(held(identity("Deployment", "db", "u9"), fixed)), "warn"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -243,7 +252,7 @@ func TestDomains(t *testing.T) {
 		{"as the first interface, without its namespace", multusAnnotations("fixed", ips), map[string]string{multus.DefaultNetworkAnnotation: `[{"name":"fixed",` + ips + `}]`},
 			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "kube-system/fixed"`},
 		{"one of two", flatAnnotations(v2, "vlan300", ip+"-10.30.0.22", ""), flatAnnotations(v2, "vlan300", "10.30.0.22", ""),
-			`deny address "10.30.0.22" is fixed by Deployment "team-a/other"`},
+			`deny address 2 "10.30.0.22" is fixed by Deployment "team-a/other"`},
 		{"addresses that nobody reads", map[string]string{v2.SubnetAnnotation(): "vlan300", v2.IPAnnotation(): ip}, flatAnnotations(v2, "vlan300", ip, ""), ""},
 		{"against those that nobody reads", flatAnnotations(v2, "vlan300", ip, ""), map[string]string{v2.SubnetAnnotation(): "vlan300", v2.IPAnnotation(): ip}, ""},
 	} {

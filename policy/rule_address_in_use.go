@@ -32,7 +32,7 @@ var ruleAddressInUse = Rule{
 			perhapsOwn := p.perhapsRelated(c.holder)
 			found.add(c.holder.Ending || perhapsOwn || spare[c.wanted.list], func() Finding {
 				f := p.atAddress(c.wanted)
-				f.Message = c.wanted.named() + " " + c.holder.having(c.wanted)
+				f.Message = c.wanted.named() + " " + p.having(c.holder, c.wanted)
 				f.Remedy = "write an address that is free, or take it away from " + c.holder.label() + " first"
 				switch {
 				case c.holder.Ending:
@@ -72,8 +72,8 @@ func (h *HolderFact) label() string {
 	return h.Kind + " " + quote.Value(h.Namespace+"/"+h.Name)
 }
 
-// having says how the holder has an address, continuing a sentence that begins with it.
-func (h *HolderFact) having(w *wanted) string {
+// having says how a holder has an address, continuing a sentence that begins with it.
+func (p *Pod) having(h *HolderFact, w *wanted) string {
 	kind := "fixed by"
 	if h.Record.Name != "" {
 		kind = "in use by"
@@ -85,7 +85,7 @@ func (h *HolderFact) having(w *wanted) string {
 		}
 		switch {
 		case c.Network != (Reference{}):
-			text += " on network " + quote.Value(c.Network.String())
+			text += " on network " + quote.Value(c.NetworkIn(p.config.Multus.DefaultNetworkNamespace).String())
 		case c.Subnet != w.claim.Subnet:
 			text += " in " + quote.Value(c.Subnet.String())
 		}
