@@ -48,12 +48,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 	}
 	for _, size := range []load{{pools: 1}, {networks: 10_000, pools: 5_000, namespaces: 1_000, workloads: 2_000}} {
 		b.Run(fmt.Sprintf("networks=%d/pools=%d/namespaces=%d/workloads=%d", size.networks, size.pools, size.namespaces, size.workloads), func(b *testing.B) {
-			createNetworks(b, networks, size.networks)
-			defer func() {
-				if err := networks.K8sCniCncfIoV1().NetworkAttachmentDefinitions("default").DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "bench"}); err != nil {
-					b.Fatal(err)
-				}
-			}()
+			defer createNetworks(b, networks, size.networks)()
 			defer createPools(b, config, size.pools)()
 			defer createNamespaces(b, config, size.namespaces)()
 			defer createWorkloads(b, config, size.workloads)()
@@ -113,22 +108,28 @@ func each(b *testing.B, count int, do func(i int) error) {
 	group.Wait()
 }
 
-func createNetworks(b *testing.B, networks nadclient.Interface, count int) {
+// createNetworks makes networks, and returns what removes them: one by one, since each
+// deletion is judged, and all of them take longer than one request may.
+func createNetworks(b *testing.B, networks nadclient.Interface, count int) (remove func()) {
 	b.Helper()
+	client := networks.K8sCniCncfIoV1().NetworkAttachmentDefinitions("default")
+	name := func(i int) string { return fmt.Sprint("macvlan-overlay-bench-", i) }
 	each(b, count, func(i int) error {
 		nad := &nadv1.NetworkAttachmentDefinition{
 			ObjectMeta: metav1.ObjectMeta{
-				Name:        fmt.Sprintf("macvlan-overlay-bench-%d", i),
-				Labels:      map[string]string{"bench": "true"},
+				Name:        name(i),
 				Annotations: map[string]string{"v1.multus-underlay-cni.io/instance-type": "macvlan_overlay"},
 			},
 			Spec: nadv1.NetworkAttachmentDefinitionSpec{Config: fmt.Sprintf(`{"cniVersion":"0.3.1","name":"macvlan-overlay","plugins":[
 				{"type":"macvlan","master":"bond0.%d","mode":"bridge","ipam":{"type":"spiderpool","log_level":"DEBUG","log_file_path":"/var/log/spidernet/spiderpool.log","default_ipv4_ippool":["pool-%d"]}},
 				{"type":"router","service_hijack_subnet":["10.233.0.0/18"],"overlay_hijack_subnet":["10.233.64.0/18"],"overlay_interface":"eth0"}]}`, i%4095, i)},
 		}
-		_, err := networks.K8sCniCncfIoV1().NetworkAttachmentDefinitions("default").Create(context.Background(), nad, metav1.CreateOptions{})
+		_, err := client.Create(context.Background(), nad, metav1.CreateOptions{})
 		return err
 	})
+	return func() {
+		each(b, count, func(i int) error { return client.Delete(context.Background(), name(i), metav1.DeleteOptions{}) })
+	}
 }
 
 // createPools makes pools like those of a large cluster, each with a hundred
