@@ -140,8 +140,8 @@ type address struct {
 func (c *Claim) address() address { return address{c.IP, c.MAC} }
 
 // Claims are the addresses that the subject keeps from others for as long as it
-// exists. A pod on the host's network and a workload whose annotations attach no
-// network keep none.
+// exists. A pod on the host's network keeps none, and none of a flat network is kept
+// where its network is not attached, which only the name tells here.
 func (s *Subject) Claims() []Claim {
 	if s.HostNetwork || s.Annotations[multus.DefaultNetworkAnnotation] == "" && s.Annotations[multus.NetworksAnnotation] == "" {
 		return nil
@@ -152,12 +152,22 @@ func (s *Subject) Claims() []Claim {
 	var claims []Claim
 	seen := make(map[Claim]bool, len(p.wants))
 	for n := range p.wants {
-		if c := p.wants[n].claim; !seen[c] {
-			seen[c] = true
-			claims = append(claims, c)
+		w := &p.wants[n]
+		if seen[w.claim] || w.flat != nil && !p.attachesByName(w.flat.Generation) {
+			continue
 		}
+		seen[w.claim] = true
+		claims = append(claims, w.claim)
 	}
 	return claims
+}
+
+// attachesByName says whether a network is among the pod's that is called like one of
+// the flat network.
+func (p *Pod) attachesByName(g flatnetwork.Generation) bool {
+	return slices.ContainsFunc(p.interfaces, func(i Interface) bool {
+		return i.annotation != "" && slices.Contains(g.Networks(), i.Reference.Name)
+	})
 }
 
 // Identity names the subject as owner references do.
@@ -171,14 +181,15 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 	if p.misread() {
 		return false, false
 	}
+	if p.attachesByName(g) {
+		return true, true
+	}
 	known = !p.networksPending()
 	for n := range p.interfaces {
 		switch i := &p.interfaces[n]; {
 		case i.network != nil && i.network.Main() == g.Plugin():
 			return true, true
 		case i.annotation == "":
-		case slices.Contains(g.Networks(), i.Reference.Name):
-			return true, true
 		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false
 		}
