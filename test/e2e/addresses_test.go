@@ -92,8 +92,8 @@ metadata:
   namespace: default
   ownerReferences: [{apiVersion: v1, kind: Pod, name: %[1]s, uid: %[2]s}]
 spec: {subnet: rack, addrs: [%[3]s], podId: %[2]s}
-status: {phase: Active, addr: %[3]s}
 `, name, uid, ip), "apply", "-f", "-")
+	mustKubectl(t, "", "patch", "flatnetworkip", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"phase":"Active","addr":"`+ip+`"}}`)
 }
 
 // autoscale scales a Deployment as an autoscaler does, in its name.
@@ -169,7 +169,7 @@ func TestUpdateWithFixedAddresses(t *testing.T) {
 	mustKubectl(t, rack, "apply", "-f", "-")
 	manifest := fixed("rolling", 2, "RollingUpdate", "10.70.0.21-10.70.0.22")
 	result := kubectl(t, manifest, "apply", "-f", "-")
-	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: too-few-addresses: flatnetwork.pandaria.io/ip has 2 addresses, enough for the 2 pods") {
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: too-few-addresses: flatnetwork.pandaria.io/ip has 2 addresses, enough for the replicas of the Deployment (2)") {
 		t.Errorf("exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
 	mustKubectl(t, "", "delete", "deployment", "rolling")
