@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -352,5 +353,31 @@ func TestContestedAddressesAreConfirmed(t *testing.T) {
 	q, open := pod.Unconfirmed(&v)
 	if !open || len(q.Addresses.IPs) != 1 || q.Addresses.IPs[0].String() != "10.30.0.22" || len(q.Addresses.MACs) != 0 {
 		t.Errorf("%t, %+v", open, q.Addresses)
+	}
+}
+
+// What nobody gives to a pod is taken from nobody else.
+func TestClaims(t *testing.T) {
+	flat := map[string]string{v2.SubnetAnnotation(): "vlan300", v2.IPAnnotation(): "10.30.0.21-10.30.0.22-10.30.0.21-x", v2.MACAnnotation(): "02:00:00:00:00:01"}
+	for _, tt := range []struct {
+		name, networks string
+		hostNetwork    bool
+		want           int
+	}{
+		{"attached", "rancher-flat-network@eth1", false, 3},
+		{"not attached", "", false, 0},
+		{"another network", "kube-system/vlan100", false, 0},
+		{"the other generation", "static-macvlan-cni-attach", false, 0},
+		{"another network, with an address of its own", `[{"name":"vlan100","mac":"02:00:00:00:00:02","ips":["10.1.0.5/24"]}]`, false, 2},
+		{"the host's network", "rancher-flat-network@eth1", true, 0},
+	} {
+		annotations := maps.Clone(flat)
+		if tt.networks != "" {
+			annotations[multus.NetworksAnnotation] = tt.networks
+		}
+		s := &Subject{Kind: "Deployment", Namespace: "team-a", Annotations: annotations, HostNetwork: tt.hostNetwork}
+		if claims := s.Claims(); len(claims) != tt.want {
+			t.Errorf("%s: %+v, want %d", tt.name, claims, tt.want)
+		}
 	}
 }
