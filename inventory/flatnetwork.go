@@ -24,7 +24,7 @@ func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*
 		namespace = r.Namespace
 	}
 	h := &policy.Holder{
-		Identity: policy.Identity{Controller: podKind, Namespace: namespace, Name: r.Name, UID: r.PodUID},
+		Identity: policy.Identity{Controller: PodKind, Namespace: namespace, Name: r.Name, UID: r.PodUID},
 		Record: policy.Identity{
 			Controller: policy.Controller{APIVersion: FlatNetworkVersion(g).String(), Kind: g.RecordKind()},
 			Namespace:  namespace, Name: r.Name, UID: r.UID,
@@ -33,7 +33,7 @@ func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*
 	// The record of a pod of a StatefulSet belongs to the StatefulSet, so that it
 	// outlives the pod.
 	switch owner := (policy.Controller{APIVersion: r.Owner.APIVersion, Kind: r.Owner.Kind}); owner {
-	case podKind:
+	case PodKind:
 		h.UID = r.Owner.UID
 	case statefulSetKind:
 		h.Owner = policy.Identity{Controller: owner, Namespace: namespace, Name: r.Owner.Name, UID: r.Owner.UID}
@@ -47,10 +47,10 @@ func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*
 	return h, nil
 }
 
-var (
-	podKind         = policy.Controller{APIVersion: "v1", Kind: "Pod"}
-	statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
-)
+// PodKind is the kind of pods.
+var PodKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
+
+var statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
 
 // HolderOf is a pod or workload as the holder of the addresses that its annotations
 // fix; nil when they fix none.
@@ -60,16 +60,11 @@ func HolderOf(s *policy.Subject) *policy.Holder {
 		return nil
 	}
 	return &policy.Holder{
-		Identity: policy.Identity{Controller: policy.Controller{APIVersion: s.APIVersion, Kind: s.Kind}, Namespace: s.Namespace, Name: s.Name, UID: s.UID},
+		Identity: s.Identity(),
+		Deleting: s.Deleting,
 		Owner:    s.Owner,
 		Claims:   claims,
 	}
-}
-
-// Spawned says whether a subject is one that a workload made for itself and keeps like
-// its own template: that workload stands for both.
-func Spawned(s *policy.Subject) bool {
-	return s.Kind == "ReplicaSet" && s.Owner.Kind == "Deployment" || s.Kind == "Job" && s.Owner.Kind == "CronJob"
 }
 
 // Named collects the networks and subnets that the claims of holders name, each once.
@@ -78,15 +73,13 @@ func Named(holders []policy.HolderFact, defaultNamespace string) (networks []pol
 	seen := map[any]bool{}
 	for _, h := range holders {
 		for _, c := range h.Claims {
-			switch {
-			case c.Subnet.Name != "" && !seen[c.Subnet]:
+			if c.Subnet.Name != "" && !seen[c.Subnet] {
 				seen[c.Subnet] = true
 				subnets = append(subnets, c.Subnet)
-			case c.Subnet.Name == "" && c.Network.Name != "":
-				if ref := c.NetworkIn(defaultNamespace); !seen[ref] {
-					seen[ref] = true
-					networks = append(networks, ref)
-				}
+			}
+			if ref := c.NetworkIn(defaultNamespace); ref.Name != "" && !seen[ref] {
+				seen[ref] = true
+				networks = append(networks, ref)
 			}
 		}
 	}

@@ -99,7 +99,29 @@ func JudgeNetwork(ctx context.Context, inv Inventory, subject *policy.NetworkSub
 	}, config)
 }
 
-// JudgeSubnet gives the verdict on a subnet of Rancher's flat network that is written.
+// JudgeSubnet gives the verdict on a subnet of Rancher's flat network that is written. A
+// refusal for another subnet is confirmed first; one that cannot be read again does not
+// stand in the way.
 func JudgeSubnet(ctx context.Context, inv Inventory, subject *policy.SubnetSubject, config *policy.Config) policy.Verdict {
-	return subject.Judge(policy.SubnetFacts{Subnets: inv.Subnets(ctx)}, config)
+	facts := policy.SubnetFacts{Subnets: inv.Subnets(ctx)}
+	verdict := subject.Judge(facts, config)
+	colliding := subject.Colliding(facts)
+	if verdict.Decision() != policy.Deny || len(colliding) == 0 {
+		return verdict
+	}
+	var q policy.Questions
+	var remembered policy.Facts
+	for _, s := range colliding {
+		q.Subnets = append(q.Subnets, s.Reference)
+		remembered.Subnets = append(remembered.Subnets, policy.SubnetFact{Subnet: s})
+	}
+	fresh := inv.Refresh(ctx, q, remembered)
+	facts.Subnets = func(yield func(*flatnetwork.Subnet) bool) {
+		for _, fact := range fresh.Subnets {
+			if fact.Subnet != nil && !yield(fact.Subnet) {
+				return
+			}
+		}
+	}
+	return subject.Judge(facts, config)
 }

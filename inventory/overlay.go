@@ -61,6 +61,7 @@ func (o *overlay) Refresh(ctx context.Context, q policy.Questions, facts policy.
 	top := o.top.Facts(ctx, q)
 	asked := q
 	asked.Pools = left(q, &top).Pools
+	asked.Contested = below(q.Contested, top.Holders.Holders)
 	fresh := o.base.Refresh(ctx, asked, facts)
 	fresh.Pools = over(top.Pools, fresh.Pools, q.Pools)
 	for n := range q.Subnets {

@@ -48,6 +48,13 @@ func overSubnet(top, base policy.SubnetFact) policy.SubnetFact {
 	return base
 }
 
+// below are those of some holders that the top does not have.
+func below(holders []*policy.Holder, top []policy.HolderFact) []*policy.Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h *policy.Holder) bool {
+		return slices.ContainsFunc(top, func(above policy.HolderFact) bool { return above.Holder == h })
+	})
+}
+
 // overHolders is what two inventories say together of those who hold some addresses:
 // the top's, and those of the base that the top does not have. Fresh are they when the
 // base's are.

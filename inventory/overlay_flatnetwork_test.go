@@ -195,3 +195,73 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 		}
 	}
 }
+
+// What files say of the pod of a record counts: one that has ended, or that has another
+// UID, holds nothing; one that is being deleted will not for long.
+func TestRecordsInFiles(t *testing.T) {
+	record := "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: given, ownerReferences: [{apiVersion: v1, kind: Pod, name: given, uid: u1}]}, spec: {subnet: below, cidr: 10.0.0.1/24}}\n---\n"
+	pod := func(uid, rest string) string {
+		return "{apiVersion: v1, kind: Pod, metadata: {name: given, uid: " + uid + "}" + rest + "}\n---\n"
+	}
+	job := func(status string) string {
+		return strings.Replace(strings.Replace(fixed("web", "u4", "below"), "apps/v1, kind: Deployment", "batch/v1, kind: Job", 1), "spec: {template", "status: "+status+", spec: {template", 1)
+	}
+	subject := `{"metadata":{"name":"new"},"spec":{"replicas":0,"template":{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach","macvlan.pandaria.cattle.io/ip":"10.0.0.1","macvlan.pandaria.cattle.io/subnet":"below"}}}}}`
+	s, err := policy.DecodeSubject("apps/v1", "Deployment", "default", []byte(subject))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, world string
+		want        policy.Action
+	}{
+		{"running", pod("u1", "") + record, policy.Deny},
+		{"ended", pod("u1", ", status: {phase: Succeeded}") + record, policy.Allow},
+		{"being deleted", pod("u1, deletionTimestamp: '2024-01-01T00:00:00Z'", "") + record, policy.Warn},
+		{"another pod of that name", pod("u2", "") + record, policy.Allow},
+		{"a pod that the files lack", record, policy.Warn},
+		{"a Job", job("{}"), policy.Deny},
+		{"a Job that is complete", job("{conditions: [{type: Complete, status: 'True'}]}"), policy.Allow},
+		{"a Job that is not complete", job("{conditions: [{type: Complete, status: 'False'}]}"), policy.Deny},
+		{"a Deployment that is being deleted", fixed("web", "u4, deletionTimestamp: '2024-01-01T00:00:00Z'", "below"), policy.Warn},
+	} {
+		below := strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)
+		verdict := inventory.Judge(t.Context(), open(t, below+tt.world), s, policy.DefaultConfig())
+		if got := verdict.Decision(); got != tt.want {
+			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
+		}
+	}
+}
+
+// A subnet that stands in the way only in memory does not stand in the way.
+func TestOverlapIsConfirmed(t *testing.T) {
+	const object = `{"metadata":{"name":"new","namespace":"kube-system"},"spec":{"master":"eth1","cidr":"10.0.0.0/24"}}`
+	s, err := policy.DecodeSubnet(flatnetwork.V1, "kube-system", []byte(object), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := open(t, subnet("old", "10.0.0.0/24"))
+	for _, tt := range []struct {
+		name string
+		now  *files.Inventory
+		want policy.Action
+	}{
+		{"still there", stale, policy.Deny},
+		{"gone", open(t, ""), policy.Allow},
+		{"elsewhere now", open(t, subnet("old", "10.0.1.0/24")), policy.Allow},
+	} {
+		if verdict := inventory.JudgeSubnet(t.Context(), &remembered{stale, tt.now}, s, policy.DefaultConfig()); verdict.Decision() != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, verdict.Decision(), tt.want)
+		}
+	}
+}
+
+// remembered answers as a cluster does whose cache lags behind.
+type remembered struct {
+	inventory.Inventory
+	now inventory.Inventory
+}
+
+func (r *remembered) Refresh(ctx context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
+	return r.now.Facts(ctx, q)
+}

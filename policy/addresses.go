@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
@@ -92,9 +93,9 @@ func (p *Pod) parseAddresses() {
 	}
 }
 
-// want notes an address, unless there is none.
+// want notes an address, unless there is none, or nothing that it is asked of.
 func (p *Pod) want(w wanted) {
-	if w.claim.IP.IsValid() || w.claim.MAC != (mac.Address{}) {
+	if (w.claim.IP.IsValid() || w.claim.MAC != (mac.Address{})) && (w.flat != nil || w.claim.Network.Name != "") {
 		p.wants = append(p.wants, w)
 	}
 }
@@ -111,13 +112,19 @@ func requestedIP(text string) netip.Addr {
 }
 
 // addresses are those that the pod asks for, each once.
-func (p *Pod) addresses() Addresses { return addressesOf(p.wants) }
+func (p *Pod) addresses() Addresses {
+	claims := make([]Claim, len(p.wants))
+	for n := range p.wants {
+		claims[n] = p.wants[n].claim
+	}
+	return addressesOf(claims)
+}
 
-func addressesOf(wants []wanted) Addresses {
+func addressesOf(claims []Claim) Addresses {
 	var a Addresses
-	seen := make(map[address]bool, len(wants))
-	for n := range wants {
-		c := &wants[n].claim
+	seen := make(map[address]bool, len(claims))
+	for n := range claims {
+		c := &claims[n]
 		switch key := c.address(); {
 		case seen[key]:
 		case c.IP.IsValid():
@@ -140,10 +147,10 @@ type address struct {
 func (c *Claim) address() address { return address{c.IP, c.MAC} }
 
 // Claims are the addresses that the subject keeps from others for as long as it
-// exists. A pod on the host's network keeps none, and none of a flat network is kept
-// where its network is not attached, which only the name tells here.
+// exists. A pod on the host's network keeps none, one that has ended neither, and none of
+// a flat network is kept where its network is not attached.
 func (s *Subject) Claims() []Claim {
-	if s.HostNetwork || s.Annotations[multus.DefaultNetworkAnnotation] == "" && s.Annotations[multus.NetworksAnnotation] == "" {
+	if s.HostNetwork || s.Ended || s.Annotations[multus.DefaultNetworkAnnotation] == "" && s.Annotations[multus.NetworksAnnotation] == "" {
 		return nil
 	}
 	p := &Pod{Subject: s, config: &Config{}}
@@ -153,11 +160,29 @@ func (s *Subject) Claims() []Claim {
 	seen := make(map[Claim]bool, len(p.wants))
 	for n := range p.wants {
 		w := &p.wants[n]
-		if seen[w.claim] || w.flat != nil && !p.attachesByName(w.flat.Generation) {
-			continue
+		for _, c := range p.claimsTo(w) {
+			if !seen[c] {
+				seen[c] = true
+				claims = append(claims, c)
+			}
 		}
-		seen[w.claim] = true
-		claims = append(claims, w.claim)
+	}
+	return claims
+}
+
+// claimsTo are the claims to an address. Where no network is called like one of the flat
+// network, each that is asked for may be one.
+func (p *Pod) claimsTo(w *wanted) []Claim {
+	if w.flat == nil || p.attachesByName(w.flat.Generation) {
+		return []Claim{w.claim}
+	}
+	var claims []Claim
+	for n := range p.interfaces {
+		if i := &p.interfaces[n]; i.annotation != "" && i.Reference.Name != "" && !slices.Contains(w.flat.Generation.Other().Networks(), i.Reference.Name) {
+			c := w.claim
+			c.Network = i.Reference
+			claims = append(claims, c)
+		}
 	}
 	return claims
 }
@@ -190,6 +215,7 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 		case i.network != nil && i.network.Main() == g.Plugin():
 			return true, true
 		case i.annotation == "":
+		case slices.Contains(g.Other().Networks(), i.Reference.Name):
 		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false
 		}
@@ -212,21 +238,31 @@ func (p *Pod) subnetOf(r *flatRequest) *flatnetwork.Subnet {
 	return p.facts.Subnets[r.subnet].Subnet
 }
 
-// fixes says whether an address that is asked for reaches the pod, as far as is known:
-// that of a flat network when such a network is attached, that of another when its
-// plugins heed it.
+// fixes says whether an address that is asked for reaches the pod on a link that it
+// shares with pods of other nodes, as far as is known: that of a flat network when such
+// a network is attached, that of another when its plugins heed it.
 func (p *Pod) fixes(w *wanted) bool {
-	switch {
-	case w.flat != nil:
+	if w.flat != nil {
 		return !p.inert(w.flat)
-	case w.iface.network == nil:
-		return false
-	case w.claim.IP.IsValid():
-		return w.iface.network.Assigns()
-	default:
-		m := w.iface.network.Macvlan
-		return m != nil && !m.LinkInContainer
 	}
+	n := w.iface.network
+	return n != nil && n.Shared() && gives(n, &w.claim)
+}
+
+// gives says whether a network gives a pod the address that it asks for.
+func gives(n *cniconf.Network, c *Claim) bool {
+	if c.IP.IsValid() {
+		return n.Assigns()
+	}
+	return n.Macvlan != nil
+}
+
+// reaches says whether an address that is asked for reaches the pod, as far as is known.
+func (p *Pod) reaches(w *wanted) bool {
+	if w.flat != nil {
+		return p.fixes(w)
+	}
+	return w.iface.network != nil && gives(w.iface.network, &w.claim)
 }
 
 // link is the layer 2 domain of an address: the link of a node that its interface hangs

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
@@ -13,85 +14,152 @@ import (
 type contest struct {
 	wanted *wanted
 	holder *HolderFact
+	// claim is that of the holder.
+	claim Claim
 }
 
-// contests are those of the pod, in the order of its addresses. Of each address one
-// holder counts.
-func (p *Pod) contests() []contest {
-	type claimed struct {
-		holder *HolderFact
-		claim  Claim
+// findContests finds out which addresses of the pod others hold, in the order of its
+// addresses. Of each address the holder comes first whose claim weighs most.
+func (p *Pod) findContests() {
+	p.contests = nil
+	if len(p.facts.Holders.Holders) == 0 || p.Subject.Ended || p.Subject.Deleting {
+		return
 	}
-	claims := map[address][]claimed{}
+	wants := map[address][]*wanted{}
+	for n := range p.wants {
+		if w := &p.wants[n]; p.fixes(w) {
+			wants[w.claim.address()] = append(wants[w.claim.address()], w)
+		}
+	}
+	rivals := map[*wanted][]contest{}
 	for h := range p.facts.Holders.Holders {
 		holder := &p.facts.Holders.Holders[h]
 		if p.related(holder) {
 			continue
 		}
 		for _, c := range holder.Claims {
-			claims[c.address()] = append(claims[c.address()], claimed{holder, c})
-		}
-	}
-	var found []contest
-	for n := range p.wants {
-		w := &p.wants[n]
-		rivals := claims[w.claim.address()]
-		if len(rivals) == 0 || !p.fixes(w) {
-			continue
-		}
-		var rival *HolderFact
-		for _, r := range rivals {
-			if p.rivals(w, r.claim) && (rival == nil || r.holder.compare(rival) < 0) {
-				rival = r.holder
+			for _, w := range wants[c.address()] {
+				if p.rivals(w, c) {
+					rivals[w] = append(rivals[w], contest{w, holder, c})
+				}
 			}
 		}
-		if rival != nil {
-			found = append(found, contest{w, rival})
-		}
 	}
-	return found
+	for n := range p.wants {
+		of := rivals[&p.wants[n]]
+		slices.SortStableFunc(of, p.compareContests)
+		p.contests = append(p.contests, of...)
+	}
 }
 
-// compare puts the holder first whose claim weighs most: one that stays, and a workload
-// rather than one of its pods. The rest is order for order's sake.
-func (h *HolderFact) compare(other *HolderFact) int {
-	weight := func(h *HolderFact) int {
-		switch {
-		case h.Ending:
-			return 2
-		case h.Record.Name != "":
+// firstContests are those of the pod, one for each of its addresses.
+func (p *Pod) firstContests() []contest {
+	var first []contest
+	for _, c := range p.contests {
+		if len(first) == 0 || first[len(first)-1].wanted != c.wanted {
+			first = append(first, c)
+		}
+	}
+	return first
+}
+
+// mostContested is how many holders are confirmed: of more, nobody would read.
+const mostContested = 64
+
+// contested are the addresses of the contests, and their holders, those that weigh most
+// first.
+func (p *Pod) contested() (addresses Addresses, holders []*Holder) {
+	all := slices.Clone(p.contests)
+	slices.SortStableFunc(all, p.compareContests)
+	seen := map[*Holder]bool{}
+	claims := make([]Claim, len(all))
+	for n, c := range all {
+		claims[n] = c.claim
+		if h := c.holder.Holder; !seen[h] && len(holders) < mostContested {
+			seen[h] = true
+			holders = append(holders, h)
+		}
+	}
+	return addressesOf(claims), holders
+}
+
+// doubt is why a contest may come to nothing.
+type doubt int
+
+const (
+	noDoubt doubt = iota
+	// doubtPlan: a workload fixes the address, but the pod's own workload does too, which
+	// was judged when it was written.
+	doubtPlan
+	// doubtChoice: the other is a pod that may get another address of its list.
+	doubtChoice
+	// doubtOwn: both may belong together.
+	doubtOwn
+	// doubtEnding: the other is about to go.
+	doubtEnding
+)
+
+func (p *Pod) doubt(c *contest) doubt {
+	h := c.holder
+	switch {
+	case h.Ending:
+		return doubtEnding
+	case h.Namespace == p.Subject.Namespace && (h.Partial || p.facts.Holders.Partial):
+		return doubtOwn
+	case h.Kind == kindPod && h.Record.Name == "" && h.hasOthers(c.claim):
+		return doubtChoice
+	case !p.Subject.Template() && p.Subject.Owner.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
+		return doubtPlan
+	default:
+		return noDoubt
+	}
+}
+
+// hasOthers says whether a pod may get another address of the list that a claim is from.
+func (h *Holder) hasOthers(c Claim) bool {
+	return c.Subnet.Name != "" && slices.ContainsFunc(h.Claims, func(other Claim) bool {
+		return other.Subnet == c.Subnet && other.IP.IsValid() == c.IP.IsValid() && other.address() != c.address()
+	})
+}
+
+// compareContests puts the contest first that weighs most: without doubt, and with a
+// workload rather than with one of its pods. The rest is order for order's sake.
+func (p *Pod) compareContests(a, b contest) int {
+	x, y := a.holder, b.holder
+	if d := cmp.Compare(p.doubt(&a), p.doubt(&b)); d != 0 {
+		return d
+	}
+	if recorded := x.Record.Name != ""; recorded != (y.Record.Name != "") {
+		if recorded {
 			return 1
-		default:
-			return 0
 		}
+		return -1
 	}
-	return cmp.Or(cmp.Compare(weight(h), weight(other)), cmp.Compare(h.label(), other.label()))
+	if d := strings.Compare(x.Namespace, y.Namespace); d != 0 {
+		return d
+	}
+	return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Name, y.Name))
 }
 
-// contested are the addresses of the contests.
-func (p *Pod) contested() Addresses {
-	var wants []wanted
-	for _, c := range p.contests() {
-		wants = append(wants, *c.wanted)
-	}
-	return addressesOf(wants)
-}
+// kindPod is the kind of pods, and replicaKinds are those whose objects are replaced by
+// others of one owner, with its addresses: the ReplicaSets of a Deployment, the Jobs of a
+// CronJob, and those of owners that are not known here.
+const kindPod = "Pod"
+
+var replicaKinds = []string{kindPod, "ReplicaSet", "ReplicationController", "Job"}
 
 // related says whether a holder is the subject itself, made it, or was made by it, or
-// whether both are pods of one workload, which share its addresses.
+// whether both were made by one owner to take each other's place.
 func (p *Pod) related(h *HolderFact) bool {
 	self := p.Subject.Identity()
 	owners := withOwner(p.Subject.Owner, p.facts.Holders.Owners)
 	theirs := withOwner(h.Owner, h.Owners)
 	is := func(i Identity) func(Identity) bool { return i.Is }
-	return h.Is(self) || slices.ContainsFunc(owners, is(h.Identity)) || slices.ContainsFunc(theirs, is(self)) ||
-		h.Kind == "Pod" && self.Kind == "Pod" && slices.ContainsFunc(theirs, func(i Identity) bool { return slices.ContainsFunc(owners, is(i)) })
-}
-
-// perhapsRelated says whether the subject and a holder may belong together, as far as
-// their owners are known. Owners are in the same namespace.
-func (p *Pod) perhapsRelated(h *HolderFact) bool {
-	return h.Namespace == p.Subject.Namespace && (h.Partial || p.facts.Holders.Partial)
+	if h.Is(self) || slices.ContainsFunc(owners, is(h.Identity)) || slices.ContainsFunc(theirs, is(self)) {
+		return true
+	}
+	return slices.Contains(replicaKinds, h.Kind) && slices.Contains(replicaKinds, self.Kind) &&
+		slices.ContainsFunc(theirs, func(i Identity) bool { return slices.ContainsFunc(owners, is(i)) })
 }
 
 // withOwner is a line of owners that begins with a given one.
@@ -106,30 +174,34 @@ func withOwner(owner Identity, line []Identity) []Identity {
 // that both cannot have: in one layer 2 domain; a MAC address also anywhere in the cluster
 // when both ask V1 of the flat network, whose webhook wants it so.
 func (p *Pod) rivals(w *wanted, c Claim) bool {
-	if c.MAC != (mac.Address{}) && w.claim.Subnet.Generation == flatnetwork.V1 && c.Subnet.Generation == flatnetwork.V1 {
-		return true
-	}
-	if c.Subnet != (flatnetwork.SubnetReference{}) && c.Subnet == w.claim.Subnet {
-		return true
-	}
 	network := p.networkOf(c)
-	if c.IP.IsValid() && c.Network != (Reference{}) && (network == nil || !network.Assigns()) {
+	if c.Subnet.Name == "" {
+		return p.rivalsOf(w, c, network)
+	}
+	// Only the network itself tells whether the holder gets an address of the subnet.
+	if c.Network.Name != "" && (network == nil || network.Main() != c.Subnet.Generation.Plugin()) {
 		return false
 	}
-	if network != nil && (Reference{network.Namespace, network.Name}) == w.claim.Network {
+	if c.MAC != (mac.Address{}) && w.claim.Subnet.Generation == flatnetwork.V1 && c.Subnet.Generation == flatnetwork.V1 || c.Subnet == w.claim.Subnet {
 		return true
 	}
-	link := ""
-	switch subnet := p.facts.Holders.Subnets[c.Subnet]; {
-	case network != nil:
-		link = network.L2()
-	case subnet != nil:
-		link = subnet.Link()
-	}
-	return link != "" && link == p.link(w)
+	subnet := p.facts.Holders.Subnets[c.Subnet]
+	return subnet != nil && subnet.Link() != "" && subnet.Link() == p.link(w)
 }
 
-// networkOf is the network that a claim was made to, as far as it is known.
+// rivalsOf is rivals for a claim to an address of a network.
+func (p *Pod) rivalsOf(w *wanted, c Claim, network *cniconf.Network) bool {
+	switch {
+	case network == nil || !network.Shared() || !gives(network, &c):
+		return false
+	case Reference{network.Namespace, network.Name} == w.claim.Network:
+		return true
+	default:
+		return network.L2() != "" && network.L2() == p.link(w)
+	}
+}
+
+// networkOf is the network that a claim names, as far as it is known.
 func (p *Pod) networkOf(c Claim) *cniconf.Network {
 	return p.facts.Holders.Networks[c.NetworkIn(p.config.Multus.DefaultNetworkNamespace)]
 }

@@ -29,6 +29,8 @@ var flatNetworks = map[Reference]string{
 	{"team-a", "fixed"}:                     `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.300","ipam":{"type":"static"}}`,
 	{"team-a", "spiderpool"}:                `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.300","ipam":{"type":"spiderpool"}}`,
 	{"kube-system", "fixed"}:                `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.300","ipam":{"type":"static"}}`,
+	{"team-a", "lan"}:                       `{"cniVersion":"1.0.0","type":"rancher-flat-network-cni"}`,
+	{"team-a", "bridge"}:                    `{"cniVersion":"1.0.0","type":"bridge","ipam":{"type":"static"}}`,
 	{"team-a", "elsewhere"}:                 `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.301","ipam":{"type":"static"}}`,
 }
 
@@ -138,6 +140,13 @@ func partly(h HolderFact) HolderFact {
 	return h
 }
 
+// with are annotations, one of them another one.
+func with(annotations map[string]string, key, value string) map[string]string {
+	annotations = maps.Clone(annotations)
+	annotations[key] = value
+	return annotations
+}
+
 func ending(h HolderFact) HolderFact {
 	h.Ending = true
 	return h
@@ -191,6 +200,13 @@ func TestKinship(t *testing.T) {
 		{"a pod of another workload, to a pod", pod("web-1", ""), []Identity{replicas, deployment}, held(pod("db-1", "u5"), fixed, identity("StatefulSet", "db", "u9")), deny},
 		{"a pod without owners, to a pod without", pod("a", ""), nil, held(pod("b", "u5"), fixed), deny},
 		{"a workload that the same object has made", set, []Identity{identity("Cluster", "c", "u7")}, held(identity("StatefulSet", "db", "u8"), fixed, identity("Cluster", "c", "u7")), deny},
+		{"a ReplicaSet of the same owner, whose kind is not known", replicas, []Identity{identity("Cluster", "c", "u7")},
+			held(identity("ReplicaSet", "web-7c9", "u6"), fixed, identity("Cluster", "c", "u7")), none},
+		{"the ReplicaSet that a pod's is to replace", pod("web-1", ""), []Identity{replicas, identity("Cluster", "c", "u7")},
+			held(identity("ReplicaSet", "web-7c9", "u6"), fixed, identity("Cluster", "c", "u7")), none},
+		{"another workload, to a pod of a workload, which fixes it as well", pod("web-1", ""), []Identity{replicas, deployment}, held(identity("Deployment", "db", "u9"), fixed), "warn"},
+		{"another workload, to a pod of nobody", pod("web", ""), nil, held(identity("Deployment", "db", "u9"), fixed), deny},
+		{"a pod in files that may get another address", deployment, nil, held(pod("a", "u3"), flatAnnotations(v2, "vlan300", ip+"-10.30.0.22", "")), "warn"},
 		{"one that may be its own", deployment, nil, partly(held(pod("db-1", "u3"), fixed, identity("ReplicaSet", "db-5d8", "u8"))), "warn"},
 		{"one that may be its own, of another namespace", deployment, nil,
 			partly(held(Identity{Controller{"v1", "Pod"}, "team-b", "db-1", "u3"}, flatAnnotations(v2, "vlan300", ip, ""))), deny},
@@ -254,6 +270,12 @@ func TestDomains(t *testing.T) {
 			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "kube-system/fixed"`},
 		{"one of two", flatAnnotations(v2, "vlan300", ip+"-10.30.0.22", ""), flatAnnotations(v2, "vlan300", "10.30.0.22", ""),
 			`deny address 2 "10.30.0.22" is fixed by Deployment "team-a/other"`},
+		{"by a network that its plugin alone tells", flatAnnotations(v2, "vlan300", ip, ""), with(flatAnnotations(v2, "vlan300", ip, ""), multus.NetworksAnnotation, "lan"),
+			`deny address "10.30.0.21" is fixed by Deployment "team-a/other"`},
+		{"by a network that is none of the flat network", flatAnnotations(v2, "vlan300", ip, ""), with(flatAnnotations(v2, "vlan300", ip, ""), multus.NetworksAnnotation, "fixed"), ""},
+		{"on links that pods of one node share", multusAnnotations("bridge", ips), multusAnnotations("bridge", ips), ""},
+		{"the network that collides is named", multusAnnotations("fixed", ips), map[string]string{multus.NetworksAnnotation: `[{"name":"elsewhere",` + ips + `},{"name":"fixed",` + ips + `}]`},
+			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "team-a/fixed"`},
 		{"addresses that nobody reads", map[string]string{v2.SubnetAnnotation(): "vlan300", v2.IPAnnotation(): ip}, flatAnnotations(v2, "vlan300", ip, ""), ""},
 		{"against those that nobody reads", flatAnnotations(v2, "vlan300", ip, ""), map[string]string{v2.SubnetAnnotation(): "vlan300", v2.IPAnnotation(): ip}, ""},
 	} {
@@ -271,7 +293,8 @@ func TestDomains(t *testing.T) {
 func TestHolderThatStays(t *testing.T) {
 	fixed := flatAnnotations(v2, "vlan300", ip, "")
 	gone, stays := ending(held(identity("Deployment", "gone", ""), fixed)), held(identity("Deployment", "stays", ""), fixed)
-	for _, holders := range [][]HolderFact{{gone, stays}, {stays, gone}} {
+	perhaps := partly(held(identity("Pod", "a", ""), fixed))
+	for _, holders := range [][]HolderFact{{gone, stays}, {stays, gone}, {perhaps, stays, gone}, {stays, perhaps}} {
 		c := &flatCluster{holders: holders}
 		if got := about(c.judge(t, subjectOf(identity("Deployment", "web", ""), fixed), DefaultConfig()), "address-in-use"); got != `deny address "10.30.0.21" is fixed by Deployment "team-a/stays"` {
 			t.Error(got)
@@ -366,9 +389,10 @@ func TestClaims(t *testing.T) {
 	}{
 		{"attached", "rancher-flat-network@eth1", false, 3},
 		{"not attached", "", false, 0},
-		{"another network", "kube-system/vlan100", false, 0},
+		{"another network, which may be one of the flat network", "kube-system/vlan100", false, 3},
+		{"a network without a name", `[{"name":"","mac":"02:00:00:00:00:02"}]`, false, 0},
 		{"the other generation", "static-macvlan-cni-attach", false, 0},
-		{"another network, with an address of its own", `[{"name":"vlan100","mac":"02:00:00:00:00:02","ips":["10.1.0.5/24"]}]`, false, 2},
+		{"another network, with an address of its own", `[{"name":"vlan100","mac":"02:00:00:00:00:02","ips":["10.1.0.5/24"]}]`, false, 5},
 		{"the host's network", "rancher-flat-network@eth1", true, 0},
 	} {
 		annotations := maps.Clone(flat)
@@ -378,6 +402,10 @@ func TestClaims(t *testing.T) {
 		s := &Subject{Kind: "Deployment", Namespace: "team-a", Annotations: annotations, HostNetwork: tt.hostNetwork}
 		if claims := s.Claims(); len(claims) != tt.want {
 			t.Errorf("%s: %+v, want %d", tt.name, claims, tt.want)
+		}
+		s = &Subject{Kind: "Job", Namespace: "team-a", Annotations: annotations, Ended: true}
+		if claims := s.Claims(); len(claims) != 0 {
+			t.Errorf("%s, of a Job that has ended: %+v", tt.name, claims)
 		}
 	}
 }

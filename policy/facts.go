@@ -30,6 +30,9 @@ type Questions struct {
 	// asked. Owner is what controls the pod, or the workload, that asks.
 	Addresses Addresses
 	Owner     Identity
+	// Contested are the holders that have to be confirmed, each of which holds one of the
+	// addresses. They are known only after a first verdict ([Pod.Unconfirmed]).
+	Contested []*Holder
 	// DefaultNamespace is where a default-network without a namespace is looked up.
 	DefaultNamespace string
 }

@@ -39,7 +39,9 @@ type Holder struct {
 	// Record is the MacvlanIP or FlatNetworkIP that gave a pod its addresses; the zero
 	// value of a holder whose own annotations say so.
 	Record Identity
-	Claims []Claim
+	// Deleting says that the holder is being deleted.
+	Deleting bool
+	Claims   []Claim
 }
 
 // Claim is one address that a holder keeps.
@@ -48,8 +50,9 @@ type Claim struct {
 	IP  netip.Addr
 	MAC mac.Address
 	// Subnet that it belongs to, of a flat network; otherwise Network, which the
-	// address was asked of. A Network without a namespace is a default-network, which
-	// is looked up where the configuration says.
+	// address was asked of. Both are set where only the network tells whether it is one
+	// of the flat network. A Network without a namespace is a default-network, which is
+	// looked up where the configuration says.
 	Subnet  flatnetwork.SubnetReference
 	Network Reference
 }
@@ -93,8 +96,8 @@ type Addresses struct {
 // Empty says whether there are none.
 func (a Addresses) Empty() bool { return len(a.IPs)+len(a.MACs) == 0 }
 
-// NetworkIn is the network that the claim names, with a namespace; the zero value for a
-// claim to a subnet.
+// NetworkIn is the network that the claim names, with a namespace; the zero value when
+// it names none.
 func (c *Claim) NetworkIn(defaultNamespace string) Reference {
 	if c.Network.Name == "" {
 		return Reference{}
@@ -151,6 +154,10 @@ func (x *HolderIndex) Len() int {
 	return len(x.holders)
 }
 
+// mostHolders is how many holders of one address are looked at. Even where many links
+// have the same addresses there are not as many.
+const mostHolders = 1000
+
 // Of are the holders of any of the addresses, each once, in no order that would mean
 // anything.
 func (x *HolderIndex) Of(a *Addresses) []*Holder {
@@ -159,7 +166,7 @@ func (x *HolderIndex) Of(a *Addresses) []*Holder {
 	var found []*Holder
 	seen := map[*Holder]bool{}
 	add := func(holders []*Holder) {
-		for _, h := range holders {
+		for _, h := range holders[:min(len(holders), mostHolders)] {
 			if !seen[h] {
 				seen[h] = true
 				found = append(found, h)

@@ -76,10 +76,9 @@ func (p *Pod) Unconfirmed(v *Verdict) (Questions, bool) {
 	if rests&onSubnets == 0 {
 		q.Subnets = nil
 	}
-	if rests&onHolders == 0 {
-		q.Addresses = Addresses{}
-	} else {
-		q.Addresses = p.contested()
+	q.Addresses = Addresses{}
+	if rests&onHolders != 0 {
+		q.Addresses, q.Contested = p.contested()
 	}
 	// What is said of addresses rests on nothing else.
 	if rests == onHolders {
@@ -160,12 +159,13 @@ func (p *Pod) undecided() error {
 	if err := p.facts.Holders.Err; err != nil && !p.addresses().Empty() {
 		return fmt.Errorf("look up who holds the addresses: %w", err)
 	}
+	limited := slices.ContainsFunc(p.facts.Subnets, func(s SubnetFact) bool { return s.Subnet != nil && s.Subnet.Project != "" })
 	switch {
-	case len(p.supplies) == 0:
+	case len(p.supplies) == 0 && !limited:
 		return nil
 	case p.facts.Namespace.Err != nil:
 		return fmt.Errorf("look up namespace %s: %w", quote.Value(p.Subject.Namespace), p.facts.Namespace.Err)
-	case p.facts.Pools.Err != nil:
+	case len(p.supplies) > 0 && p.facts.Pools.Err != nil:
 		return fmt.Errorf("look up pools: %w", p.facts.Pools.Err)
 	default:
 		return nil

@@ -49,8 +49,8 @@ func TestPairsInLabels(t *testing.T) {
 			if got := ids(v); got != strings.Join(tt.want, ", ") {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
-			if long := slices.Contains(tt.want, long); s.HasLongLabel() != long || (len(v.AboutLabels().Findings) == 1) != long {
-				t.Errorf("a long label: %t, findings about labels: %v", s.HasLongLabel(), v.AboutLabels().Findings)
+			if long, about := slices.Contains(tt.want, long), JudgeLabels(s, DefaultConfig()); s.HasLongLabel() != long || (ids(about) == "deny label-value-too-long") != long {
+				t.Errorf("a long label: %t, findings about labels: %v", s.HasLongLabel(), about.Findings)
 			}
 			for _, f := range v.Findings {
 				if want := "metadata.labels[" + tt.key + "]"; f.Path != want {
@@ -61,11 +61,23 @@ func TestPairsInLabels(t *testing.T) {
 	}
 }
 
-// What is left of a verdict does not change the verdict.
-func TestAboutLabels(t *testing.T) {
-	v := Verdict{Findings: []Finding{{Rule: "address-in-use"}, {Rule: "label-value-too-long"}, {Rule: "too-few-addresses"}}}
-	if about := v.AboutLabels(); ids(about) != " label-value-too-long" || len(v.Findings) != 3 || v.Findings[0].Rule != "address-in-use" {
-		t.Errorf("%v of %v", about.Findings, v.Findings)
+// What the configuration says of the rule and of namespaces counts here as well.
+func TestJudgeLabels(t *testing.T) {
+	s := subjectOf(identity("Pod", "web", ""), nil)
+	s.Labels = map[string]string{"owner": strings.Repeat("a", 64)}
+	for config, want := range map[string]string{
+		"rules: {label-value-too-long: warn}": "warn label-value-too-long",
+		"rules: {label-value-too-long: off}":  "",
+		"exempt: {namespaces: [team-a]}":      "",
+		"limits: {addressPairs: 3}":           "deny label-value-too-long",
+	} {
+		c, err := ParseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(JudgeLabels(s, c)); got != want {
+			t.Errorf("%s: %q, want %q", config, got, want)
+		}
 	}
 }
 
@@ -85,9 +97,17 @@ func TestDerivedNames(t *testing.T) {
 		{"Pod", strings.Repeat("a", 51), asks, 0},
 	} {
 		v := (&flatCluster{}).judge(t, subjectOf(identity(tt.kind, tt.name, ""), tt.annotations), DefaultConfig())
-		about := v.AboutLabels().Findings
-		if len(about) != tt.want || slices.ContainsFunc(about, func(f Finding) bool { return f.Action != Warn || f.Path != "metadata.name" }) {
-			t.Errorf("%s %s: %d findings, want %d\n%s", tt.kind, tt.name, len(about), tt.want, v.Explanation(Warn))
+		found := 0
+		for _, f := range v.Findings {
+			if f.Rule != "label-value-too-long" {
+				continue
+			}
+			if found++; f.Action != Warn || f.Path != "metadata.name" {
+				t.Errorf("%s %s: %+v", tt.kind, tt.name, f)
+			}
+		}
+		if found != tt.want {
+			t.Errorf("%s %s: %d findings, want %d\n%s", tt.kind, tt.name, found, tt.want, v.Explanation(Warn))
 		}
 	}
 }

@@ -69,6 +69,7 @@ type Pod struct {
 	facts    Facts
 	supplies []supply
 	plan     plan
+	contests []contest
 }
 
 // Limits of what is judged about one pod. Multus has none, but each network costs
@@ -226,6 +227,7 @@ func (p *Pod) resolve(f Facts) {
 		}
 	}
 	p.supplyInterfaces()
+	p.findContests()
 }
 
 // canBeFirst says whether a role is one of those that bring their own routes as

@@ -29,7 +29,7 @@ var ruleAddressDuplicate = Rule{
 		earlier := map[address][]*wanted{}
 		for n := range p.wants {
 			w := &p.wants[n]
-			if !p.fixes(w) {
+			if !p.reaches(w) {
 				continue
 			}
 			key := w.claim.address()

@@ -19,7 +19,7 @@ var ruleFlatNetworkKeysMixed = Rule{
 		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: auto\n",
 	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
-		if len(p.flat) < 2 {
+		if len(p.flat) < 2 || p.flat[0].Void() || p.flat[1].Void() {
 			return nil
 		}
 		// The one to remove is the one that is not attached, if that is known.
@@ -31,7 +31,7 @@ var ruleFlatNetworkKeysMixed = Rule{
 		return []Finding{{
 			Annotation: key,
 			Message: "the annotations " + key + " and " + p.firstKey(keep.Generation) + " belong to two generations of the flat network (" +
-				drop.Generation.String() + " and " + keep.Generation.String() + "), each of which would give the pod an address",
+				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers know nothing of each other",
 			Remedy: "remove the annotations " + drop.Generation.Prefix() + "*",
 		}}
 	},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -16,7 +17,7 @@ var ruleFlatNetworkSubnetOverlap = Rule{
 	Default: Deny,
 	Since:   "v0.1.0",
 	Doc: "Subnets on the same master and VLAN are one layer 2 domain, in which an address may be handed out by one of them only. Their `cidr` may overlap when both have " +
-		"`ranges`, and these have no address in common. Subnets of both generations are compared with each other. macvlan and ipvlan do not go together on one master and VLAN.",
+		"`ranges`, and these have no address in common. Subnets of both generations are compared with each other; where one is the other's copy, as Rancher's migrator makes it, with the same name and CIDR, it is a warning. macvlan and ipvlan do not go together on one master and VLAN.",
 	Remedy: "Give both subnets `ranges` that have nothing in common, or another VLAN.",
 	Wrong: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
 		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.90, to: 10.30.0.120}]}\n",
@@ -28,16 +29,8 @@ var ruleFlatNetworkSubnetOverlap = Rule{
 		}
 		var overlaps []Finding
 		for other := range s.facts.Subnets {
-			if detail := s.compiled.Overlap(other); detail != "" {
-				overlaps = append(overlaps, Finding{
-					Field: "spec.cidr", Message: "the subnet " + detail,
-					Remedy: "choose other addresses than " + quote.Value(other.Reference.String()) + ", give both subnets ranges that have none in common, or another VLAN",
-				})
-			} else if detail := s.compiled.Mixes(other); detail != "" {
-				overlaps = append(overlaps, Finding{
-					Field: "spec.flatMode", Message: "the subnet " + detail,
-					Remedy: "write flatMode: " + other.FlatMode + ", or choose another master or VLAN",
-				})
+			if f, ok := s.overlap(other); ok {
+				overlaps = append(overlaps, f)
 			}
 		}
 		slices.SortFunc(overlaps, func(a, b Finding) int {
@@ -45,8 +38,48 @@ var ruleFlatNetworkSubnetOverlap = Rule{
 		})
 		var found findings
 		for _, f := range overlaps {
-			found.add(false, func() Finding { return f })
+			found.add(f.softened, func() Finding { return f })
 		}
 		return found.list()
 	},
+}
+
+// overlap is what is wrong with two subnets on one link, if anything.
+func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
+	kind, name := other.Reference.Generation.SubnetKind(), quote.Value(other.Reference.Name)
+	if detail := s.compiled.Overlap(other); detail != "" {
+		f := Finding{
+			Field: "spec.cidr", Message: "the subnet " + detail,
+			Remedy: "choose other addresses than " + kind + " " + name + ", give both subnets ranges that have none in common, or another VLAN",
+		}
+		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
+		// by hand (pkg/migrate/subnet.go of rancher-flat-network).
+		if s.compiled.Migrated(other) {
+			f.softened = true
+			f.Remedy = "when all workloads are migrated, delete the " + flatnetwork.V1.SubnetKind() + " " + name
+		}
+		return f, true
+	}
+	if detail := s.compiled.Mixes(other); detail != "" {
+		return Finding{
+			Field: "spec.flatMode", Message: "the subnet " + detail,
+			Remedy: "write flatMode: " + other.FlatMode + ", or choose another master or VLAN",
+		}, true
+	}
+	return Finding{}, false
+}
+
+// Colliding are those of the subnets that the subject does not go together with, up to
+// as many as findings are shown.
+func (s *SubnetSubject) Colliding(f SubnetFacts) []*flatnetwork.Subnet {
+	var found []*flatnetwork.Subnet
+	if f.Subnets == nil {
+		return nil
+	}
+	for other := range f.Subnets {
+		if _, ok := s.overlap(other); ok && len(found) < maxFaults {
+			found = append(found, other)
+		}
+	}
+	return found
 }

@@ -16,7 +16,7 @@ import (
 // such a label after mutating admission and before validating admission, so that both
 // of our webhooks look.
 var ruleLabelValueTooLong = Rule{
-	ID:      ruleLabelValueTooLongID,
+	ID:      "label-value-too-long",
 	Title:   "A label value has more than 63 bytes",
 	Group:   groupAddresses,
 	Default: Deny,
@@ -31,21 +31,7 @@ var ruleLabelValueTooLong = Rule{
 	Right: "metadata:\n  labels:\n    addresses: 10.30.0.121-10.30.0.122\n" +
 		"  annotations:\n    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
 	check: func(p *Pod) []Finding {
-		var found findings
-		for _, key := range slices.Sorted(maps.Keys(p.Subject.Labels)) {
-			value := p.Subject.Labels[key]
-			if len(value) <= validation.LabelValueMaxLength {
-				continue
-			}
-			found.add(false, func() Finding {
-				return Finding{
-					Label: key,
-					Message: fmt.Sprintf("the value %s of label %s has %d bytes, and Kubernetes takes label values of up to %d", quote.Value(value), quote.Value(key),
-						len(value), validation.LabelValueMaxLength),
-					Remedy: "shorten it, or put it into an annotation: lists of addresses are read from annotations only",
-				}
-			})
-		}
+		found := findings{kept: p.longLabels()}
 		p.flatFaults(&found, flatnetwork.ProblemLabel)
 		for _, r := range p.flat {
 			if !p.inert(r) {
@@ -55,8 +41,6 @@ var ruleLabelValueTooLong = Rule{
 		return found.list()
 	},
 }
-
-const ruleLabelValueTooLongID = "label-value-too-long"
 
 // derivedNames adds what is made of a workload's name where the flat network serves its
 // pods, and is longer than it may be.
@@ -71,7 +55,7 @@ func (p *Pod) derivedNames(found *findings, g flatnetwork.Generation) {
 			return Finding{
 				Field: "metadata.name", OfObject: true,
 				Message: fmt.Sprintf("Rancher makes the label value %s of this name, which has %d bytes, and Kubernetes takes up to %d", quote.Value(label), len(label), validation.LabelValueMaxLength),
-				Remedy:  fmt.Sprintf("shorten the name to %d characters, where Rancher manages the workload", len(s.Name)-len(label)+validation.LabelValueMaxLength),
+				Remedy:  shorterName(len(s.Name) - len(label) + validation.LabelValueMaxLength),
 			}
 		})
 	}
@@ -86,6 +70,35 @@ func (p *Pod) derivedNames(found *findings, g flatnetwork.Generation) {
 	}
 }
 
+// shorterName says what to do about a label that is made of a workload's namespace and
+// name, given how long the name may be.
+func shorterName(length int) string {
+	if length < 1 {
+		return "choose a namespace with a shorter name, where Rancher manages the workload"
+	}
+	return fmt.Sprintf("shorten the name to %d characters, where Rancher manages the workload", length)
+}
+
+// longLabels are the findings about labels that the pod itself has.
+func (p *Pod) longLabels() []Finding {
+	var found findings
+	for _, key := range slices.Sorted(maps.Keys(p.Subject.Labels)) {
+		value := p.Subject.Labels[key]
+		if len(value) <= validation.LabelValueMaxLength {
+			continue
+		}
+		found.add(false, func() Finding {
+			return Finding{
+				Label: key,
+				Message: fmt.Sprintf("the value %s of label %s has %d bytes, and Kubernetes takes label values of up to %d", quote.Value(value), quote.Value(key),
+					len(value), validation.LabelValueMaxLength),
+				Remedy: "shorten it, or put it into an annotation: lists of addresses are read from annotations only",
+			}
+		})
+	}
+	return found.list()
+}
+
 // HasLongLabel says whether a label of the pod is longer than Kubernetes takes, which
 // has to be said in mutating admission: afterwards the API server says it in its own
 // words.
@@ -98,8 +111,14 @@ func (s *Subject) HasLongLabel() bool {
 	return false
 }
 
-// AboutLabels are the verdict's findings about labels.
-func (v Verdict) AboutLabels() Verdict {
-	v.Findings = slices.DeleteFunc(slices.Clone(v.Findings), func(f Finding) bool { return f.Rule != ruleLabelValueTooLongID })
+// JudgeLabels gives the verdict on the subject's labels alone, which rests on nothing
+// that an inventory would have to tell.
+func JudgeLabels(s *Subject, c *Config) Verdict {
+	p := Parse(s, c)
+	if p.exempt != "" {
+		return Verdict{Exempt: p.exempt}
+	}
+	var v Verdict
+	v.report(&ruleLabelValueTooLong, c, p.longLabels(), s.path)
 	return v
 }

@@ -40,7 +40,7 @@ var ruleTooFewAddresses = Rule{
 			}
 			found.add(short <= 0, func() Finding {
 				f := l.at
-				f.Message, f.Remedy = s.shortage(&l)
+				f.Message, f.Remedy = s.shortage(&l, p.config.Limits.AddressPairs)
 				f.shortfall = max(short, 0)
 				return f
 			})
@@ -76,8 +76,17 @@ func (l *fixedList) has() string {
 	}
 }
 
-// shortage says that a workload has more pods than addresses.
-func (s *Subject) shortage(l *fixedList) (message, remedy string) {
+// more advises to fix more addresses, as far as the limit of pairs lets it, or else
+// something other.
+func (l *fixedList) more(short, limit int, other string) string {
+	if l.count+short > limit {
+		return other
+	}
+	return fmt.Sprintf("fix %d more, or %s", short, other)
+}
+
+// shortage says that a workload has more pods than addresses. At most limit may be fixed.
+func (s *Subject) shortage(l *fixedList, limit int) (message, remedy string) {
 	const stopFirst = "let an update stop pods before it starts others: strategy.type Recreate, or maxSurge 0"
 	scale := &s.Scale
 	short := scale.Pods - l.count
@@ -95,12 +104,12 @@ func (s *Subject) shortage(l *fixedList) (message, remedy string) {
 			waits = fmt.Sprintf("%d wait for ever", short)
 		}
 		return fmt.Sprintf("%s, and the %s has %d pods at once: %s", l.has(), s.Kind, scale.Pods, waits),
-			fmt.Sprintf("fix %d more, or ask for at most %d", short, l.count)
+			l.more(short, limit, fmt.Sprintf("ask for at most %d, or split the workload", l.count))
 	case l.same:
 		return fmt.Sprintf("%s, and an update of the %s adds up to %d beside the old one (maxSurge)", l.has(), s.Kind, scale.Surge), stopFirst
 	default:
 		return fmt.Sprintf("%s, enough for the replicas of the %s (%d), but an update adds up to %d (maxSurge), which wait for old ones to go", l.has(), s.Kind, scale.Pods, scale.Surge),
-			fmt.Sprintf("fix %d more, or %s", short+scale.Surge, stopFirst)
+			l.more(short+scale.Surge, limit, stopFirst)
 	}
 }
 
@@ -114,7 +123,8 @@ func (p *Pod) fixedLists() []fixedList {
 		}
 		shortest := fixedList{}
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
-			if n := len(list.Entries); n > 0 && (shortest.count == 0 || n < shortest.count) {
+			// How many are meant by a list that cannot be read, nobody knows.
+			if n := len(list.Entries); n > 0 && !r.Unreadable(list) && (shortest.count == 0 || n < shortest.count) {
 				shortest = fixedList{name: list.Annotation, count: n, at: Finding{Annotation: list.Annotation}}
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 )
 
 // The first design of Rancher's macvlan kept the lists in labels, which it took to have
@@ -29,18 +28,29 @@ var ruleTooManyAddressPairs = Rule{
 		"flatnetwork.pandaria.io/ip: 10.30.0.21-10.30.0.22-10.30.0.23-10.30.0.24-10.30.0.25-10.30.0.26-10.30.0.27-10.30.0.28-10.30.0.29-10.30.0.30-10.30.0.31-10.30.0.32-10.30.0.33-10.30.0.34\n",
 	check: func(p *Pod) []Finding {
 		limit := p.config.Limits.AddressPairs
-		total, where := 0, Finding{}
-		var parts []string
+		total, read, where := 0, 0, Finding{}
+		var names []string
+		counts := map[string]int{}
 		for _, s := range p.pairSources() {
 			// The first one too many is where the finding stands.
 			if total <= limit && total+s.count > limit {
 				where = s.at(limit - total)
 			}
 			total += s.count
-			parts = append(parts, fmt.Sprintf("%d in %s", s.count, s.name))
+			if !s.inert {
+				read += s.count
+			}
+			if counts[s.name] == 0 {
+				names = append(names, s.name)
+			}
+			counts[s.name] += s.count
 		}
 		if total <= limit {
 			return nil
+		}
+		var parts []string
+		for _, name := range names {
+			parts = append(parts, fmt.Sprintf("%d in %s", counts[name], name))
 		}
 		subject := p.Subject.Kind
 		if !p.Subject.Template() {
@@ -49,6 +59,8 @@ var ruleTooManyAddressPairs = Rule{
 		where.Message = fmt.Sprintf("the %s fixes %d IP/MAC pairs (%s), and at most %d are accepted: a documented limit of the product, whose first design kept the lists in "+
 			"labels of 253 characters, and not the limit of Kubernetes for label values, which is 63", subject, total, strings.Join(parts, ", "), limit)
 		where.Remedy = fmt.Sprintf("fix at most %d addresses, or split the workload; whoever runs the webhook may raise limits.addressPairs", limit)
+		// Those that nobody reads do no harm.
+		where.softened = read <= limit
 		return []Finding{where}
 	},
 }
@@ -57,54 +69,31 @@ var ruleTooManyAddressPairs = Rule{
 type pairSource struct {
 	name  string
 	count int
+	// inert says that nobody reads the list.
+	inert bool
 	// at is a finding at the n-th pair, from 0.
 	at func(n int) Finding
 }
 
-// pairSources are those of the pod that fix any address.
+// pairSources are those of the pod that fix any address: the elements of the Multus
+// annotations one by one, and of each generation of the flat network the longer list.
 func (p *Pod) pairSources() []pairSource {
 	var sources []pairSource
-	elements := map[string]*pairSource{}
 	for n := range p.interfaces {
 		i := &p.interfaces[n]
-		if i.element == nil {
-			continue
-		}
-		count := len(i.element.IPs)
-		if count == 0 && i.element.MAC != "" {
-			count = 1
-		}
-		if count == 0 {
-			continue
-		}
-		before := elements[i.annotation]
-		if before == nil {
-			before = &pairSource{name: i.annotation, at: func(int) Finding { return Finding{} }}
-			elements[i.annotation] = before
-		}
-		already, earlier := before.count, before.at
-		before.at = func(n int) Finding {
-			switch {
-			case n < already:
-				return earlier(n)
-			case len(i.element.IPs) == 0:
-				return p.atElement(i, "mac", -1)
-			default:
-				return p.atElement(i, "ips", n-already)
-			}
-		}
-		before.count += count
-	}
-	for _, key := range []string{multus.DefaultNetworkAnnotation, multus.NetworksAnnotation} {
-		if s := elements[key]; s != nil {
-			sources = append(sources, *s)
+		switch {
+		case i.element == nil:
+		case len(i.element.IPs) > 0:
+			sources = append(sources, pairSource{name: i.annotation, count: len(i.element.IPs), at: func(n int) Finding { return p.atElement(i, "ips", n) }})
+		case i.element.MAC != "":
+			sources = append(sources, pairSource{name: i.annotation, count: 1, at: func(int) Finding { return p.atElement(i, "mac", -1) }})
 		}
 	}
 	return append(sources, p.flatPairSources()...)
 }
 
-// flatPairSources are the lists of the flat network: of each generation the longer one.
-// A list in a label counts where the annotation of that name is not there.
+// flatPairSources are the lists of the flat network. One in a label counts where the
+// annotation of that name is not there.
 func (p *Pod) flatPairSources() []pairSource {
 	longest := map[flatnetwork.Generation]pairSource{}
 	longer := func(g flatnetwork.Generation, s pairSource) {
@@ -114,14 +103,14 @@ func (p *Pod) flatPairSources() []pairSource {
 	}
 	for _, r := range p.flat {
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
-			longer(r.Generation, pairSource{list.Annotation, len(list.Entries), func(n int) Finding {
+			longer(r.Generation, pairSource{name: list.Annotation, count: len(list.Entries), inert: p.inert(r), at: func(n int) Finding {
 				return Finding{Annotation: list.Annotation, Offset: list.Entries[n].Offset}
 			}})
 		}
 	}
 	for _, l := range p.labelLists() {
 		if _, given := p.Subject.Annotations[l.key]; !given {
-			longer(l.generation, pairSource{"label " + l.key, l.count, func(int) Finding { return Finding{Label: l.key} }})
+			longer(l.generation, pairSource{name: "label " + l.key, count: l.count, at: func(int) Finding { return Finding{Label: l.key} }})
 		}
 	}
 	var sources []pairSource

@@ -90,7 +90,8 @@ func TestInheritedShortage(t *testing.T) {
 		{"0 to 4", workload(0, three), workload(4, three), deny},
 		// Warnings of the surge do not make a shortage an old one.
 		{"3 to 3", workload(3, three), workload(3, three), warn},
-		{"5 to 4, with other addresses", workload(5, three), workload(4, other), deny},
+		{"5 to 4, with other addresses", workload(5, three), workload(4, other), warn},
+		{"4 to 5, with other addresses", workload(4, three), workload(5, other), deny},
 		{"auto to a list", workload(5, flatAnnotations(v2, "vlan300", "auto", "")), workload(5, three), deny},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,7 +166,7 @@ func TestShortage(t *testing.T) {
 		{fixedList{name: "mac", count: 1, same: true}, Scale{Pods: 1, Surge: 1}, "mac is the same for each pod, and an update of the Deployment adds up to 1 beside the old one (maxSurge) | let an update stop pods"},
 	} {
 		s := &Subject{Kind: "Deployment", Scale: tt.scale}
-		message, remedy := s.shortage(&tt.list)
+		message, remedy := s.shortage(&tt.list, 7)
 		if got := message + " | " + remedy; !strings.HasPrefix(got, tt.want) {
 			t.Errorf("\n got %s\nwant %s", got, tt.want)
 		}

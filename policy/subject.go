@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	kjson "sigs.k8s.io/json"
 
@@ -43,6 +44,11 @@ type Subject struct {
 	UID string
 	// Scale is how many pods there may be at once.
 	Scale Scale
+	// Ended says that it has run to its end: a Job that is complete or has failed, or
+	// such a pod. It has no pods, and will have none.
+	Ended bool
+	// Deleting says that it is being deleted.
+	Deleting bool
 	// Mode, when it is not empty, stands in for [ModeLabel] of the namespace.
 	Mode Mode
 
@@ -62,6 +68,14 @@ type Controller struct {
 
 // Template says whether the subject is a template that pods are made from.
 func (s *Subject) Template() bool { return s.PodPath != "" }
+
+// Spawned says whether the object is one that a workload of Kubernetes makes of its own
+// template, and judges and keeps like it: the ReplicaSets of a Deployment and the Jobs of
+// a CronJob.
+func (s *Subject) Spawned() bool {
+	return s.Kind == "ReplicaSet" && s.Owner.Controller == Controller{"apps/v1", "Deployment"} ||
+		s.Kind == "Job" && s.Owner.Controller == Controller{"batch/v1", "CronJob"}
+}
 
 // AnnotationPath is the path of an annotation of the pod in the object.
 func (s *Subject) AnnotationPath(key string) string {
@@ -102,6 +116,29 @@ type podShape struct {
 		HostNetwork bool           `json:"hostNetwork"`
 		Containers  firstContainer `json:"containers"`
 	} `json:"spec"`
+	Status statusShape `json:"status"`
+}
+
+// statusShape is what is read of a status: whether a pod or a Job has ended.
+type statusShape struct {
+	Phase      string `json:"phase"`
+	Conditions []struct {
+		Type   string `json:"type"`
+		Status string `json:"status"`
+	} `json:"conditions"`
+}
+
+// ended says whether the object has run to its end.
+func (s *statusShape) ended() bool {
+	if s.Phase == "Succeeded" || s.Phase == "Failed" {
+		return true
+	}
+	for _, c := range s.Conditions {
+		if c.Status == "True" && (c.Type == "Complete" || c.Type == "Failed") {
+			return true
+		}
+	}
+	return false
 }
 
 type objectMeta struct {
@@ -110,6 +147,8 @@ type objectMeta struct {
 	Namespace    string `json:"namespace"`
 
 	UID string `json:"uid"`
+
+	DeletionTimestamp string `json:"deletionTimestamp"`
 
 	OwnerReferences []struct {
 		Controller
@@ -125,6 +164,7 @@ type templateShape struct {
 		scaleShape
 		Template podShape `json:"template"`
 	} `json:"spec"`
+	Status statusShape `json:"status"`
 }
 
 type cronJobShape struct {
@@ -179,9 +219,18 @@ func (e *FieldError) Error() string {
 func decodeError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return &FieldError{Field: wrong.Field, Problem: "the value is of the wrong type (" + wrong.Value + ")"}
+		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + wrong.Value + ")"}
 	}
 	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
+}
+
+// asWritten leaves out of a path what is no field of the object: the types that hold
+// fields of several shapes.
+func asWritten(field string) string {
+	for _, shape := range []string{"objectMeta", "scaleShape", "Controller"} {
+		field = strings.ReplaceAll(field, shape+".", "")
+	}
+	return field
 }
 
 // DecodeSubject reads what the rules need from an object in JSON. The namespace
@@ -197,15 +246,16 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	var meta objectMeta
 	var pod podShape
 	var scale scaleShape
+	var status statusShape
 	var err error
 	switch path {
 	case "":
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &pod)
-		meta = pod.Metadata.objectMeta
+		meta, status = pod.Metadata.objectMeta, pod.Status
 	case "spec.template":
 		var t templateShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &t)
-		meta, pod, scale = t.Metadata, t.Spec.Template, t.Spec.scaleShape
+		meta, pod, scale, status = t.Metadata, t.Spec.Template, t.Spec.scaleShape, t.Status
 	default:
 		var c cronJobShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(object, &c)
@@ -236,6 +286,8 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Resources:   pod.Spec.Containers.limits,
 		UID:         meta.UID,
 		Scale:       scale.of(kind),
+		Deleting:    meta.DeletionTimestamp != "",
+		Ended:       status.ended() && (kind == kindPod || kind == "Job"),
 	}
 	if s.Namespace == "" {
 		s.Namespace = namespace

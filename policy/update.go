@@ -28,7 +28,8 @@ func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
 			value, there := old.Labels[f.Label]
 			untouched = there && value == subject.Labels[f.Label]
 		}
-		return untouched && slices.ContainsFunc(before.Findings, f.sameAs)
+		// What falls short by less is better than before, whatever was written.
+		return (untouched || f.shortfall > 0) && slices.ContainsFunc(before.Findings, f.sameAs)
 	})
 	if subject.ReadsAsBefore(old) {
 		v.Undecided = nil

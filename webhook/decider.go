@@ -51,7 +51,8 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	if answer != nil {
 		return *answer
 	}
-	if judgedByOwner(subject) {
+	// Its template was judged when somebody wrote it. Pods are always judged.
+	if subject.Spawned() {
 		return admission.Allowed("")
 	}
 	verdict := d.judge(ctx, req, subject, config)
@@ -70,14 +71,6 @@ func (d *Decider) judge(ctx context.Context, req admission.Request, subject *pol
 	return inventory.Judge(ctx, d.Inventory, subject, config)
 }
 
-// judgedByOwner says whether the object is one that a controller of Kubernetes
-// makes of another template, which was judged when somebody wrote it. Pods are
-// always judged.
-func judgedByOwner(s *policy.Subject) bool {
-	return s.Kind == "ReplicaSet" && s.Owner.Controller == policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"} ||
-		s.Kind == "Job" && s.Owner.Controller == policy.Controller{APIVersion: "batch/v1", Kind: "CronJob"}
-}
-
 // Mutate fills in the default pools of a pod that names none. What else there is
 // to say of the pod is left to Validate, which sees it after all mutations; where
 // the inventory does not answer nothing is filled in, and Validate does not let
@@ -93,8 +86,7 @@ func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.R
 		return *answer
 	}
 	if subject.HasLongLabel() {
-		verdict := d.judge(ctx, req, subject, config).AboutLabels()
-		if verdict.Decision() == policy.Deny {
+		if verdict := policy.JudgeLabels(subject, config); verdict.Decision() == policy.Deny {
 			d.Metrics.count(&verdict)
 			return d.respond(req, subject, &verdict)
 		}

@@ -55,7 +55,7 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *poli
 		return admission.Allowed("")
 	}
 	old, err := policy.DecodeSubject(resource.GroupVersion().String(), kind, req.Namespace, object)
-	if err != nil || judgedByOwner(old) {
+	if err != nil || old.Spawned() {
 		return admission.Allowed("")
 	}
 	scaled := *old

@@ -6,6 +6,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -16,12 +17,7 @@ import (
 // aboutSubnet says whether a request is about a subnet of Rancher's flat network, and of
 // which generation.
 func aboutSubnet(req admission.Request) (flatnetwork.Generation, bool) {
-	for _, g := range flatnetwork.Generations {
-		if req.Kind == (metav1.GroupVersionKind{Group: g.Group(), Version: flatnetwork.Version, Kind: g.SubnetKind()}) {
-			return g, true
-		}
-	}
-	return 0, false
+	return flatnetwork.SubnetGeneration(schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String(), req.Kind.Kind)
 }
 
 // validateSubnet judges a subnet that is written.

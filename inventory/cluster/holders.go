@@ -17,11 +17,6 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
-// mostHolders bounds how many holders the API server is asked about for one subject,
-// beside one for each address, which may be a pod of its own. One other holder of one
-// address is enough to refuse it.
-const mostHolders = 64
-
 // holderFacts answers who holds the addresses from memory.
 func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy.HolderFacts {
 	found, err := i.holdersOf(ctx, &q.Addresses)
@@ -45,8 +40,7 @@ func (i *Inventory) holdersOf(ctx context.Context, a *policy.Addresses) ([]*poli
 	} else if err := h.ready(); err != nil {
 		return nil, err
 	}
-	found := h.index.Of(a)
-	return found[:min(len(found), mostHolders+len(a.IPs)+len(a.MACs))], nil
+	return h.index.Of(a), nil
 }
 
 // listOnce fills the index from lists. Many who may write a pod may not list these, so
@@ -61,12 +55,11 @@ func (h *holders) listOnce(ctx context.Context) {
 	var lists sync.WaitGroup
 	for n, k := range h.holdings {
 		lists.Go(func() {
-			var all []*policy.HolderFact
+			var all []*policy.Holder
 			all, errs[n] = k.list(ctx)
-			for _, fact := range all {
-				if fact != nil {
-					object := fact.Identity
-					h.index.Set(k.Kind+"/"+object.Namespace+"/"+object.Name, fact.Holder)
+			for _, holder := range all {
+				if holder != nil {
+					h.index.Set(k.Kind+"/"+holder.Namespace+"/"+holder.Name, holder)
 				}
 			}
 		})
@@ -89,13 +82,10 @@ func (h *holders) listOnce(ctx context.Context) {
 	}
 }
 
-// refreshHolders answers anew who holds the addresses: those that memory has now, each
-// as the API server has it.
+// refreshHolders answers anew about the holders that are contested: each as the API
+// server has it.
 func (i *Inventory) refreshHolders(ctx context.Context, q *policy.Questions) policy.HolderFacts {
-	found, err := i.holdersOf(ctx, &q.Addresses)
-	if err != nil {
-		return policy.HolderFacts{Err: err}
-	}
+	found := q.Contested
 	excused := func(err error) bool { return !i.pools.begun.Load() && i.holders.forbidden(err) }
 	looked := make([]look, len(found))
 	var above ownership
@@ -166,11 +156,11 @@ func (h *holders) look(ctx context.Context, holder *policy.Holder) look {
 	}
 	var l look
 	if holder.Record.Name != "" {
-		l = h.lookAtPod(ctx, read.value.Holder)
+		l = h.lookAtPod(ctx, read.value)
 	} else {
 		var above ownership
-		above, l.err = h.above(ctx, read.value.Holder.Owner)
-		l.HolderFact = policy.HolderFact{Holder: read.value.Holder, Owners: above.owners, Ending: read.value.Ending || above.ending}
+		above, l.err = h.above(ctx, read.value.Owner)
+		l.HolderFact = policy.HolderFact{Holder: read.value, Owners: above.owners, Ending: read.value.Deleting || above.ending}
 		l.fresh = above.fresh
 	}
 	l.fresh = l.fresh && read.fresh

@@ -44,8 +44,6 @@ var (
 	core  = schema.GroupVersion{Version: "v1"}
 	apps  = schema.GroupVersion{Group: "apps", Version: "v1"}
 	batch = schema.GroupVersion{Group: "batch", Version: "v1"}
-
-	podKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
 )
 
 // holders follows those who keep addresses from others: the records of what pods were
@@ -66,10 +64,10 @@ type holders struct {
 }
 
 // holding follows the objects of one kind. What is kept of an object is nil when it
-// keeps no address, and else says besides whether it was being deleted.
+// keeps no address.
 type holding struct {
 	policy.Controller
-	*watched[policy.HolderFact]
+	*watched[policy.Holder]
 }
 
 // followHolders prepares to follow the holders; nothing is asked before run.
@@ -79,14 +77,14 @@ func followHolders(config *rest.Config, logger *slog.Logger, reads *rate.Limiter
 	if err != nil {
 		return nil, err
 	}
-	add := func(k kind[policy.HolderFact]) error {
+	add := func(k kind[policy.Holder]) error {
 		w, err := follow(config, k, logger, reads, count.reads)
 		if err != nil {
 			return err
 		}
 		key := func(key string) string { return k.name + "/" + key }
-		if err := w.onChange(func(name string, value *policy.HolderFact) {
-			h.index.Set(key(name), holderOf(value))
+		if err := w.onChange(func(name string, value *policy.Holder) {
+			h.index.Set(key(name), value)
 		}, func(name string) { h.index.Delete(key(name)) }); err != nil {
 			return err
 		}
@@ -98,7 +96,7 @@ func followHolders(config *rest.Config, logger *slog.Logger, reads *rate.Limiter
 			return nil, err
 		}
 	}
-	h.metadata[podKind] = metadataReader(client, core.WithResource("pods"), reads, count.reads)
+	h.metadata[inventory.PodKind] = metadataReader(client, core.WithResource("pods"), reads, count.reads)
 	for _, w := range workloads {
 		c := policy.Controller{APIVersion: w.version.String(), Kind: w.kind}
 		if err := add(workloadKind(c, w.version.WithResource(w.resource), w.selector)); err != nil {
@@ -111,41 +109,29 @@ func followHolders(config *rest.Config, logger *slog.Logger, reads *rate.Limiter
 
 // recordKind is that of the records of one generation. One that cannot be read keeps no
 // address.
-func recordKind(g flatnetwork.Generation) kind[policy.HolderFact] {
-	return ofRaw(kind[policy.HolderFact]{
+func recordKind(g flatnetwork.Generation) kind[policy.Holder] {
+	return ofRaw(kind[policy.Holder]{
 		resource:    inventory.FlatNetworkVersion(g).WithResource(g.RecordResource()),
 		fillInPages: true,
-	}, g.RecordKind(), func(o *raw) *policy.HolderFact {
+	}, g.RecordKind(), func(o *raw) *policy.Holder {
 		holder, err := inventory.CompileRecord(g, o.Namespace, o.json)
 		if err != nil || len(holder.Claims) == 0 {
 			return nil
 		}
-		return &policy.HolderFact{Holder: holder}
+		return holder
 	})
 }
 
 // workloadKind is one of workloads. What a workload made for itself keeps nothing: the
 // workload does.
-func workloadKind(c policy.Controller, resource schema.GroupVersionResource, selector string) kind[policy.HolderFact] {
-	return ofRaw(kind[policy.HolderFact]{resource: resource, selector: selector, perPage: workloadsPerPage, fillInPages: true}, c.Kind, func(o *raw) *policy.HolderFact {
+func workloadKind(c policy.Controller, resource schema.GroupVersionResource, selector string) kind[policy.Holder] {
+	return ofRaw(kind[policy.Holder]{resource: resource, selector: selector, perPage: workloadsPerPage, fillInPages: true}, c.Kind, func(o *raw) *policy.Holder {
 		subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, o.Namespace, o.json)
-		if err != nil || inventory.Spawned(subject) {
+		if err != nil || subject.Spawned() {
 			return nil
 		}
-		holder := inventory.HolderOf(subject)
-		if holder == nil {
-			return nil
-		}
-		return &policy.HolderFact{Holder: holder, Ending: o.DeletionTimestamp != nil}
+		return inventory.HolderOf(subject)
 	})
-}
-
-// holderOf is the holder of what is kept of an object; nil when that is nothing.
-func holderOf(fact *policy.HolderFact) *policy.Holder {
-	if fact == nil {
-		return nil
-	}
-	return fact.Holder
 }
 
 // of is what follows the objects of a kind; nil when none does.

@@ -3,9 +3,12 @@ package files
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,14 +21,11 @@ import (
 // addFlatNetwork compiles a subnet or a record of the flat network, and passes over
 // any other object.
 func (l *layer) addFlatNetwork(o *Object) error {
+	if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
+		return l.addSubnet(g, o)
+	}
 	for _, g := range flatnetwork.Generations {
-		if o.APIVersion != inventory.FlatNetworkVersion(g).String() {
-			continue
-		}
-		switch o.Kind {
-		case g.SubnetKind():
-			return l.addSubnet(g, o)
-		case g.RecordKind():
+		if o.APIVersion == inventory.FlatNetworkVersion(g).String() && o.Kind == g.RecordKind() {
 			return l.addRecord(g, o)
 		}
 	}
@@ -33,7 +33,8 @@ func (l *layer) addFlatNetwork(o *Object) error {
 }
 
 // addSubnet adds a subnet. One outside the namespace whose subnets are heeded is none
-// that a pod could name; without a namespace it is taken to be in that one.
+// that a pod could name; without a namespace it is taken to be meant for that one, which
+// its own verdict asks to be written.
 func (l *layer) addSubnet(g flatnetwork.Generation, o *Object) error {
 	var object metav1.PartialObjectMetadata
 	if err := decode(o, &object); err != nil {
@@ -63,17 +64,30 @@ func (l *layer) addRecord(g flatnetwork.Generation, o *Object) error {
 	return nil
 }
 
-// undecoded names the place of an object that cannot be decoded.
+// undecoded names the place of an object that cannot be decoded, and the field at fault.
 func undecoded(o *Object, err error) error {
-	return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) || wrong.Field == "" {
+		return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+	}
+	var path []any
+	for step := range strings.SplitSeq(wrong.Field, ".") {
+		path = append(path, step)
+	}
+	at := o.Position(0, path...)
+	return fmt.Errorf("%s:%d:%d: decode %s: %s is of the wrong type: %s", o.Path, at.Line, at.Column, o.Kind, wrong.Field, wrong.Value)
 }
 
 func holderKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
 
 // noteOwner notes what controls a pod or workload, for those that it controls.
 func (i *Inventory) noteOwner(s *policy.Subject) {
-	id := policy.Identity{Controller: policy.Controller{APIVersion: s.APIVersion, Kind: s.Kind}, Namespace: s.Namespace, Name: s.Name}
+	id := s.Identity()
+	id.UID = ""
 	i.owners[id] = s.Owner
+	if s.Kind == inventory.PodKind.Kind {
+		i.pods[policy.Reference{Namespace: s.Namespace, Name: s.Name}] = s
+	}
 }
 
 // above is the chain of owners that begins with the first, as far as the files have
@@ -116,15 +130,22 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 	}
 	facts.Owners, facts.Partial = i.above(q.Owner)
 	for _, h := range i.holders.Of(&q.Addresses) {
+		fact := policy.HolderFact{Holder: h, Ending: h.Deleting}
 		owner := h.Owner
 		if h.Record.Name != "" && owner.Name == "" {
 			// A record names its pod, and the pod its controller.
-			named := h.Identity
-			named.UID = ""
-			owner = i.owners[named]
+			pod, known := i.pods[policy.Reference{Namespace: h.Namespace, Name: h.Name}]
+			if known && (pod.Ended || !pod.Identity().Is(h.Identity)) {
+				continue
+			}
+			if known {
+				owner, fact.Ending = pod.Owner, pod.Deleting
+			} else {
+				fact.Partial = true
+			}
 		}
-		fact := policy.HolderFact{Holder: h}
-		fact.Owners, fact.Partial = i.above(owner)
+		above, partial := i.above(owner)
+		fact.Owners, fact.Partial = above, fact.Partial || partial
 		facts.Holders = append(facts.Holders, fact)
 	}
 	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)

@@ -40,6 +40,7 @@ type Inventory struct {
 	holders *policy.HolderIndex
 	// owners are what controls the pods and workloads.
 	owners map[policy.Identity]policy.Identity
+	pods   map[policy.Reference]*policy.Subject
 }
 
 // user names a pod or workload.
@@ -64,6 +65,7 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		holders:    policy.NewHolderIndex(),
 		owners:     map[policy.Identity]policy.Identity{},
+		pods:       map[policy.Reference]*policy.Subject{},
 	}
 	for _, objects := range layers {
 		l := layer{inv: inv, namespace: namespace, places: map[subject]string{}, generated: map[policy.Reference]*cniconf.Network{}}
@@ -159,7 +161,7 @@ func (l *layer) add(o *Object) error {
 		return l.addFlatNetwork(o)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: decode %s: %w", o.Place(), o.Kind, err)
+		return undecoded(o, err)
 	}
 	return nil
 }
@@ -176,7 +178,7 @@ func (l *layer) addUser(o *Object) {
 	}
 	l.inv.noteOwner(s)
 	// A dump of a cluster has workloads beside what they made for themselves.
-	if (s.Kind == "ReplicaSet" || s.Kind == "Job") && o.owned() {
+	if s.Spawned() {
 		return
 	}
 	u := user{s.Kind, policy.Reference{Namespace: s.Namespace, Name: s.Name}}

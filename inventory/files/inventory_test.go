@@ -102,7 +102,7 @@ func TestWrongObjects(t *testing.T) {
 		{"a namespace twice", documents(teamA, teamB), `a.yaml:3:1: namespace "team-a" stands at a.yaml:1:1 already: remove one of them`},
 		{"a network twice", documents(network, network), `a.yaml:3:1: network "default/vlan100" stands at a.yaml:1:1 already: remove one of them`},
 		{"a pool of a wrong type", documents(teamA, strings.Replace(vlan200, "ipVersion: 6", "ipVersion: six", 1)), `a.yaml:3:1: decode SpiderIPPool: `},
-		{"a namespace of a wrong type", strings.Replace(teamA, "labels: {team: a}", "labels: [team]", 1), `a.yaml:1:1: decode Namespace: `},
+		{"a namespace of a wrong type", strings.Replace(teamA, "labels: {team: a}", "labels: [team]", 1), `a.yaml:1:60: decode Namespace: metadata.labels is of the wrong type: `},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

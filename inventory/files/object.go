@@ -58,26 +58,6 @@ func (o *Object) Place() string {
 	return fmt.Sprintf("%s:%d:%d", o.Path, at.Line, at.Column)
 }
 
-// owned says whether another object made this one, and will make it again.
-func (o *Object) owned() bool {
-	var shape struct {
-		Metadata struct {
-			OwnerReferences []struct {
-				Controller bool `json:"controller"`
-			} `json:"ownerReferences"`
-		} `json:"metadata"`
-	}
-	if kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &shape) != nil {
-		return false
-	}
-	for _, owner := range shape.Metadata.OwnerReferences {
-		if owner.Controller {
-			return true
-		}
-	}
-	return false
-}
-
 // typed is what an object is taken to be that does not say it itself.
 type typed struct{ apiVersion, kind string }
 

@@ -140,6 +140,15 @@ func (n *Network) Main() string {
 // made on the node when a pod starts.
 func (n *Network) MakesMaster() bool { return len(n.Plugins) > 0 && n.Plugins[0] == pluginIfacer }
 
+// Shared says that interfaces of the network hang on a link of the node, and so meet
+// those of other nodes: it is one of macvlan or ipvlan, and the link is not the pod's own.
+func (n *Network) Shared() bool {
+	if n.Macvlan != nil {
+		return !n.Macvlan.LinkInContainer
+	}
+	return n.Main() == pluginIPvlan
+}
+
 // L2 is the layer-2 domain of a macvlan or ipvlan network: the name of the master.
 // Pods of networks with the same one meet, as far as the interfaces of that name are
 // plugged into one link on all nodes. It is empty for other networks, and where the

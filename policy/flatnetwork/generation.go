@@ -67,6 +67,9 @@ var namesOf = map[Generation]*names{
 // Version is the version of the API group of either generation.
 const Version = "v1"
 
+// Other is the other generation.
+func (g Generation) Other() Generation { return V1 + V2 - g }
+
 // String is V1 or V2.
 func (g Generation) String() string { return "V" + strconv.Itoa(int(g)) }
 
@@ -122,5 +125,21 @@ type SubnetReference struct {
 	Name       string
 }
 
-// String is the kind and the name, such as MacvlanSubnet vlan100.
-func (r SubnetReference) String() string { return r.Generation.SubnetKind() + " " + r.Name }
+// String is the kind and the name, such as MacvlanSubnet vlan100; empty for the zero
+// value.
+func (r SubnetReference) String() string {
+	if r == (SubnetReference{}) {
+		return ""
+	}
+	return r.Generation.SubnetKind() + " " + r.Name
+}
+
+// SubnetGeneration says which generation's subnets are of a kind, if any.
+func SubnetGeneration(apiVersion, kind string) (Generation, bool) {
+	for _, g := range Generations {
+		if kind == g.SubnetKind() && apiVersion == g.Group()+"/"+Version {
+			return g, true
+		}
+	}
+	return 0, false
+}

@@ -288,7 +288,7 @@ func mendIPs(pieces []string) []string {
 			continue
 		}
 		last, err := strconv.ParseUint(piece, 10, 8)
-		if err != nil || !before.Is4() || uint8(last) <= before.As4()[3] {
+		if err != nil || !before.Is4() || uint8(last) <= before.As4()[3] || uint8(last)-before.As4()[3] > mostWrittenOut {
 			return pieces
 		}
 		for before.As4()[3] < uint8(last) {
@@ -296,8 +296,19 @@ func mendIPs(pieces []string) []string {
 			mended = append(mended, before.String())
 		}
 	}
-	return mended
+	// What was written twice was not meant twice.
+	var once []string
+	for _, a := range mended {
+		if !slices.Contains(once, a) {
+			once = append(once, a)
+		}
+	}
+	return once
 }
+
+// mostWrittenOut is how long a range may be whose addresses are named one by one: no
+// longer than a list may be.
+const mostWrittenOut = 13
 
 // mendMACs joins bytes that were torn apart, and puts colons where there are none.
 func mendMACs(pieces []string) []string {

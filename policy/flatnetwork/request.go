@@ -166,7 +166,7 @@ func (r *Request) findDuplicates(l *List) {
 // compare holds the two lists against each other.
 func (r *Request) compare() {
 	ips, macs := len(r.IPs.Entries), len(r.MACs.Entries)
-	if macs == 0 || r.unreadable(&r.IPs) || r.unreadable(&r.MACs) {
+	if macs == 0 || r.Unreadable(&r.IPs) || r.Unreadable(&r.MACs) {
 		return
 	}
 	switch {
@@ -196,8 +196,8 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ses", n, noun)
 }
 
-// unreadable says that nothing is known of a list's length.
-func (r *Request) unreadable(l *List) bool {
+// Unreadable says that nothing is known of a list's length.
+func (r *Request) Unreadable(l *List) bool {
 	return slices.ContainsFunc(r.Faults, func(f Fault) bool {
 		return f.Annotation == l.Annotation && f.Problem == ProblemSyntax && !f.Softened
 	})
@@ -287,6 +287,12 @@ func (r *Request) LooksLikeRange() bool {
 	}
 	near := netip.PrefixFrom(first, bits).Masked()
 	return near.Contains(last) && first.Next().Less(last)
+}
+
+// Void says whether the annotations are all there is: none of them has a value.
+func (r *Request) Void() bool {
+	empty := func(l *List) bool { return !l.Given || l.Empty }
+	return empty(&r.IPs) && empty(&r.MACs) && r.Subnet == ""
 }
 
 // SubnetNamed says whether the annotation names a subnet that there may be.

@@ -236,6 +236,12 @@ func list(ranges []Range) string {
 	return strings.Join(texts, ", ")
 }
 
+// Migrated says whether one of two subnets is the other one in another generation: both
+// have the same name, link and CIDR.
+func (s *Subnet) Migrated(other *Subnet) bool {
+	return s.Reference.Generation != other.Reference.Generation && s.Reference.Name == other.Reference.Name && s.Link() == other.Link() && s.CIDR == other.CIDR
+}
+
 // Overlap says how two subnets give away the same addresses on one link, of whichever
 // generation they are: their CIDRs overlap, and they do not both have ranges that are
 // apart. It is empty when they do not, and continues a sentence that begins with the

@@ -12,6 +12,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -38,7 +39,7 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 		o := &objects[i]
 		var result report.Result
 		var err error
-		generation, isSubnet := subnetGeneration(o)
+		generation, isSubnet := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind)
 		switch {
 		case isSubnet && !o.Deleted:
 			result, err = judgeSubnet(ctx, o, generation, inv, config, options.Namespace)

@@ -10,17 +10,6 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
-// subnetGeneration says whether an object is a subnet of Rancher's flat network, and of
-// which generation.
-func subnetGeneration(o *files.Object) (flatnetwork.Generation, bool) {
-	for _, g := range flatnetwork.Generations {
-		if o.APIVersion == g.Group()+"/"+flatnetwork.Version && o.Kind == g.SubnetKind() {
-			return g, true
-		}
-	}
-	return 0, false
-}
-
 // judgeSubnet judges a subnet as it would be in admission.
 func judgeSubnet(ctx context.Context, o *files.Object, g flatnetwork.Generation, inv inventory.Inventory, config *policy.Config, namespace string) (report.Result, error) {
 	if o.Namespace != "" {
