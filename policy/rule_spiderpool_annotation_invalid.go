@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
@@ -119,14 +118,4 @@ func (p *Pod) subnets() (subnets []netip.Prefix, known bool) {
 }
 
 // someSubnets lists the first subnets.
-func someSubnets(subnets []netip.Prefix) string {
-	const most = 5
-	var texts []string
-	for _, s := range subnets[:min(most, len(subnets))] {
-		texts = append(texts, s.String())
-	}
-	if n := len(subnets) - most; n > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", n))
-	}
-	return strings.Join(texts, ", ")
-}
+func someSubnets(subnets []netip.Prefix) string { return quote.Some(subnets, 5, netip.Prefix.String) }

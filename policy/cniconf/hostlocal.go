@@ -10,6 +10,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cidr"
 )
 
 // hostLocalRange is a range as host-local's configuration writes it. Its fields
@@ -204,15 +206,11 @@ func (r Range) text() string {
 // lastUsable is the last address of a subnet, the one before for IPv4, where the
 // last is the broadcast address.
 func lastUsable(p netip.Prefix) netip.Addr {
-	last := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < p.Addr().BitLen(); bit++ {
-		last[bit/8] |= 0x80 >> (bit % 8)
+	last := cidr.Last(p)
+	if last.Is4() {
+		return last.Prev()
 	}
-	addr, _ := netip.AddrFromSlice(last)
-	if addr.Is4() {
-		return addr.Prev()
-	}
-	return addr
+	return last
 }
 
 // overlap finds two ranges that share addresses. Sorting keeps a config of a

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/containernetworking/cni/pkg/version"
 
@@ -341,15 +340,7 @@ func (ipam *IPAM) outside() (detail, want string) {
 	if len(ranges) == 1 {
 		return "is outside " + ranges[0].text() + ", the range of host-local", "an address of that range"
 	}
-	var names []string
-	for _, r := range ranges[:min(len(ranges), mostRanges)] {
-		names = append(names, r.text())
-	}
-	detail = "is outside the ranges of host-local: " + strings.Join(names, ", ")
-	if more := len(ranges) - mostRanges; more > 0 {
-		detail += fmt.Sprintf(" and %d more", more)
-	}
-	return detail, "an address of one of the ranges"
+	return "is outside the ranges of host-local: " + quote.Some(ranges, mostRanges, Range.text), "an address of one of the ranges"
 }
 
 // withLength is an address with the prefix length of the network's own addresses,

@@ -45,7 +45,7 @@ func TestAddressFaults(t *testing.T) {
 		{"outside the ranges", both, "", []string{"fd01::7"}, true,
 			[]string{`0 fails: is outside the ranges of host-local: 10.0.0.1-10.0.0.50, fd00::1-fd00::ffff:ffff:ffff:ffff; accepted: an address of one of the ranges`}},
 		{"outside many ranges", manySets(7), "", []string{"10.0.0.5"}, false,
-			[]string{`0 fails: is outside the ranges of host-local: 10.1.0.1-10.1.0.2, 10.1.1.1-10.1.1.2, 10.1.2.1-10.1.2.2, 10.1.3.1-10.1.3.2, 10.1.4.1-10.1.4.2 and 2 more; accepted: an address of one of the ranges`}},
+			[]string{`0 fails: is outside the ranges of host-local: 10.1.0.1-10.1.0.2, 10.1.1.1-10.1.1.2, 10.1.2.1-10.1.2.2, 10.1.3.1-10.1.3.2, 10.1.4.1-10.1.4.2, and 2 more; accepted: an address of one of the ranges`}},
 		{"the gateway", both, "", []string{"fd00::5"}, false,
 			[]string{`0 fails: is the gateway of fd00::1-fd00::ffff:ffff:ffff:ffff, which host-local keeps back; accepted: another address of that range`}},
 		{"several from ranges of their own", both, "", []string{"10.0.0.7", "fd00::7"}, false, []string{hints}},

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cidr"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -193,15 +194,15 @@ func (s *Subnet) Refuses(a netip.Addr) (detail string) {
 
 // end says which end of the CIDR an address is, if it is one that no host can have.
 func (s *Subnet) end(a netip.Addr) string {
-	cidr := s.CIDR
+	block := s.CIDR
 	switch {
-	case cidr.Bits() > cidr.Addr().BitLen()-2:
+	case block.Bits() > block.Addr().BitLen()-2:
 		return ""
-	case a == cidr.Addr():
+	case a == block.Addr():
 		return "network address"
-	case a == lastOf(cidr) && a.Is4():
+	case a == cidr.Last(block) && a.Is4():
 		return "broadcast address"
-	case a == lastOf(cidr):
+	case a == cidr.Last(block):
 		return "last address"
 	}
 	return ""
@@ -214,27 +215,8 @@ func family(a netip.Addr) string {
 	return "IPv6"
 }
 
-// lastOf is the last address of a CIDR.
-func lastOf(cidr netip.Prefix) netip.Addr {
-	last := cidr.Addr().AsSlice()
-	for bit := cidr.Bits(); bit < len(last)*8; bit++ {
-		last[bit/8] |= 0x80 >> (bit % 8)
-	}
-	a, _ := netip.AddrFromSlice(last)
-	return a
-}
-
 // list names ranges, the first ones where there are many.
-func list(ranges []Range) string {
-	var texts []string
-	for _, r := range ranges[:min(maxNamed, len(ranges))] {
-		texts = append(texts, r.String())
-	}
-	if n := len(ranges) - maxNamed; n > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", n))
-	}
-	return strings.Join(texts, ", ")
-}
+func list(ranges []Range) string { return quote.Some(ranges, maxNamed, Range.String) }
 
 // Migrated says whether one of two subnets is the other one in another generation: both
 // have the same name, link and CIDR.

@@ -5,7 +5,10 @@
 // a cursor, nor drown the sentence it stands in.
 package quote
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Limit is how many characters of a value a message shows. It holds every name
 // Kubernetes allows for a label (63) and most references, and leaves room for
@@ -26,4 +29,17 @@ func Value(s string) string {
 		shown++
 	}
 	return strconv.Quote(s)
+}
+
+// Some joins the texts of the first items of a list with commas, and says how many more
+// there are.
+func Some[T any](items []T, most int, text func(T) string) string {
+	var texts []string
+	for _, item := range items[:min(most, len(items))] {
+		texts = append(texts, text(item))
+	}
+	if more := len(items) - most; more > 0 {
+		texts = append(texts, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(texts, ", ")
 }

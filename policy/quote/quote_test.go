@@ -73,3 +73,11 @@ func FuzzValue(f *testing.F) {
 		}
 	})
 }
+
+func TestSome(t *testing.T) {
+	for n, want := range []string{"", "a", "a, b", "a, b, and 1 more", "a, b, and 2 more"} {
+		if got := Some([]rune("abcd")[:n], 2, func(r rune) string { return string(r) }); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
