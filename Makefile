@@ -82,12 +82,15 @@ ifeq ($(KUBEBUILDER_ASSETS),)
 	@$(CONTROL_PLANE_MODULE)/build.sh bin/controlplane
 endif
 
+# The tests of the control plane's module are built with its own settings, so that what
+# they have in common is compiled once.
 .PHONY: test
 test: build controlplane compiler ## Run every test
 	@mkdir -p $(RESULTS)
 	@rm -f $(RESULTS)/*.json
 	KUBEBUILDER_ASSETS='$(ASSETS)' go tool gotestsum --jsonfile $(RESULTS)/main.json -- -race -count=1 ./...
 	go tool gotestsum --jsonfile $(RESULTS)/multus.json --raw-command -- go test -C $(MULTUS_MODULE) -json -count=1 ./...
+	go tool gotestsum --jsonfile $(RESULTS)/expressions.json --raw-command -- env CGO_ENABLED=0 go test -C $(CONTROL_PLANE_MODULE) -trimpath -json -count=1 ./...
 
 # The race detector is linked against C.
 .PHONY: compiler
@@ -119,6 +122,7 @@ lint: ## Check formatting, vet, staticcheck and the go.mod files
 	go vet ./...
 	go tool staticcheck ./...
 	cd $(MULTUS_MODULE) && go vet ./...
+	cd $(CONTROL_PLANE_MODULE) && CGO_ENABLED=0 go vet -trimpath ./...
 	@for module in $(MODULES); do \
 		echo "go mod tidy -diff && go mod verify # in $$module"; \
 		(cd "$$module" && go mod tidy -diff && go mod verify); \

@@ -35,25 +35,35 @@ const attached = `k8s.v1.cni.cncf.io/networks: '[{"name":"rancher-flat-network",
 
 // fixed is a Deployment whose pods get addresses of the rack.
 func fixed(name string, replicas int, strategy, ips string) string {
-	return fmt.Sprintf(`apiVersion: apps/v1
-kind: Deployment
-metadata: {name: %[1]s, namespace: default}
+	return racked("apps/v1", "Deployment", name, ips, fmt.Sprintf("replicas: %d", replicas),
+		"strategy: {type: "+strategy+"}", "selector: {matchLabels: {app: "+name+"}}")
+}
+
+// racked is a workload whose pods get addresses of the rack, with the lines of its spec
+// apart from the template.
+func racked(apiVersion, kind, name, ips string, spec ...string) string {
+	restart := "Always"
+	if kind == "Job" {
+		restart = "Never"
+	}
+	return fmt.Sprintf(`apiVersion: %[1]s
+kind: %[2]s
+metadata: {name: %[3]s, namespace: default}
 spec:
-  replicas: %[2]d
-  strategy: {type: %[3]s}
-  selector: {matchLabels: {app: %[1]s}}
+  %[4]s
   template:
     metadata:
-      labels: {app: %[1]s}
+      labels: {app: %[3]s}
       annotations:
         %[5]s
         flatnetwork.pandaria.io/subnet: rack
-        flatnetwork.pandaria.io/ip: %[4]s
+        flatnetwork.pandaria.io/ip: %[6]s
     spec:
+      restartPolicy: %[7]s
       terminationGracePeriodSeconds: 0
       containers:
       - {name: app, image: app:1}
-`, name, replicas, strategy, ips, attached)
+`, apiVersion, kind, name, strings.Join(spec, "\n  "), attached, ips, restart)
 }
 
 // accepted runs a kubectl that must succeed without a warning.
@@ -162,6 +172,75 @@ func TestDeploymentWithFixedAddresses(t *testing.T) {
 	mustKubectl(t, other, "apply", "-f", "-")
 	wait.Until(t, "pods of the Deployment that has the addresses now", func() bool { return len(podsOf(t, "moved")) == 2 })
 	mustKubectl(t, "", "delete", "deployment", "moved")
+}
+
+// Each kind with a scale is scaled as a Deployment is.
+func TestScaleWithFixedAddresses(t *testing.T) {
+	mustKubectl(t, rack, "apply", "-f", "-")
+	for _, tt := range []struct {
+		apiVersion, kind, ips string
+		spec                  []string
+	}{
+		{"apps/v1", "StatefulSet", "10.70.0.41-10.70.0.42-10.70.0.43", []string{"serviceName: scaled", "selector: {matchLabels: {app: scaled}}"}},
+		{"apps/v1", "ReplicaSet", "10.70.0.44-10.70.0.45-10.70.0.46", []string{"selector: {matchLabels: {app: scaled}}"}},
+		{"v1", "ReplicationController", "10.70.0.47-10.70.0.48-10.70.0.49", []string{"selector: {app: scaled}"}},
+	} {
+		t.Run(tt.kind, func(t *testing.T) {
+			accepted(t, racked(tt.apiVersion, tt.kind, "scaled", tt.ips, append(tt.spec, "replicas: 3")...), "create", "-f", "-")
+			accepted(t, "", "scale", tt.kind, "scaled", "--replicas=2")
+			refused(t, "", []string{"scale", tt.kind, "scaled", "--replicas=4"},
+				"[too-few-addresses] spec.template.metadata.annotations[flatnetwork.pandaria.io/ip]: flatnetwork.pandaria.io/ip has 3 addresses, and the "+tt.kind+" has 4 pods at once")
+			if replicas := mustKubectl(t, "", "get", tt.kind, "scaled", "-o", "jsonpath={.spec.replicas}"); replicas != "2" {
+				t.Errorf("%s replicas, expected 2", replicas)
+			}
+			mustKubectl(t, "", "delete", tt.kind, "scaled")
+		})
+	}
+}
+
+// What an owner of a kind that nobody here knows makes to replace its own has the same
+// addresses, and what another owner makes may not. The garbage collector leaves alone
+// what has an owner of such a kind.
+func TestSuccessorOfUnknownOwner(t *testing.T) {
+	mustKubectl(t, rack, "apply", "-f", "-")
+	ofRollout := func(name, rollout, uid string) string {
+		manifest := racked("apps/v1", "ReplicaSet", name, "10.70.0.51", "replicas: 1", "selector: {matchLabels: {app: "+name+"}}")
+		owner := fmt.Sprintf("{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: %s, uid: %s, controller: true}", rollout, uid)
+		return strings.Replace(manifest, "metadata: {", "metadata: {ownerReferences: ["+owner+"], ", 1)
+	}
+	const uid, otherUID = "6a4a6b1e-0000-4000-8000-000000000001", "6a4a6b1e-0000-4000-8000-000000000002"
+	accepted(t, ofRollout("shop-1", "shop", uid), "create", "-f", "-")
+	stranger := ofRollout("stall-1", "stall", otherUID)
+	wait.Until(t, "the ReplicaSet is known", func() bool {
+		return kubectl(t, stranger, "create", "--dry-run=server", "-f", "-").ExitCode != 0
+	})
+	refused(t, stranger, []string{"create", "-f", "-"}, `[address-in-use]`, `address "10.70.0.51" is fixed by ReplicaSet "default/shop-1"`)
+	// Of the same name, but made anew.
+	refused(t, ofRollout("shop-2", "shop", otherUID), []string{"create", "-f", "-"}, "[address-in-use]")
+	accepted(t, ofRollout("shop-2", "shop", uid), "create", "-f", "-")
+	wait.Until(t, "a pod of the successor", func() bool { return len(podsOf(t, "shop-2")) == 1 })
+	mustKubectl(t, "", "delete", "replicaset", "shop-1", "shop-2")
+}
+
+// A Job keeps its address until it has ended, and no longer, though it is still there.
+func TestAddressOfEndedJob(t *testing.T) {
+	mustKubectl(t, rack, "apply", "-f", "-")
+	accepted(t, racked("batch/v1", "Job", "once", "10.70.0.61", "completions: 1"), "create", "-f", "-")
+	next := fixed("next", 1, "Recreate", "10.70.0.61")
+	wait.Until(t, "the Job is known", func() bool {
+		return kubectl(t, next, "create", "--dry-run=server", "-f", "-").ExitCode != 0
+	})
+	refused(t, next, []string{"create", "-f", "-"}, `[address-in-use]`, `address "10.70.0.61" is fixed by Job "default/once"`)
+
+	// As the node does, whose word the Job's controller takes.
+	wait.Until(t, "a pod of the Job", func() bool { return len(podsOf(t, "once")) == 1 })
+	name, _, _ := strings.Cut(podsOf(t, "once")[0], "=")
+	mustKubectl(t, "", "patch", "pod", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"phase":"Succeeded"}}`)
+	wait.Until(t, "the Job is complete", func() bool {
+		return mustKubectl(t, "", "get", "job", "once", "-o", `jsonpath={.status.conditions[?(@.type=="Complete")].status}`) == "True"
+	})
+	accepted(t, next, "create", "-f", "-")
+	mustKubectl(t, "", "delete", "deployment/next", "job/once")
 }
 
 // What does not fit only during an update is said, and let through.
