@@ -66,7 +66,7 @@ func (o *overlay) overHolders(ctx context.Context, q *policy.Questions, top, bas
 		return base
 	}
 	out := policy.HolderFacts{Holders: slices.Clone(top.Holders), Owners: top.Owners, Partial: top.Partial, Fresh: base.Fresh}
-	if len(base.Owners) > len(top.Owners) || !base.Partial {
+	if len(base.Owners) > len(top.Owners) || len(base.Owners) == len(top.Owners) && top.Partial {
 		out.Owners, out.Partial = base.Owners, base.Partial
 	}
 	for _, h := range base.Holders {

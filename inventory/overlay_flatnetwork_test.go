@@ -196,8 +196,8 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 	}
 }
 
-// What files say of the pod of a record counts: one that has ended, or that has another
-// UID, holds nothing; one that is being deleted will not for long.
+// What files say of the pod of a record counts: one that has another UID holds nothing;
+// one that is being deleted, or whose owner is, will not for long.
 func TestRecordsInFiles(t *testing.T) {
 	record := "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: given, ownerReferences: [{apiVersion: v1, kind: Pod, name: given, uid: u1}]}, spec: {subnet: below, cidr: 10.0.0.1/24}}\n---\n"
 	pod := func(uid, rest string) string {
@@ -216,7 +216,11 @@ func TestRecordsInFiles(t *testing.T) {
 		want        policy.Action
 	}{
 		{"running", pod("u1", "") + record, policy.Deny},
-		{"ended", pod("u1", ", status: {phase: Succeeded}") + record, policy.Allow},
+		// Its record lives as long as the pod does.
+		{"ended", pod("u1", ", status: {phase: Succeeded}") + record, policy.Deny},
+		{"of a Deployment that is being deleted", pod("u1, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u2, controller: true}]", "") + record +
+			"{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u2, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u3, controller: true}]}}\n---\n" +
+			"{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, uid: u3, deletionTimestamp: '2024-01-01T00:00:00Z'}}\n---\n", policy.Warn},
 		{"being deleted", pod("u1, deletionTimestamp: '2024-01-01T00:00:00Z'", "") + record, policy.Warn},
 		{"another pod of that name", pod("u2", "") + record, policy.Allow},
 		{"a pod that the files lack", record, policy.Warn},

@@ -161,6 +161,9 @@ func (s *Subject) Claims() []Claim {
 	for n := range p.wants {
 		w := &p.wants[n]
 		for _, c := range p.claimsTo(w) {
+			if len(claims) == maxClaims {
+				return claims
+			}
 			if !seen[c] {
 				seen[c] = true
 				claims = append(claims, c)
@@ -170,10 +173,18 @@ func (s *Subject) Claims() []Claim {
 	return claims
 }
 
+// maxClaims bounds what is kept of one object. None that is meant to run comes near it.
+const maxClaims = 1000
+
 // claimsTo are the claims to an address. Where no network is called like one of the flat
 // network, each that is asked for may be one.
 func (p *Pod) claimsTo(w *wanted) []Claim {
-	if w.flat == nil || p.attachesByName(w.flat.Generation) {
+	switch {
+	case w.flat == nil:
+		return []Claim{w.claim}
+	case w.claim.Subnet.Name == "":
+		return nil
+	case p.attachesByName(w.flat.Generation):
 		return []Claim{w.claim}
 	}
 	var claims []Claim

@@ -63,7 +63,8 @@ func (p *Pod) firstContests() []contest {
 	return first
 }
 
-// mostContested is how many holders are confirmed: of more, nobody would read.
+// mostContested is how many holders are confirmed beside the pods that a workload may
+// have for its own addresses: of more, nobody would read.
 const mostContested = 64
 
 // contested are the addresses of the contests, and their holders, those that weigh most
@@ -75,7 +76,7 @@ func (p *Pod) contested() (addresses Addresses, holders []*Holder) {
 	claims := make([]Claim, len(all))
 	for n, c := range all {
 		claims[n] = c.claim
-		if h := c.holder.Holder; !seen[h] && len(holders) < mostContested {
+		if h := c.holder.Holder; !seen[h] && len(holders) < mostContested+p.config.Limits.AddressPairs {
 			seen[h] = true
 			holders = append(holders, h)
 		}
@@ -88,8 +89,9 @@ type doubt int
 
 const (
 	noDoubt doubt = iota
-	// doubtPlan: a workload fixes the address, but the pod's own workload does too, which
-	// was judged when it was written.
+	// doubtPlan: a workload fixes the address, but the pod's own workload does too, and was
+	// judged when it was written. Where the flat network has given the address to a pod,
+	// its record says so, and leaves no doubt.
 	doubtPlan
 	// doubtChoice: the other is a pod that may get another address of its list.
 	doubtChoice
@@ -108,7 +110,7 @@ func (p *Pod) doubt(c *contest) doubt {
 		return doubtOwn
 	case h.Kind == kindPod && h.Record.Name == "" && h.hasOthers(c.claim):
 		return doubtChoice
-	case !p.Subject.Template() && p.Subject.Owner.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
+	case !p.Subject.Template() && HoldsPod(p.Subject.Owner.APIVersion, p.Subject.Owner.Kind) && c.claim.Subnet.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
 		return doubtPlan
 	default:
 		return noDoubt
@@ -141,15 +143,19 @@ func (p *Pod) compareContests(a, b contest) int {
 	return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Name, y.Name))
 }
 
-// kindPod is the kind of pods, and replicaKinds are those whose objects are replaced by
-// others of one owner, with its addresses: the ReplicaSets of a Deployment, the Jobs of a
-// CronJob, and those of owners that are not known here.
+// kindPod is the kind of pods, and replicaKinds are those whose objects an owner of a kind
+// that is not known here replaces by others, with its addresses. Of topKinds are the
+// owners at which a line of known ones ends.
 const kindPod = "Pod"
 
-var replicaKinds = []string{kindPod, "ReplicaSet", "ReplicationController", "Job"}
+var (
+	replicaKinds = []string{kindPod, "ReplicaSet", "ReplicationController"}
+	topKinds     = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+)
 
 // related says whether a holder is the subject itself, made it, or was made by it, or
-// whether both were made by one owner to take each other's place.
+// whether both were made by one workload: its pods share its addresses, and what it makes
+// pods by takes the place of what it made before.
 func (p *Pod) related(h *HolderFact) bool {
 	self := p.Subject.Identity()
 	owners := withOwner(p.Subject.Owner, p.facts.Holders.Owners)
@@ -158,8 +164,24 @@ func (p *Pod) related(h *HolderFact) bool {
 	if h.Is(self) || slices.ContainsFunc(owners, is(h.Identity)) || slices.ContainsFunc(theirs, is(self)) {
 		return true
 	}
+	mine, known := top(self, owners)
+	other, alsoKnown := top(h.Identity, theirs)
+	if known || alsoKnown {
+		return known && alsoKnown && mine.Is(other)
+	}
 	return slices.Contains(replicaKinds, h.Kind) && slices.Contains(replicaKinds, self.Kind) &&
 		slices.ContainsFunc(theirs, func(i Identity) bool { return slices.ContainsFunc(owners, is(i)) })
+}
+
+// top is the workload at the end of a line of owners, the object itself among them, as far
+// as their kinds are known.
+func top(self Identity, owners []Identity) (workload Identity, known bool) {
+	for _, i := range append([]Identity{self}, owners...) {
+		if slices.Contains(topKinds, i.Kind) && HoldsPod(i.APIVersion, i.Kind) {
+			workload, known = i, true
+		}
+	}
+	return workload, known
 }
 
 // withOwner is a line of owners that begins with a given one.

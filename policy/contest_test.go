@@ -30,6 +30,7 @@ var flatNetworks = map[Reference]string{
 	{"team-a", "spiderpool"}:                `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.300","ipam":{"type":"spiderpool"}}`,
 	{"kube-system", "fixed"}:                `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.300","ipam":{"type":"static"}}`,
 	{"team-a", "lan"}:                       `{"cniVersion":"1.0.0","type":"rancher-flat-network-cni"}`,
+	{"team-a", "sriov"}:                     `{"cniVersion":"1.0.0","type":"sriov","ipam":{"type":"static"}}`,
 	{"team-a", "bridge"}:                    `{"cniVersion":"1.0.0","type":"bridge","ipam":{"type":"static"}}`,
 	{"team-a", "elsewhere"}:                 `{"cniVersion":"1.0.0","type":"macvlan","master":"bond0.301","ipam":{"type":"static"}}`,
 }
@@ -174,6 +175,8 @@ func TestKinship(t *testing.T) {
 	fixed := flatAnnotations(v2, "vlan300", ip, "")
 	deployment, set, replicas := identity("Deployment", "web", "u1"), identity("StatefulSet", "web", "u4"), identity("ReplicaSet", "web-5d8", "u2")
 	pod := func(name, uid string) Identity { return identity("Pod", name, uid) }
+	job := func(name, uid string) Identity { return Identity{Controller{"batch/v1", "Job"}, "team-a", name, uid} }
+	cronJob := Identity{Controller{"batch/v1", "CronJob"}, "team-a", "nightly", "u0"}
 	withoutUID := func(i Identity) Identity { i.UID = ""; return i }
 	const deny, none = "deny", ""
 	for _, tt := range []struct {
@@ -205,7 +208,15 @@ func TestKinship(t *testing.T) {
 		{"the ReplicaSet that a pod's is to replace", pod("web-1", ""), []Identity{replicas, identity("Cluster", "c", "u7")},
 			held(identity("ReplicaSet", "web-7c9", "u6"), fixed, identity("Cluster", "c", "u7")), none},
 		{"another workload, to a pod of a workload, which fixes it as well", pod("web-1", ""), []Identity{replicas, deployment}, held(identity("Deployment", "db", "u9"), fixed), "warn"},
+		{"another workload, to a pod of an object that is not known", pod("web-1", ""), []Identity{identity("Cluster", "c", "u7")}, held(identity("Deployment", "db", "u9"), fixed), deny},
+		{"a pod of another StatefulSet of the same owner", pod("web-0", ""), []Identity{set, identity("Cluster", "c", "u7")},
+			held(pod("db-0", "u5"), fixed, identity("StatefulSet", "db", "u8"), identity("Cluster", "c", "u7")), deny},
+		{"another Job of the same owner", job("a", "u1"), []Identity{identity("Cluster", "c", "u7")}, held(job("b", "u2"), fixed, identity("Cluster", "c", "u7")), deny},
+		{"a pod of another Job of the same CronJob", pod("a-1", ""), []Identity{job("a", "u1"), cronJob}, held(pod("b-1", "u5"), fixed, job("b", "u2"), cronJob), none},
+		{"another workload, to a ReplicaSet of an owner that is not known", replicas, []Identity{identity("Cluster", "c", "u7")},
+			held(identity("StatefulSet", "db", "u8"), fixed, identity("Cluster", "c", "u7")), deny},
 		{"another workload, to a pod of nobody", pod("web", ""), nil, held(identity("Deployment", "db", "u9"), fixed), deny},
+		{"a pod in files with one address of each kind", deployment, nil, held(pod("a", "u3"), flatAnnotations(v2, "vlan300", ip, mac1)), deny},
 		{"a pod in files that may get another address", deployment, nil, held(pod("a", "u3"), flatAnnotations(v2, "vlan300", ip+"-10.30.0.22", "")), "warn"},
 		{"one that may be its own", deployment, nil, partly(held(pod("db-1", "u3"), fixed, identity("ReplicaSet", "db-5d8", "u8"))), "warn"},
 		{"one that may be its own, of another namespace", deployment, nil,
@@ -273,6 +284,9 @@ func TestDomains(t *testing.T) {
 		{"by a network that its plugin alone tells", flatAnnotations(v2, "vlan300", ip, ""), with(flatAnnotations(v2, "vlan300", ip, ""), multus.NetworksAnnotation, "lan"),
 			`deny address "10.30.0.21" is fixed by Deployment "team-a/other"`},
 		{"by a network that is none of the flat network", flatAnnotations(v2, "vlan300", ip, ""), with(flatAnnotations(v2, "vlan300", ip, ""), multus.NetworksAnnotation, "fixed"), ""},
+		{"without a subnet", multusAnnotations("fixed", ips), map[string]string{multus.NetworksAnnotation: "fixed", v2.IPAnnotation(): ip}, ""},
+		{"a plugin that is not known to be local", multusAnnotations("sriov", ips), multusAnnotations("sriov", ips),
+			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "team-a/sriov"`},
 		{"on links that pods of one node share", multusAnnotations("bridge", ips), multusAnnotations("bridge", ips), ""},
 		{"the network that collides is named", multusAnnotations("fixed", ips), map[string]string{multus.NetworksAnnotation: `[{"name":"elsewhere",` + ips + `},{"name":"fixed",` + ips + `}]`},
 			`deny address "10.30.0.21/24" is fixed by Deployment "team-a/other" on network "team-a/fixed"`},
@@ -407,5 +421,36 @@ func TestClaims(t *testing.T) {
 		if claims := s.Claims(); len(claims) != 0 {
 			t.Errorf("%s, of a Job that has ended: %+v", tt.name, claims)
 		}
+	}
+}
+
+// Who has run to the end, or will not be for long, needs no address any more.
+func TestSubjectsThatNeedNoAddress(t *testing.T) {
+	fixed := flatAnnotations(v2, "vlan300", ip, "")
+	c := &flatCluster{holders: []HolderFact{held(identity("Deployment", "other", ""), fixed)}}
+	for _, tt := range []struct {
+		ended, deleting bool
+		want            Action
+	}{{false, false, Deny}, {true, false, Allow}, {false, true, Allow}} {
+		s := subjectOf(identity("Pod", "web", ""), fixed)
+		s.Ended, s.Deleting = tt.ended, tt.deleting
+		if v := c.judge(t, s, DefaultConfig()); v.Decision() != tt.want {
+			t.Errorf("ended %t, deleting %t: %s, want %s", tt.ended, tt.deleting, v.Decision(), tt.want)
+		}
+	}
+}
+
+// What is kept of one object is bounded, whatever it asks for.
+func TestClaimsAreBounded(t *testing.T) {
+	var ips, networks []string
+	for n := range 1000 {
+		ips = append(ips, fmt.Sprintf("10.30.%d.%d", n/200, n%200+1))
+	}
+	for n := range maxNetworks {
+		networks = append(networks, fmt.Sprint("vlan", n))
+	}
+	annotations := with(flatAnnotations(v2, "vlan300", strings.Join(ips, "-"), ""), multus.NetworksAnnotation, strings.Join(networks, ","))
+	if n := len(subjectOf(identity("Deployment", "web", ""), annotations).Claims()); n != maxClaims {
+		t.Errorf("%d claims, want %d", n, maxClaims)
 	}
 }

@@ -54,7 +54,7 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 		}
 		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
 		// by hand (pkg/migrate/subnet.go of rancher-flat-network).
-		if s.compiled.Migrated(other) {
+		if s.compiled.Migrated(other) && s.compiled.Mixes(other) == "" {
 			f.softened = true
 			f.Remedy = "when all workloads are migrated, delete the " + flatnetwork.V1.SubnetKind() + " " + name
 		}
@@ -69,15 +69,15 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	return Finding{}, false
 }
 
-// Colliding are those of the subnets that the subject does not go together with, up to
-// as many as findings are shown.
+// Colliding are those of the subnets that the subject does not go together with, as many
+// as are worth confirming.
 func (s *SubnetSubject) Colliding(f SubnetFacts) []*flatnetwork.Subnet {
 	var found []*flatnetwork.Subnet
 	if f.Subnets == nil {
 		return nil
 	}
 	for other := range f.Subnets {
-		if _, ok := s.overlap(other); ok && len(found) < maxFaults {
+		if _, ok := s.overlap(other); ok && len(found) < mostContested {
 			found = append(found, other)
 		}
 	}

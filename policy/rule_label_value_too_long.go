@@ -112,7 +112,8 @@ func (s *Subject) HasLongLabel() bool {
 }
 
 // JudgeLabels gives the verdict on the subject's labels alone, which rests on nothing
-// that an inventory would have to tell.
+// that an inventory would have to tell. Modes do not count: the API server refuses the
+// object in any namespace.
 func JudgeLabels(s *Subject, c *Config) Verdict {
 	p := Parse(s, c)
 	if p.exempt != "" {

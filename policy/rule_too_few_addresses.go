@@ -38,7 +38,7 @@ var ruleTooFewAddresses = Rule{
 			if !s.Scale.PerNode && short+s.Scale.Surge <= 0 {
 				continue
 			}
-			found.add(short <= 0, func() Finding {
+			found.add(short <= 0 || l.ignored, func() Finding {
 				f := l.at
 				f.Message, f.Remedy = s.shortage(&l, p.config.Limits.AddressPairs)
 				f.shortfall = max(short, 0)
@@ -60,6 +60,8 @@ type fixedList struct {
 	count int
 	// same says that each pod asks for all of it: it serves one, whatever its length.
 	same bool
+	// ignored says that some versions of the controller pass over the list.
+	ignored bool
 	// at is a finding at the list.
 	at Finding
 }
@@ -125,7 +127,7 @@ func (p *Pod) fixedLists() []fixedList {
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
 			// How many are meant by a list that cannot be read, nobody knows.
 			if n := len(list.Entries); n > 0 && !r.Unreadable(list) && (shortest.count == 0 || n < shortest.count) {
-				shortest = fixedList{name: list.Annotation, count: n, at: Finding{Annotation: list.Annotation}}
+				shortest = fixedList{name: list.Annotation, count: n, ignored: r.Ignores(list), at: Finding{Annotation: list.Annotation}}
 			}
 		}
 		if shortest.count > 0 {

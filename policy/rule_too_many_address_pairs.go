@@ -18,7 +18,7 @@ var ruleTooManyAddressPairs = Rule{
 	Since:   "v0.1.0",
 	Doc: "At most `limits.addressPairs` (14) pairs of an IP and a MAC address may be fixed for one pod or workload, all its annotations together. Counted are, for each generation of " +
 		"Rancher's flat network, the longer of its two lists, and for each network of the Multus annotations its `ips`, or 1 for a `mac` alone. " +
-		"It is a limit that the product documents, from a first design that kept the lists in labels, and not the limit of Kubernetes, whose label values have 63 characters.",
+		"Where no network of the flat network is attached, its lists only lead to a warning. It is a limit that the product documents, from a first design that kept the lists in labels, and not the limit of Kubernetes, whose label values have 63 characters.",
 	Remedy: "Fix fewer addresses, or split the workload. Whoever runs the webhook may raise `limits.addressPairs`.",
 	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
 		"flatnetwork.pandaria.io/subnet: vlan300\n" +
@@ -26,6 +26,7 @@ var ruleTooManyAddressPairs = Rule{
 	Right: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
 		"flatnetwork.pandaria.io/subnet: vlan300\n" +
 		"flatnetwork.pandaria.io/ip: 10.30.0.21-10.30.0.22-10.30.0.23-10.30.0.24-10.30.0.25-10.30.0.26-10.30.0.27-10.30.0.28-10.30.0.29-10.30.0.30-10.30.0.31-10.30.0.32-10.30.0.33-10.30.0.34\n",
+	restsOn: onNetworks,
 	check: func(p *Pod) []Finding {
 		limit := p.config.Limits.AddressPairs
 		total, read, where := 0, 0, Finding{}

@@ -66,5 +66,6 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *poli
 	verdict.Findings = slices.DeleteFunc(verdict.Findings, func(f policy.Finding) bool {
 		return f.Action == policy.Warn && !f.Inherited && !f.OnScale()
 	})
+	d.Metrics.count(&verdict)
 	return d.respond(req, &scaled, &verdict)
 }

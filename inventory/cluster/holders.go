@@ -17,6 +17,10 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
+// mostNew is how many holders are looked at that have come since a question was first
+// answered: a moment ago.
+const mostNew = 64
+
 // holderFacts answers who holds the addresses from memory.
 func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy.HolderFacts {
 	found, err := i.holdersOf(ctx, &q.Addresses)
@@ -82,10 +86,19 @@ func (h *holders) listOnce(ctx context.Context) {
 	}
 }
 
-// refreshHolders answers anew about the holders that are contested: each as the API
-// server has it.
-func (i *Inventory) refreshHolders(ctx context.Context, q *policy.Questions) policy.HolderFacts {
-	found := q.Contested
+// refreshHolders answers anew about the holders that are contested, and those that have
+// come since: each as the API server has it.
+func (i *Inventory) refreshHolders(ctx context.Context, q *policy.Questions, before []policy.HolderFact) policy.HolderFacts {
+	now, err := i.holdersOf(ctx, &q.Addresses)
+	if err != nil {
+		return policy.HolderFacts{Err: err}
+	}
+	known := map[*policy.Holder]bool{}
+	for _, h := range before {
+		known[h.Holder] = true
+	}
+	now = slices.DeleteFunc(now, func(h *policy.Holder) bool { return known[h] })
+	found := slices.Concat(q.Contested, now[:min(len(now), mostNew)])
 	excused := func(err error) bool { return !i.pools.begun.Load() && i.holders.forbidden(err) }
 	looked := make([]look, len(found))
 	var above ownership

@@ -227,7 +227,7 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 		}
 	}
 	if !q.Addresses.Empty() && !fresh.Holders.Fresh {
-		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q) })
+		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q, facts.Holders.Holders) })
 	}
 	stale.Wait()
 	return fresh

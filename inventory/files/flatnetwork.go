@@ -80,19 +80,34 @@ func undecoded(o *Object, err error) error {
 
 func holderKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
 
+// owned is what is known of a pod or workload as the owner of others.
+type owned struct {
+	owner    policy.Identity
+	deleting bool
+}
+
 // noteOwner notes what controls a pod or workload, for those that it controls.
 func (i *Inventory) noteOwner(s *policy.Subject) {
 	id := s.Identity()
 	id.UID = ""
-	i.owners[id] = s.Owner
+	i.owned[id] = owned{s.Owner, s.Deleting}
 	if s.Kind == inventory.PodKind.Kind {
 		i.pods[policy.Reference{Namespace: s.Namespace, Name: s.Name}] = s
 	}
 }
 
-// above is the chain of owners that begins with the first, as far as the files have
-// them. It is partial when it ends with a workload that the files do not have.
-func (i *Inventory) above(first policy.Identity) (chain []policy.Identity, partial bool) {
+// ownership is who is above an object, as far as the files tell.
+type ownership struct {
+	// chain are the owners, from the nearest upwards.
+	chain []policy.Identity
+	// partial says that it ends with a workload that the files do not have, and ending
+	// that one of the owners is being deleted.
+	partial, ending bool
+}
+
+// above follows owners upwards, beginning with the first.
+func (i *Inventory) above(first policy.Identity) ownership {
+	var o ownership
 	seen := map[policy.Identity]bool{}
 	for next := first; next.Name != ""; {
 		named := next
@@ -102,13 +117,16 @@ func (i *Inventory) above(first policy.Identity) (chain []policy.Identity, parti
 			break
 		}
 		seen[named] = true
-		chain = append(chain, next)
-		if !i.Has(next) {
-			return chain, policy.HoldsPod(next.APIVersion, next.Kind)
+		o.chain = append(o.chain, next)
+		owned, known := i.owned[named]
+		if !known {
+			o.partial = policy.HoldsPod(next.APIVersion, next.Kind)
+			break
 		}
-		next = i.owners[named]
+		o.ending = o.ending || owned.deleting
+		next = owned.owner
 	}
-	return chain, false
+	return o
 }
 
 // subnetFact answers about one subnet. Without any of its generation it is not known
@@ -128,14 +146,15 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		Fresh:    true,
 	}
-	facts.Owners, facts.Partial = i.above(q.Owner)
+	above := i.above(q.Owner)
+	facts.Owners, facts.Partial = above.chain, above.partial
 	for _, h := range i.holders.Of(&q.Addresses) {
 		fact := policy.HolderFact{Holder: h, Ending: h.Deleting}
 		owner := h.Owner
 		if h.Record.Name != "" && owner.Name == "" {
 			// A record names its pod, and the pod its controller.
 			pod, known := i.pods[policy.Reference{Namespace: h.Namespace, Name: h.Name}]
-			if known && (pod.Ended || !pod.Identity().Is(h.Identity)) {
+			if known && !pod.Identity().Is(h.Identity) {
 				continue
 			}
 			if known {
@@ -144,8 +163,10 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 				fact.Partial = true
 			}
 		}
-		above, partial := i.above(owner)
-		fact.Owners, fact.Partial = above, fact.Partial || partial
+		above := i.above(owner)
+		fact.Owners = above.chain
+		fact.Partial = fact.Partial || above.partial
+		fact.Ending = fact.Ending || above.ending
 		facts.Holders = append(facts.Holders, fact)
 	}
 	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
@@ -165,7 +186,7 @@ func (i *Inventory) holderFacts(q *policy.Questions) policy.HolderFacts {
 // Has implements [inventory.Layer].
 func (i *Inventory) Has(id policy.Identity) bool {
 	id.UID = ""
-	_, ok := i.owners[id]
+	_, ok := i.owned[id]
 	return ok
 }
 

@@ -38,9 +38,9 @@ type Inventory struct {
 	subnets map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// holders are the pods, workloads and records that keep addresses from others.
 	holders *policy.HolderIndex
-	// owners are what controls the pods and workloads.
-	owners map[policy.Identity]policy.Identity
-	pods   map[policy.Reference]*policy.Subject
+	// owned is what the pods and workloads are as owners of others, and pods are the pods.
+	owned map[policy.Identity]owned
+	pods  map[policy.Reference]*policy.Subject
 }
 
 // user names a pod or workload.
@@ -64,7 +64,7 @@ func NewInventory(namespace string, layers ...[]Object) (*Inventory, error) {
 		users:      map[user]*policy.Subject{},
 		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		holders:    policy.NewHolderIndex(),
-		owners:     map[policy.Identity]policy.Identity{},
+		owned:      map[policy.Identity]owned{},
 		pods:       map[policy.Reference]*policy.Subject{},
 	}
 	for _, objects := range layers {

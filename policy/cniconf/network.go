@@ -2,6 +2,7 @@ package cniconf
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/containernetworking/cni/libcni"
 )
@@ -140,13 +141,17 @@ func (n *Network) Main() string {
 // made on the node when a pod starts.
 func (n *Network) MakesMaster() bool { return len(n.Plugins) > 0 && n.Plugins[0] == pluginIfacer }
 
+// localPlugins are the main plugins whose interfaces meet those of their own node alone,
+// as far as nothing else connects them.
+var localPlugins = []string{"bridge", "dummy", "ptp", "tap"}
+
 // Shared says that interfaces of the network hang on a link of the node, and so meet
-// those of other nodes: it is one of macvlan or ipvlan, and the link is not the pod's own.
+// those of other nodes.
 func (n *Network) Shared() bool {
-	if n.Macvlan != nil {
-		return !n.Macvlan.LinkInContainer
+	if n.Macvlan != nil && n.Macvlan.LinkInContainer {
+		return false
 	}
-	return n.Main() == pluginIPvlan
+	return len(n.Plugins) > 0 && !slices.Contains(localPlugins, n.Main())
 }
 
 // L2 is the layer-2 domain of a macvlan or ipvlan network: the name of the master.

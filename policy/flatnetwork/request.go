@@ -289,6 +289,11 @@ func (r *Request) LooksLikeRange() bool {
 	return near.Contains(last) && first.Next().Less(last)
 }
 
+// Ignores says whether some versions of the controller pass over a list.
+func (r *Request) Ignores(l *List) bool {
+	return slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Annotation == l.Annotation && f.Problem == ProblemIgnored })
+}
+
 // Void says whether the annotations are all there is: none of them has a value.
 func (r *Request) Void() bool {
 	empty := func(l *List) bool { return !l.Given || l.Empty }
