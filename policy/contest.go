@@ -32,9 +32,10 @@ func (p *Pod) findContests() {
 		}
 	}
 	rivals := map[*wanted][]contest{}
+	mine := kinOf(p.Subject.Identity(), p.Subject.Owner, p.facts.Holders.Owners)
 	for h := range p.facts.Holders.Holders {
 		holder := &p.facts.Holders.Holders[h]
-		if p.related(holder) {
+		if theirs := kinOf(holder.Identity, holder.Owner, holder.Owners); mine.related(&theirs) {
 			continue
 		}
 		for _, c := range holder.Claims {
@@ -141,55 +142,6 @@ func (p *Pod) compareContests(a, b contest) int {
 		return d
 	}
 	return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Name, y.Name))
-}
-
-// kindPod is the kind of pods, and replicaKinds are those whose objects an owner of a kind
-// that is not known here replaces by others, with its addresses. Of topKinds are the
-// owners at which a line of known ones ends.
-const kindPod = "Pod"
-
-var (
-	replicaKinds = []string{kindPod, "ReplicaSet", "ReplicationController"}
-	topKinds     = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
-)
-
-// related says whether a holder is the subject itself, made it, or was made by it, or
-// whether both were made by one workload: its pods share its addresses, and what it makes
-// pods by takes the place of what it made before.
-func (p *Pod) related(h *HolderFact) bool {
-	self := p.Subject.Identity()
-	owners := withOwner(p.Subject.Owner, p.facts.Holders.Owners)
-	theirs := withOwner(h.Owner, h.Owners)
-	is := func(i Identity) func(Identity) bool { return i.Is }
-	if h.Is(self) || slices.ContainsFunc(owners, is(h.Identity)) || slices.ContainsFunc(theirs, is(self)) {
-		return true
-	}
-	mine, known := top(self, owners)
-	other, alsoKnown := top(h.Identity, theirs)
-	if known || alsoKnown {
-		return known && alsoKnown && mine.Is(other)
-	}
-	return slices.Contains(replicaKinds, h.Kind) && slices.Contains(replicaKinds, self.Kind) &&
-		slices.ContainsFunc(theirs, func(i Identity) bool { return slices.ContainsFunc(owners, is(i)) })
-}
-
-// top is the workload at the end of a line of owners, the object itself among them, as far
-// as their kinds are known.
-func top(self Identity, owners []Identity) (workload Identity, known bool) {
-	for _, i := range append([]Identity{self}, owners...) {
-		if slices.Contains(topKinds, i.Kind) && HoldsPod(i.APIVersion, i.Kind) {
-			workload, known = i, true
-		}
-	}
-	return workload, known
-}
-
-// withOwner is a line of owners that begins with a given one.
-func withOwner(owner Identity, line []Identity) []Identity {
-	if owner == (Identity{}) || slices.ContainsFunc(line, owner.Is) {
-		return line
-	}
-	return append([]Identity{owner}, line...)
 }
 
 // rivals says whether a claim of another to the address that the pod asks for is one

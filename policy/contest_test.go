@@ -58,7 +58,7 @@ func subnetNamed(t testing.TB, ref flatnetwork.SubnetReference) *flatnetwork.Sub
 	if !ok {
 		return nil
 	}
-	s, err := flatnetwork.CompileSubnet(ref.Generation, ref.Generation.SubnetNamespace(), ref.Name, nil, []byte(`{"spec":`+spec+`}`))
+	s, err := flatnetwork.CompileSubnet(ref.Generation, ref.Generation.SubnetNamespace(), []byte(`{"metadata":{"name":"`+ref.Name+`"},"spec":`+spec+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"cmp"
 	"iter"
 	"slices"
-
-	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
@@ -30,43 +27,19 @@ type SubnetSubject struct {
 //
 // It is a [*FieldError] when a field that rules read has the wrong type.
 func DecodeSubnet(g flatnetwork.Generation, namespace string, object, old []byte) (*SubnetSubject, error) {
-	s := &SubnetSubject{Generation: g}
-	var err error
-	if s.compiled, s.Name, err = decodeSubnet(g, namespace, object); err != nil {
-		return nil, err
+	compiled, err := flatnetwork.CompileSubnet(g, namespace, object)
+	if err != nil {
+		return nil, decodeError(err)
 	}
-	s.Namespace = s.compiled.Namespace
+	s := &SubnetSubject{Generation: g, Namespace: compiled.Namespace, Name: compiled.Reference.Name, compiled: compiled}
+	if compiled.Generated {
+		s.Name += "*"
+	}
 	if old != nil {
 		// From what cannot be read nothing is inherited.
-		s.old, _, _ = decodeSubnet(g, namespace, old)
+		s.old, _ = flatnetwork.CompileSubnet(g, namespace, old)
 	}
 	return s, nil
-}
-
-// decodeSubnet reads a subnet, and returns its name as messages show it.
-func decodeSubnet(g flatnetwork.Generation, namespace string, object []byte) (*flatnetwork.Subnet, string, error) {
-	var shape struct {
-		Metadata struct {
-			objectMeta
-			Labels podLabels `json:"labels"`
-		} `json:"metadata"`
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(object, &shape); err != nil {
-		return nil, "", decodeError(err)
-	}
-	meta := &shape.Metadata
-	if problem := meta.Labels.problem; problem != "" {
-		return nil, "", &FieldError{Field: "metadata.labels", Problem: problem}
-	}
-	subnet, err := flatnetwork.CompileSubnet(g, cmp.Or(meta.Namespace, namespace), meta.Name, meta.Labels.values, object)
-	if err != nil {
-		return nil, "", decodeError(err)
-	}
-	name := meta.Name
-	if name == "" && meta.GenerateName != "" {
-		name = meta.GenerateName + "*"
-	}
-	return subnet, name, nil
 }
 
 // SubnetFacts are an inventory's answers about a subnet that is written.

@@ -23,7 +23,7 @@ func subnetKind(g flatnetwork.Generation) kind[flatnetwork.Subnet] {
 		resource:  inventory.FlatNetworkVersion(g).WithResource(g.SubnetResource()),
 		namespace: g.SubnetNamespace(),
 	}, g.SubnetKind(), func(o *raw) *flatnetwork.Subnet {
-		s, err := flatnetwork.CompileSubnet(g, o.Namespace, o.Name, o.Labels, o.json)
+		s, err := flatnetwork.CompileSubnet(g, o.Namespace, o.json)
 		if err != nil {
 			// It is there, and nothing is known of it.
 			return &flatnetwork.Subnet{Reference: flatnetwork.SubnetReference{Generation: g, Name: o.Name}}

@@ -10,8 +10,6 @@ import (
 	"maps"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
@@ -36,22 +34,17 @@ func (l *layer) addFlatNetwork(o *Object) error {
 // that a pod could name; without a namespace it is taken to be meant for that one, which
 // its own verdict asks to be written.
 func (l *layer) addSubnet(g flatnetwork.Generation, o *Object) error {
-	var object metav1.PartialObjectMetadata
-	if err := decode(o, &object); err != nil {
+	subnet, err := flatnetwork.CompileSubnet(g, g.SubnetNamespace(), o.JSON)
+	switch {
+	case err != nil:
 		return undecoded(o, err)
-	}
-	namespace := cmp.Or(o.Namespace, g.SubnetNamespace())
-	if namespace != g.SubnetNamespace() || object.Name == "" {
+	case subnet.Namespace != g.SubnetNamespace() || subnet.Generated:
 		return nil
 	}
-	if err := l.claim(o, subject{g.SubnetKind(), policy.Reference{Name: object.Name}}); err != nil {
+	if err := l.claim(o, subject{g.SubnetKind(), policy.Reference{Name: subnet.Reference.Name}}); err != nil {
 		return err
 	}
-	subnet, err := flatnetwork.CompileSubnet(g, namespace, object.Name, object.Labels, o.JSON)
-	if err != nil {
-		return undecoded(o, err)
-	}
-	l.inv.subnets[flatnetwork.SubnetReference{Generation: g, Name: object.Name}] = subnet
+	l.inv.subnets[subnet.Reference] = subnet
 	return nil
 }
 

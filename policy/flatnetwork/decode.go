@@ -5,7 +5,8 @@ import kjson "sigs.k8s.io/json"
 // macvlanSubnet is what is read of a MacvlanSubnet (MacvlanSubnetSpec in
 // types/apis/macvlan/v1/types.go; routes and podDefaultGateway came later).
 type macvlanSubnet struct {
-	Spec struct {
+	Metadata subnetMeta `json:"metadata"`
+	Spec     struct {
 		Master  string `json:"master"`
 		VLAN    int    `json:"vlan"`
 		CIDR    string `json:"cidr"`
@@ -30,7 +31,8 @@ type macvlanSubnet struct {
 // flatNetworkSubnet is what is read of a FlatNetworkSubnet (SubnetSpec and SubnetStatus
 // in pkg/apis/flatnetwork.pandaria.io/v1/types.go).
 type flatNetworkSubnet struct {
-	Spec struct {
+	Metadata subnetMeta `json:"metadata"`
+	Spec     struct {
 		FlatMode   string `json:"flatMode"`
 		Master     string `json:"master"`
 		VLAN       int    `json:"vlan"`
@@ -57,8 +59,19 @@ type flatNetworkSubnet struct {
 	} `json:"status"`
 }
 
+// subnetMeta is what is read of a subnet's metadata.
+type subnetMeta struct {
+	Name         string `json:"name"`
+	GenerateName string `json:"generateName"`
+	Namespace    string `json:"namespace"`
+	Labels       struct {
+		Project *string `json:"project"`
+	} `json:"labels"`
+}
+
 // subnetShape is what a subnet of either generation says, as written.
 type subnetShape struct {
+	meta                         subnetMeta
 	master                       string
 	vlan                         int
 	flatMode, mode, ipvlanFlag   string
@@ -93,6 +106,7 @@ func decodeSubnet(g Generation, object []byte) (*subnetShape, error) {
 
 func (o *macvlanSubnet) shape() *subnetShape {
 	s := &subnetShape{
+		meta:   o.Metadata,
 		master: o.Spec.Master, vlan: o.Spec.VLAN, flatMode: macvlan, mode: o.Spec.Mode,
 		cidr: o.Spec.CIDR, gateway: o.Spec.Gateway,
 		wantsServiceCIDR: o.Spec.PodDefaultGateway.Enable, serviceCIDR: o.Spec.PodDefaultGateway.ServiceCIDR,
@@ -108,6 +122,7 @@ func (o *macvlanSubnet) shape() *subnetShape {
 
 func (o *flatNetworkSubnet) shape() *subnetShape {
 	s := &subnetShape{
+		meta:   o.Metadata,
 		master: o.Spec.Master, vlan: o.Spec.VLAN, flatMode: o.Spec.FlatMode, mode: o.Spec.Mode, ipvlanFlag: o.Spec.IPvlanFlag,
 		cidr: o.Spec.CIDR, gateway: o.Spec.Gateway, statusGateway: o.Status.Gateway,
 	}

@@ -47,7 +47,7 @@ func FuzzCompile(f *testing.F) {
 			if r, err := CompileRecord(g, object); err == nil && (len(r.IPs) > 1 || len(r.MACs) > 1) {
 				t.Errorf("%s %s: record of %v and %v", g, object, r.IPs, r.MACs)
 			}
-			s, err := CompileSubnet(g, g.SubnetNamespace(), "a", nil, object)
+			s, err := CompileSubnet(g, g.SubnetNamespace(), object)
 			if err != nil {
 				continue
 			}

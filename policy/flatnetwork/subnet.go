@@ -33,6 +33,8 @@ const (
 // once made.
 type Subnet struct {
 	Reference SubnetReference
+	// Generated says that the API server is still to complete the name.
+	Generated bool
 	Namespace string
 	// Master is the link on the nodes, and VLAN the ID on it, 0 for none.
 	Master string
@@ -79,15 +81,23 @@ func (r Range) overlaps(other Range) bool {
 }
 
 // CompileSubnet reads a MacvlanSubnet or FlatNetworkSubnet, the whole object in JSON.
-// The namespace, name and labels are those of its metadata. Values that make no sense
-// are for [Subnet.Faults] to tell; it is a [*json.UnmarshalTypeError] when a field that is read has
-// the wrong type.
-func CompileSubnet(g Generation, namespace, name string, labels map[string]string, object []byte) (*Subnet, error) {
-	s := &Subnet{Reference: SubnetReference{g, name}, Namespace: namespace}
-	s.Project, s.HasProject = labels[ProjectLabel]
+// The namespace given stands in for an object that has none. Values that make no sense
+// are for [Subnet.Faults] to tell; it is a [*json.UnmarshalTypeError] when a field that
+// is read has the wrong type.
+func CompileSubnet(g Generation, namespace string, object []byte) (*Subnet, error) {
 	shape, err := decodeSubnet(g, object)
 	if err != nil {
 		return nil, err
+	}
+	meta := &shape.meta
+	s := &Subnet{
+		// The name will begin so where it is still to be made up.
+		Reference: SubnetReference{g, cmp.Or(meta.Name, meta.GenerateName)},
+		Generated: meta.Name == "" && meta.GenerateName != "",
+		Namespace: cmp.Or(meta.Namespace, namespace),
+	}
+	if project := meta.Labels.Project; project != nil {
+		s.Project, s.HasProject = *project, true
 	}
 	s.Master, s.VLAN, s.FlatMode = shape.master, shape.vlan, shape.flatMode
 	s.CIDR, _ = readCIDR(g, shape.cidr)

@@ -14,7 +14,7 @@ import (
 // compile reads a subnet of a JSON spec in the namespace of its generation.
 func compile(t *testing.T, g Generation, name, spec string) *Subnet {
 	t.Helper()
-	s, err := CompileSubnet(g, g.SubnetNamespace(), name, nil, []byte(`{"spec":`+spec+`}`))
+	s, err := CompileSubnet(g, g.SubnetNamespace(), []byte(`{"metadata":{"name":"`+name+`"},"spec":`+spec+`}`))
 	if err != nil {
 		t.Fatalf("%s %s: %v", g, spec, err)
 	}
@@ -35,7 +35,7 @@ func with(g Generation, fields string) string {
 }
 
 func TestCompileSubnet(t *testing.T) {
-	s, err := CompileSubnet(V2, "cattle-flat-network", "a", map[string]string{"project": "c-1-p-2"}, []byte(`{
+	s, err := CompileSubnet(V2, "cattle-flat-network", []byte(`{"metadata":{"name":"a","labels":{"project":"c-1-p-2","other":"x"}},
 		"spec": {"flatMode": "ipvlan", "master": "bond0", "vlan": 100, "cidr": "10.0.0.77/24", "gateway": "10.0.0.254", "ranges": [{"from": "10.0.0.10", "to": "10.0.0.20"}], "news": 5},
 		"status": {"phase": "Failed", "failureMessage": "conflict", "gateway": "10.0.0.253"}}`))
 	if err != nil {
@@ -59,7 +59,7 @@ func TestCompileSubnet(t *testing.T) {
 		{V2, `{"spec":{"cidr":"10.0.0.5/32"}}`, "", "invalid IP", ""},
 		{V2, `{}`, "", "invalid IP", ""},
 	} {
-		s, err := CompileSubnet(tt.g, "", "a", nil, []byte(tt.object))
+		s, err := CompileSubnet(tt.g, "", []byte(tt.object))
 		if err != nil {
 			t.Errorf("%s: %v", tt.object, err)
 			continue
@@ -83,7 +83,7 @@ func TestWrongTypes(t *testing.T) {
 		{V2, `[]`, ""},
 		{V2, `{`, ""},
 	} {
-		_, err := CompileSubnet(tt.g, "", "a", nil, []byte(tt.object))
+		_, err := CompileSubnet(tt.g, "", []byte(tt.object))
 		var wrong *json.UnmarshalTypeError
 		if err == nil || (tt.field != "") && (!errors.As(err, &wrong) || wrong.Field != tt.field) {
 			t.Errorf("%s %s: error %v, want one at %q", tt.g, tt.object, err, tt.field)
@@ -193,7 +193,7 @@ func TestSubnetFaults(t *testing.T) {
 
 func TestSubnetPlace(t *testing.T) {
 	for _, g := range Generations {
-		s, err := CompileSubnet(g, "default", strings.Repeat("a", 64), nil, []byte(`{"spec":`+with(g, `"ranges":[`+strings.Repeat("{},", 30)+`{}]`)+`}`))
+		s, err := CompileSubnet(g, "default", []byte(`{"metadata":{"name":"`+strings.Repeat("a", 64)+`"},"spec":`+with(g, `"ranges":[`+strings.Repeat("{},", 30)+`{}]`)+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
