@@ -15,16 +15,16 @@
 //
 // A NetworkAttachmentDefinition is a subject of its own ([DecodeNetwork]), with rules
 // of its own: those of the group of that name have a checkNetwork in place of a
-// check.
+// check. So is a subnet of Rancher's flat network ([DecodeSubnet], checkSubnet).
 //
 // # How a rule is added
 //
 //  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,
 //     group, default action, documentation, remedy and check. Users read the
 //     title, Doc, Remedy and the examples Wrong and Right, which a test executes.
-//     A rule that reads what a network says sets restsOnNetworks, one that reads
-//     pools or the namespace restsOnPools, so that a refusal is confirmed by a
-//     fresh look.
+//     restsOn says which of the inventory's answers the rule reads (networks, pools
+//     and the namespace, subnets, holders of addresses), so that a refusal is confirmed
+//     by a fresh look.
 //  2. Put the value into the table in rules.go, where its findings should stand.
 //  3. Write a test beside it for what fixtures cannot say.
 //  4. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
@@ -33,8 +33,8 @@
 //  5. Run `make docs`, which writes docs/rules.md from the table.
 //
 // A check reads the [Pod]: annotations parsed once, networks resolved once, the
-// list of interfaces and the pools of each computed once (supply.go). It returns
-// findings; whether they deny or
-// warn in the end is for the table and the configuration to say, unless the
+// list of interfaces and the pools of each computed once (supply.go), and so the list of
+// the addresses that it asks for (addresses.go) and of those that others hold
+// (contest.go). It returns findings; whether they deny or warn in the end is for the table and the configuration to say, unless the
 // finding is softened: what may come right by itself on a template only warns.
 package policy
