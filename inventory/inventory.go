@@ -85,7 +85,7 @@ func JudgeUpdate(ctx context.Context, inv Inventory, subject, old *policy.Subjec
 // returns the subject itself when there is nothing to fill in.
 func Complete(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) *policy.Subject {
 	pod := policy.Parse(subject, config)
-	return pod.Complete(inv.Facts(ctx, pod.Questions()))
+	return pod.Complete(inv.Facts(ctx, pod.PoolQuestions()))
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it

@@ -18,7 +18,14 @@ type flatRequest struct {
 	*flatnetwork.Request
 	// subnet is the index into the pod's subnets; -1 without one that could exist.
 	subnet int
+	// attached says whether a network of that generation is among the pod's, and known
+	// whether that is known. They are those of the latest verdict.
+	attached, known bool
 }
+
+// inert says whether nobody reads the request, because no network of its generation is
+// attached.
+func (r *flatRequest) inert() bool { return r.known && !r.attached }
 
 // wanted is one address that a pod asks for by itself, of whichever source.
 type wanted struct {
@@ -234,13 +241,6 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 	return false, known
 }
 
-// inert says whether nobody reads what the pod asks of the flat network, because no
-// network of that generation is attached.
-func (p *Pod) inert(r *flatRequest) bool {
-	yes, known := p.attached(r.Generation)
-	return known && !yes
-}
-
 // subnetOf is the subnet of a request as far as it is known.
 func (p *Pod) subnetOf(r *flatRequest) *flatnetwork.Subnet {
 	if r.subnet < 0 {
@@ -254,7 +254,7 @@ func (p *Pod) subnetOf(r *flatRequest) *flatnetwork.Subnet {
 // a network is attached, that of another when its plugins heed it.
 func (p *Pod) fixes(w *wanted) bool {
 	if w.flat != nil {
-		return !p.inert(w.flat)
+		return !w.flat.inert()
 	}
 	n := w.iface.network
 	return n != nil && n.Shared() && gives(n, &w.claim)

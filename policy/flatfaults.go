@@ -20,8 +20,7 @@ func flatFaultCheck(problems ...flatnetwork.Problem) func(*Pod) []Finding {
 // flatFaults adds what [flatFaultCheck] reports.
 func (p *Pod) flatFaults(found *findings, problems ...flatnetwork.Problem) {
 	for _, r := range p.flat {
-		attached, known := p.attached(r.Generation)
-		inert := known && !attached
+		inert := r.inert()
 		for n := range r.Faults {
 			f := &r.Faults[n]
 			// Without the network there is nothing that would wait for an address.
@@ -29,7 +28,7 @@ func (p *Pod) flatFaults(found *findings, problems ...flatnetwork.Problem) {
 			if !slices.Contains(problems, f.Problem) || inert && waits {
 				continue
 			}
-			found.add(f.Softened || inert || waits && !attached, func() Finding {
+			found.add(f.Softened || inert || waits && !r.attached, func() Finding {
 				return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: f.Remedy}
 			})
 		}

@@ -68,17 +68,17 @@ func (p *Pod) Unconfirmed(v *Verdict) (Questions, bool) {
 	if rests == 0 {
 		return Questions{}, false
 	}
-	q := p.Questions()
+	q := p.PoolQuestions()
 	f := &p.facts
 	if rests&onPools == 0 {
 		q.Pools, q.EveryPool = nil, false
 	}
-	if rests&onSubnets == 0 {
-		q.Subnets = nil
+	if rests&onSubnets != 0 {
+		q.Subnets = p.flatSubnets
 	}
-	q.Addresses = Addresses{}
 	if rests&onHolders != 0 {
 		q.Addresses, q.Contested = p.contested()
+		q.Owner, q.DefaultNamespace = p.Subject.Owner, p.config.Multus.DefaultNetworkNamespace
 	}
 	// What is said of addresses rests on nothing else.
 	if rests == onHolders {
@@ -156,7 +156,7 @@ func (p *Pod) undecided() error {
 			return fmt.Errorf("look up %s: %w", quote.Value(p.flatSubnets[i].String()), fact.Err)
 		}
 	}
-	if err := p.facts.Holders.Err; err != nil && !p.addresses().Empty() {
+	if err := p.facts.Holders.Err; err != nil && len(p.wants) > 0 {
 		return fmt.Errorf("look up who holds the addresses: %w", err)
 	}
 	limited := slices.ContainsFunc(p.facts.Subnets, func(s SubnetFact) bool { return s.Subnet != nil && s.Subnet.Project != "" })

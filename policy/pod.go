@@ -227,6 +227,9 @@ func (p *Pod) resolve(f Facts) {
 		}
 	}
 	p.supplyInterfaces()
+	for _, r := range p.flat {
+		r.attached, r.known = p.attached(r.Generation)
+	}
 	p.findContests()
 }
 

@@ -45,7 +45,7 @@ var ruleAddressNotAssignable = Rule{
 			if detail == "" {
 				continue
 			}
-			found.add(p.inert(w.flat), func() Finding {
+			found.add(w.flat.inert(), func() Finding {
 				f := p.atAddress(w)
 				f.Message = w.named() + " " + detail
 				f.Remedy = fmt.Sprintf("write an address that the subnet hands out; this shows it:\n  kubectl get %s -n %s %s -o yaml",

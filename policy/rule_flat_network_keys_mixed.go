@@ -24,7 +24,7 @@ var ruleFlatNetworkKeysMixed = Rule{
 		}
 		// The one to remove is the one that is not attached, if that is known.
 		keep, drop := p.flat[1], p.flat[0]
-		if p.inert(keep) && !p.inert(drop) {
+		if keep.inert() && !drop.inert() {
 			keep, drop = drop, keep
 		}
 		key := p.firstKey(drop.Generation)

@@ -43,11 +43,7 @@ var ruleFlatNetworkNotAttached = Rule{
 			}
 			// Beside the generation that is attached there is one too many, which has a
 			// rule of its own (flat-network-keys-mixed).
-			attached := slices.ContainsFunc(p.flat, func(r *flatRequest) bool {
-				yes, _ := p.attached(r.Generation)
-				return yes
-			})
-			if _, known := p.attached(g); attached || !known {
+			if slices.ContainsFunc(p.flat, func(r *flatRequest) bool { return r.attached || r.Generation == g && !r.known }) {
 				continue
 			}
 			name := g.Networks()[0]

@@ -38,7 +38,7 @@ var ruleFlatNetworkProject = Rule{
 			f := Finding{
 				Annotation: r.Generation.SubnetAnnotation(),
 				Remedy:     "name a subnet of project " + quote.Value(namespace.Project) + ", or one whose label project is empty; this lists both:\n  kubectl get " + r.Generation.SubnetResource() + " -n " + r.Generation.SubnetNamespace() + " -l 'project in (" + namespace.Project + ",)'",
-				softened:   p.inert(r),
+				softened:   r.inert(),
 			}
 			switch {
 			case s.HasProject:

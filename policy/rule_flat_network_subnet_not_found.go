@@ -31,7 +31,7 @@ var ruleFlatNetworkSubnetNotFound = Rule{
 				continue
 			}
 			fact, g := &p.facts.Subnets[r.subnet], r.Generation
-			f := Finding{Annotation: g.SubnetAnnotation(), softened: p.Subject.Template() || p.inert(r)}
+			f := Finding{Annotation: g.SubnetAnnotation(), softened: p.Subject.Template() || r.inert()}
 			switch {
 			case fact.Subnet != nil && fact.Subnet.Failure != "":
 				f.softened = true

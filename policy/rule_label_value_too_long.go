@@ -34,7 +34,7 @@ var ruleLabelValueTooLong = Rule{
 		found := findings{kept: p.longLabels()}
 		p.flatFaults(&found, flatnetwork.ProblemLabel)
 		for _, r := range p.flat {
-			if !p.inert(r) {
+			if !r.inert() {
 				p.derivedNames(&found, r.Generation)
 			}
 		}

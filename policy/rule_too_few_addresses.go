@@ -120,7 +120,7 @@ func (s *Subject) shortage(l *fixedList, limit int) (message, remedy string) {
 func (p *Pod) fixedLists() []fixedList {
 	var lists []fixedList
 	for _, r := range p.flat {
-		if p.inert(r) {
+		if r.inert() {
 			continue
 		}
 		shortest := fixedList{}

@@ -104,7 +104,7 @@ func (p *Pod) flatPairSources() []pairSource {
 	}
 	for _, r := range p.flat {
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
-			longer(r.Generation, pairSource{name: list.Annotation, count: len(list.Entries), inert: p.inert(r), at: func(n int) Finding {
+			longer(r.Generation, pairSource{name: list.Annotation, count: len(list.Entries), inert: r.inert(), at: func(n int) Finding {
 				return Finding{Annotation: list.Annotation, Offset: list.Entries[n].Offset}
 			}})
 		}

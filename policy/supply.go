@@ -316,10 +316,15 @@ const maxNamedPools = 64
 // Questions are what a verdict on the pod depends on. Which pools it depends on is
 // known after the pod was judged once.
 func (p *Pod) Questions() Questions {
-	q := Questions{
-		Networks: p.references, Subnets: p.flatSubnets,
-		Addresses: p.addresses(), Owner: p.Subject.Owner, DefaultNamespace: p.config.Multus.DefaultNetworkNamespace,
-	}
+	q := p.PoolQuestions()
+	q.Subnets, q.Addresses = p.flatSubnets, p.addresses()
+	q.Owner, q.DefaultNamespace = p.Subject.Owner, p.config.Multus.DefaultNetworkNamespace
+	return q
+}
+
+// PoolQuestions are what [Pod.Complete] depends on.
+func (p *Pod) PoolQuestions() Questions {
+	q := Questions{Networks: p.references}
 	if p.exempt == "" {
 		q.Namespace = p.Subject.Namespace
 	}

@@ -197,9 +197,12 @@ func counted(n int, noun string) string {
 }
 
 // Unreadable says that nothing is known of a list's length.
-func (r *Request) Unreadable(l *List) bool {
+func (r *Request) Unreadable(l *List) bool { return r.has(l.Annotation, ProblemSyntax, false) }
+
+// has says whether an annotation has a fault of a kind, a softened one or another.
+func (r *Request) has(annotation string, p Problem, softened bool) bool {
 	return slices.ContainsFunc(r.Faults, func(f Fault) bool {
-		return f.Annotation == l.Annotation && f.Problem == ProblemSyntax && !f.Softened
+		return f.Annotation == annotation && f.Problem == p && f.Softened == softened
 	})
 }
 
@@ -290,9 +293,7 @@ func (r *Request) LooksLikeRange() bool {
 }
 
 // Ignores says whether some versions of the controller pass over a list.
-func (r *Request) Ignores(l *List) bool {
-	return slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Annotation == l.Annotation && f.Problem == ProblemIgnored })
-}
+func (r *Request) Ignores(l *List) bool { return r.has(l.Annotation, ProblemIgnored, true) }
 
 // Void says whether the annotations are all there is: none of them has a value.
 func (r *Request) Void() bool {
@@ -302,7 +303,5 @@ func (r *Request) Void() bool {
 
 // SubnetNamed says whether the annotation names a subnet that there may be.
 func (r *Request) SubnetNamed() bool {
-	return r.Subnet != "" && !slices.ContainsFunc(r.Faults, func(f Fault) bool {
-		return f.Annotation == r.Generation.SubnetAnnotation() && f.Problem == ProblemSyntax
-	})
+	return r.Subnet != "" && !r.has(r.Generation.SubnetAnnotation(), ProblemSyntax, false)
 }
