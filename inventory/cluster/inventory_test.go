@@ -54,8 +54,15 @@ func open(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry) {
 // openWithLog also returns what tells what was logged so far.
 func openWithLog(t *testing.T, run bool) (*cluster.Inventory, *prometheus.Registry, func() string) {
 	t.Helper()
+	return openWith(t, cluster.Options{Config: plane.Config()}, run)
+}
+
+// openWith is openWithLog of an inventory with some options.
+func openWith(t *testing.T, options cluster.Options, run bool) (*cluster.Inventory, *prometheus.Registry, func() string) {
+	t.Helper()
 	registry, log := prometheus.NewRegistry(), &testWriter{t: t}
-	inv, err := cluster.New(cluster.Options{Config: plane.Config(), Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: registry})
+	options.Logger, options.Metrics = slog.New(slog.NewTextHandler(log, nil)), registry
+	inv, err := cluster.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -22,23 +21,7 @@ import (
 // openWithNodes makes an inventory that reads nodes, and runs it when asked to.
 func openWithNodes(t *testing.T, config *rest.Config, run bool) (*cluster.Inventory, *prometheus.Registry, func() string) {
 	t.Helper()
-	registry, log := prometheus.NewRegistry(), &testWriter{t: t}
-	inv, err := cluster.New(cluster.Options{Config: config, Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: registry, NodeFacts: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if run {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- inv.Run(ctx) }()
-		t.Cleanup(func() {
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	return inv, registry, log.String
+	return openWith(t, cluster.Options{Config: config, NodeFacts: true}, run)
 }
 
 // makeNode makes a Node that says it has one link, and removes it with the test.
