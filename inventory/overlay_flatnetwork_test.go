@@ -269,3 +269,22 @@ type remembered struct {
 func (r *remembered) Refresh(ctx context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
 	return r.now.Facts(ctx, q)
 }
+
+// What is filled in rests on neither subnets nor addresses, so that no creation waits for
+// them twice.
+func TestCompleteAsksForPoolsAlone(t *testing.T) {
+	asked := &witness{Inventory: open(t, "")}
+	s, err := policy.DecodeSubject("v1", "Pod", "default", []byte(`{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach",`+
+		`"macvlan.pandaria.cattle.io/ip":"10.0.0.1","macvlan.pandaria.cattle.io/subnet":"a"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inventory.Complete(t.Context(), asked, s, policy.DefaultConfig())
+	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 0 || !q.Addresses.Empty() {
+		t.Errorf("to fill in: %+v", q)
+	}
+	inventory.Judge(t.Context(), asked, s, policy.DefaultConfig())
+	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 1 || q.Addresses.Empty() {
+		t.Errorf("to judge: %+v", q)
+	}
+}
