@@ -89,6 +89,16 @@ type NamespaceFact struct {
 	Fresh bool
 }
 
+// CoordinatorFact is what an inventory answers about the cluster's SpiderCoordinator.
+type CoordinatorFact struct {
+	// Mode is empty when there is none, or when it names no mode.
+	Mode cniconf.CoordinatorMode
+	// Err says why nothing could be found out. Then Mode is empty.
+	Err error
+	// Fresh is as in [Fact].
+	Fresh bool
+}
+
 // SubnetFact is what an inventory answers about one subnet of the flat network.
 type SubnetFact struct {
 	// Subnet is nil when there is none of that name, or when it is not known.
@@ -140,8 +150,9 @@ type Facts struct {
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
 	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
-	// there is none, or when it names no mode.
+	// there is none, or when it names no mode. Coordinator says how it is known.
 	CoordinatorMode cniconf.CoordinatorMode
+	Coordinator     CoordinatorFact
 	Namespace       NamespaceFact
 	Pools           PoolFacts
 	// Subnets stand in the order of the questions.
