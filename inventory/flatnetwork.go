@@ -12,6 +12,19 @@ func FlatNetworkVersion(g flatnetwork.Generation) schema.GroupVersion {
 	return schema.GroupVersion{Group: g.Group(), Version: flatnetwork.Version}
 }
 
+// Subnets are the subnets of one generation. Only those in one namespace are heeded.
+func Subnets(g flatnetwork.Generation) Kind {
+	return Kind{
+		GroupVersionResource: FlatNetworkVersion(g).WithResource(g.SubnetResource()), Name: g.SubnetKind(),
+		Namespace: g.SubnetNamespace(),
+	}
+}
+
+// Records are the records of the addresses that one generation gave to pods.
+func Records(g flatnetwork.Generation) Kind {
+	return Kind{GroupVersionResource: FlatNetworkVersion(g).WithResource(g.RecordResource()), Name: g.RecordKind()}
+}
+
 // CompileRecord reads what rules need from a MacvlanIP or FlatNetworkIP in JSON: the
 // pod that it is named after holds the addresses. The namespace given stands in for a
 // record that has none. It is an error when a field that is read has the wrong type.
@@ -45,26 +58,6 @@ func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*
 		h.Claims = append(h.Claims, policy.Claim{MAC: address, Subnet: r.Subnet})
 	}
 	return h, nil
-}
-
-// PodKind is the kind of pods.
-var PodKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
-
-var statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
-
-// HolderOf is a pod or workload as the holder of the addresses that its annotations
-// fix; nil when they fix none.
-func HolderOf(s *policy.Subject) *policy.Holder {
-	claims := s.Claims()
-	if len(claims) == 0 {
-		return nil
-	}
-	return &policy.Holder{
-		Identity: s.Identity(),
-		Deleting: s.Deleting,
-		Owner:    s.Owner,
-		Claims:   claims,
-	}
 }
 
 // Named collects the networks and subnets that the claims of holders name, each once.

@@ -8,12 +8,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 )
 
-// API version, kind and resource of namespaces.
-const (
-	NamespaceAPIVersion = "v1"
-	NamespaceKind       = "Namespace"
-	NamespaceResource   = "namespaces"
-)
+// Namespaces are those that pods live in.
+var Namespaces = Kind{GroupVersionResource: corev1.SchemeGroupVersion.WithResource("namespaces"), Name: "Namespace"}
 
 // CompileNamespace reads what rules need from a Namespace.
 func CompileNamespace(namespace *corev1.Namespace) *policy.Namespace {

@@ -6,12 +6,16 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
-// API version, kind and resource of the objects that networks are made of.
+// API version and kind of the objects that networks are made of.
 const (
 	NetworkAPIVersion = "k8s.cni.cncf.io/v1"
 	NetworkKind       = "NetworkAttachmentDefinition"
-	NetworkResource   = "network-attachment-definitions"
 )
+
+// Networks are those that pods may ask for.
+var Networks = Kind{
+	GroupVersionResource: nadv1.SchemeGroupVersion.WithResource("network-attachment-definitions"), Name: NetworkKind,
+}
 
 // CompileNetwork reads what rules need from a NetworkAttachmentDefinition.
 func CompileNetwork(nad *nadv1.NetworkAttachmentDefinition) *cniconf.Network {

@@ -54,13 +54,3 @@ func TestNodesInFiles(t *testing.T) {
 		t.Errorf("a node twice: %v", err)
 	}
 }
-
-func TestOverlayOfNodes(t *testing.T) {
-	inv := inventory.Overlay(open(t, node("both", "eth1")), open(t, node("both", "eth0")+node("below", "eth0")))
-	if got, want := saidOf(t, inv), `1 of 2 has no link "eth1": "below"; pods fail there`; !strings.HasSuffix(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	for range inv.Nodes(t.Context()) {
-		break
-	}
-}

@@ -11,13 +11,14 @@ import (
 // SpiderpoolVersion is the version of Spiderpool's API that is read.
 var SpiderpoolVersion = schema.GroupVersion{Group: "spiderpool.spidernet.io", Version: "v2beta1"}
 
-// Names of the object that holds the mode of coordinators that name none. A
-// cluster has one, of this name.
-const (
-	CoordinatorKind     = "SpiderCoordinator"
-	CoordinatorResource = "spidercoordinators"
-	CoordinatorName     = "default"
-)
+// Coordinators hold the mode of coordinator plugins that name none. A cluster has one,
+// of the name [CoordinatorName].
+var Coordinators = Kind{
+	GroupVersionResource: SpiderpoolVersion.WithResource("spidercoordinators"), Name: "SpiderCoordinator",
+}
+
+// CoordinatorName is the name of the one that counts.
+const CoordinatorName = "default"
 
 // SpiderCoordinator is what is read of the object of that kind. Spiderpool's own
 // types would bring hundreds of packages along.
@@ -33,22 +34,5 @@ type SpiderCoordinator struct {
 func (c *SpiderCoordinator) DeepCopyObject() runtime.Object {
 	out := *c
 	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
-	return &out
-}
-
-// SpiderCoordinatorList is a list of them.
-type SpiderCoordinatorList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata"`
-	Items           []SpiderCoordinator `json:"items"`
-}
-
-// DeepCopyObject implements [runtime.Object].
-func (l *SpiderCoordinatorList) DeepCopyObject() runtime.Object {
-	out := *l
-	out.Items = make([]SpiderCoordinator, len(l.Items))
-	for i := range l.Items {
-		out.Items[i] = *l.Items[i].DeepCopyObject().(*SpiderCoordinator)
-	}
 	return &out
 }

@@ -9,11 +9,16 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// Kind and resource of the objects that pools are made of.
-const (
-	PoolKind     = "SpiderIPPool"
-	PoolResource = "spiderippools"
-)
+// poolsPerPage bounds what a list takes up at once. The status of a pool names each
+// address in use with the pod behind it, some 100 bytes: a /24 has up to 25 KB, and a
+// page of such pools 6 MB.
+const poolsPerPage = 250
+
+// Pools are Spiderpool's IP pools.
+var Pools = Kind{
+	GroupVersionResource: SpiderpoolVersion.WithResource("spiderippools"), Name: "SpiderIPPool",
+	PerPage: poolsPerPage,
+}
 
 // SpiderIPPool is what is read of the object of that kind. The list of addresses
 // in use is not there on purpose: it may be hundreds of kilobytes long.
@@ -48,21 +53,4 @@ func copied[T any](value *T) *T {
 		return nil
 	}
 	return new(*value)
-}
-
-// SpiderIPPoolList is a list of them.
-type SpiderIPPoolList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata"`
-	Items           []SpiderIPPool `json:"items"`
-}
-
-// DeepCopyObject implements [runtime.Object].
-func (l *SpiderIPPoolList) DeepCopyObject() runtime.Object {
-	out := *l
-	out.Items = make([]SpiderIPPool, len(l.Items))
-	for i := range l.Items {
-		out.Items[i] = *l.Items[i].DeepCopyObject().(*SpiderIPPool)
-	}
-	return &out
 }

@@ -19,19 +19,18 @@ const wholePool = `{"apiVersion":"spiderpool.spidernet.io/v2beta1","kind":"Spide
 // A copy says the same as the original, and goes on saying it when the original is
 // changed in any of its parts.
 func TestPoolDeepCopy(t *testing.T) {
-	read := func() *inventory.SpiderIPPoolList {
+	read := func() *inventory.SpiderIPPool {
 		var pool inventory.SpiderIPPool
 		if err := json.Unmarshal([]byte(wholePool), &pool); err != nil {
 			t.Fatal(err)
 		}
-		return &inventory.SpiderIPPoolList{Items: []inventory.SpiderIPPool{pool}}
+		return &pool
 	}
-	list := read()
-	copied := list.DeepCopyObject()
+	pool := read()
+	copied := pool.DeepCopyObject()
 	if diff := cmp.Diff(read(), copied); diff != "" {
 		t.Fatalf("the copy (-original +copy):\n%s", diff)
 	}
-	pool := &list.Items[0]
 	pool.Labels["team"], pool.Annotations["note"] = "", ""
 	*pool.Spec.IPVersion, *pool.Spec.Default, *pool.Spec.Disable = 6, false, true
 	pool.Spec.PodAffinity.MatchLabels["app"], pool.Spec.NamespaceAffinity.MatchLabels["team"], pool.Spec.NodeAffinity.MatchLabels["rack"] = "", "", ""

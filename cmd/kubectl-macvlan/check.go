@@ -9,17 +9,17 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
@@ -36,7 +36,12 @@ type checkOptions struct {
 	namespace        string
 	kubeconfig       string
 	context          string
+	requestTimeout   string
 }
+
+// defaultRequestTimeout is as long as an API server itself takes at most for a page of a
+// list, as a rule.
+const defaultRequestTimeout = "30s"
 
 func newCheck(s streams) *cobra.Command {
 	o := &checkOptions{streams: s}
@@ -65,6 +70,7 @@ func newCheck(s streams) *cobra.Command {
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig file, with --live")
+	f.StringVar(&o.requestTimeout, "request-timeout", defaultRequestTimeout, "how long to wait for the answer to one request, such as 10s or 1m; 0 is for ever, with --live")
 	return cmd
 }
 
@@ -77,6 +83,16 @@ func (o *checkOptions) run(ctx context.Context) error {
 	}
 	if !o.live && (o.kubeconfig != "" || o.context != "") {
 		return errors.New("--kubeconfig and --context go with --live")
+	}
+	if slices.Contains(o.files, files.Stdin) && slices.Contains(o.inventory, files.Stdin) {
+		return errors.New("standard input can be read once: -f - and --inventory - exclude each other")
+	}
+	if !o.live && o.requestTimeout != defaultRequestTimeout {
+		return errors.New("--request-timeout goes with --live")
+	}
+	timeout, err := clientcmd.ParseTimeout(o.requestTimeout)
+	if err != nil || timeout < 0 {
+		return fmt.Errorf("--request-timeout %s: a duration such as 10s or 1m is expected, or 0", quote.Value(o.requestTimeout))
 	}
 	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
 		return fmt.Errorf("--namespace %s is no name of a namespace", quote.Value(o.namespace))
@@ -103,12 +119,16 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inv, stored, err := o.openInventory(objects, namespace)
+	inv, stored, err := o.openInventory(objects, namespace, timeout)
 	if err != nil {
 		return err
 	}
 	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: policy.Mode(o.mode), Stored: stored})
 	if err != nil {
+		return err
+	}
+	// Where nobody could say that something is not known, it would pass for not there.
+	if err := inv.Err(); err != nil {
 		return err
 	}
 	if r.Summary.Checked == 0 {
@@ -163,38 +183,40 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 // openInventory is what the objects are judged against: those of --inventory, or
 // the cluster's, and over either those of the checked files themselves. stored is
 // without the latter.
-func (o *checkOptions) openInventory(objects []files.Object, namespace string) (inv, stored inventory.Inventory, err error) {
-	held, err := files.Read(o.inventory, o.in)
+func (o *checkOptions) openInventory(objects []files.Object, namespace string, timeout time.Duration) (inv, stored *snapshot.Inventory, err error) {
+	below, err := o.openStored(namespace, timeout)
 	if err != nil {
 		return nil, nil, err
 	}
-	inFiles, err := files.NewInventory(namespace, held, objects)
+	checked, err := files.NewLayer(namespace, objects)
 	if err != nil {
 		return nil, nil, err
 	}
+	inv, stored = snapshot.New(below, checked), snapshot.New(below)
+	if !o.live && inv.Len() == 0 {
+		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+	}
+	return inv, stored, nil
+}
+
+// openStored is what there is without the checked files.
+func (o *checkOptions) openStored(namespace string, timeout time.Duration) (*snapshot.Layer, error) {
 	if !o.live {
-		if inFiles.Len() == 0 {
-			fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+		held, err := files.Read(o.inventory, o.in)
+		if err != nil {
+			return nil, err
 		}
-		before, err := files.NewInventory(namespace, held)
-		return inFiles, before, err
+		return files.NewLayer(namespace, held)
 	}
 	config, err := o.cluster().ClientConfig()
 	if err != nil {
-		return nil, nil, fmt.Errorf("find the cluster: %w", err)
+		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	// Not run, so its caches stay empty: networks and namespaces are read live, the
-	// pools and the nodes listed once.
-	live, err := cluster.New(cluster.Options{
-		Config:    config,
-		Logger:    slog.New(slog.NewTextHandler(o.err, nil)),
-		Metrics:   prometheus.NewRegistry(),
-		NodeFacts: true,
-	})
+	source, err := cluster.NewObjects(config, timeout)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return inventory.Overlay(inFiles, live), live, nil
+	return snapshot.Cluster(source, slog.New(slog.NewTextHandler(o.err, nil))), nil
 }
 
 // output is one -o: it writes a report to its file, or to standard output.

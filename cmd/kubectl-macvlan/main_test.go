@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -11,5 +15,54 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			server, err := hang(env)
+			env.Values["hanging"] = server
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// asked waits until the API server that never answers has been asked.
+			"asked": func(ts *testscript.TestScript, _ bool, _ []string) {
+				<-ts.Value("hanging").(*hanging).asked
+			},
+		},
+	})
+}
+
+// hanging is an API server that accepts connections and never answers.
+type hanging struct {
+	// asked gets a value when it has been asked something.
+	asked chan struct{}
+}
+
+// hang starts such a server for a script, with a kubeconfig that names it.
+func hang(env *testscript.Env) (*hanging, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	env.Defer(func() { listener.Close() })
+	h := &hanging{asked: make(chan struct{}, 1)}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			env.Defer(func() { connection.Close() })
+			go func() {
+				if n, _ := connection.Read(make([]byte, 1)); n == 1 {
+					select {
+					case h.asked <- struct{}{}:
+					default:
+					}
+				}
+			}()
+		}
+	}()
+	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a}}]\n"+
+		"clusters: [{name: a, cluster: {server: 'http://%s'}}]\n", listener.Addr())
+	return h, os.WriteFile(filepath.Join(env.WorkDir, "hanging.kubeconfig"), []byte(kubeconfig), 0o600)
 }

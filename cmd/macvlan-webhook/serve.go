@@ -136,7 +136,10 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 		return nil, nil, err
 	}
 	start(networks.Run)
-	return networks, []webhook.Check{{Name: "networks", Ready: networks.Ready}}, nil
+	return networks, []webhook.Check{
+		{Name: "networks", Ready: networks.Ready},
+		{Name: "caches", Ready: networks.Filled, Advisory: true},
+	}, nil
 }
 
 // openWorkloads prepares to read the workloads that are scaled.

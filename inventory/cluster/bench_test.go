@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -23,6 +24,9 @@ type full chan struct{}
 func (f full) Name() string          { return "" }
 func (f full) Done() <-chan struct{} { return f }
 
+// fill takes the cache for filled.
+func (w *watched[T]) fill(done cache.DoneChecker) { w.filled = done }
+
 // filledWith is an inventory whose caches hold so many objects, without a cluster.
 func filledWith(b *testing.B, networks, pools int) *Inventory {
 	b.Helper()
@@ -32,13 +36,9 @@ func filledWith(b *testing.B, networks, pools int) *Inventory {
 	}
 	done := make(full)
 	close(done)
-	for _, w := range inv.subnets.kinds {
-		w.filled = done
+	for _, k := range inv.kinds {
+		k.(interface{ fill(cache.DoneChecker) }).fill(done)
 	}
-	for _, k := range inv.holders.holdings {
-		k.filled = done
-	}
-	inv.networks.filled, inv.coordinators.filled, inv.namespaces.filled, inv.pools.filled = done, done, done, done
 	for n := range networks {
 		name := fmt.Sprint("vlan", n)
 		keep(b, inv.networks, "default", name, cniconf.Compile(cniconf.Source{
@@ -112,7 +112,6 @@ func BenchmarkHolders(b *testing.B) {
 	for _, workloads := range []int{10, 2_000} {
 		b.Run(fmt.Sprintf("workloads=%d", workloads), func(b *testing.B) {
 			inv := filledWith(b, 1, 1)
-			inv.pools.begun.Store(true)
 			subnet := flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: "vlan9"}
 			address := netip.MustParseAddr("10.0.0.0")
 			var q policy.Questions

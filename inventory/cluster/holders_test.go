@@ -265,62 +265,6 @@ func TestOwnersOfHolders(t *testing.T) {
 	}
 }
 
-// A check from the command line asks once for all that may hold addresses.
-func TestHoldersOfALiveCheck(t *testing.T) {
-	const ip = "10.90.4.1"
-	applied(t, workload("Deployment", "live", ip, "")+barePod("live", "")+subnetOf(flatnetwork.V1, "kube-system", "vlan9", "10.90.4.0/24"))
-	applied(t, record("live", ip, uid(t, "pod", "live"), ""))
-	inv, _ := open(t, false)
-	for range 2 {
-		facts := inv.Facts(t.Context(), whoHolds(ip))
-		if s := facts.Holders.Subnets[flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: "vlan9"}]; s == nil {
-			t.Error("the subnet is not known")
-		}
-		expect(t, "listed", holderNames(t, facts.Holders), "Deployment live", "Pod live")
-		expect(t, "asked again", holderNames(t, refreshed(t.Context(), inv, whoHolds(ip), facts).Holders), "Deployment live", "Pod live")
-		// What was there when the check began counts.
-		applied(t, workload("StatefulSet", "later", ip, ""))
-	}
-	kubectl(t, "", "delete", "pod", "live", "--now")
-	expect(t, "a pod is gone", holderNames(t, refreshed(t.Context(), inv, whoHolds(ip), inv.Facts(t.Context(), whoHolds(ip))).Holders), "Deployment live")
-	if f := inv.Facts(t.Context(), whoHolds("10.90.4.9")).Holders; f.Holders != nil || !f.Fresh {
-		t.Errorf("an address that nobody has: %+v", f)
-	}
-}
-
-// Who may write a pod may not be allowed to see who else holds its addresses.
-func TestHoldersForbidden(t *testing.T) {
-	const ip = "10.90.5.1"
-	applied(t, workload("Deployment", "hidden", ip, "")+barePod("seen", ""))
-	applied(t, record("seen", ip, uid(t, "pod", "seen"), ""))
-	q := whoHolds(ip)
-	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "hidden"}
-	inv, log := openAs(t, "nobody")
-	for range 2 {
-		if f := inv.Facts(t.Context(), q).Holders; f.Err != nil || f.Holders != nil || !f.Fresh {
-			t.Errorf("of one who may see nothing: %+v", f)
-		}
-	}
-	if n := strings.Count(log(), "not all that may hold addresses can be listed"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, log())
-	}
-
-	kubectl(t, "", "create", "clusterrole", "records-alone", "--verb=list,get", "--resource=macvlanips.macvlan.cluster.cattle.io")
-	kubectl(t, "", "create", "clusterrolebinding", "records-alone", "--clusterrole=records-alone", "--user=clerk")
-	t.Cleanup(func() { kubectlAfter(t, "delete", "clusterrole,clusterrolebinding", "records-alone") })
-	inv, log = openAs(t, "clerk")
-	for range 2 {
-		fresh := refreshed(t.Context(), inv, q, inv.Facts(t.Context(), q)).Holders
-		expect(t, "of one who may see records", holderNames(t, fresh), "Pod seen")
-		if len(fresh.Owners) != 1 || !fresh.Fresh {
-			t.Errorf("of one who may see records: %+v", fresh)
-		}
-	}
-	if n := strings.Count(log(), "not all that may hold addresses can be read"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, log())
-	}
-}
-
 // While its caches are not filled a server does not know who holds an address.
 func TestHoldersBeforeTheCachesAreFilled(t *testing.T) {
 	inv, err := cluster.New(cluster.Options{Config: &rest.Config{Host: "https://127.0.0.1:1"}, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
@@ -348,8 +292,7 @@ func TestRecordsInstalledLater(t *testing.T) {
 	applied(t, workload("Deployment", "earlier", ip, "")+barePod("later", ""))
 	inv := running(t)
 	expect(t, "without records", held(t, inv, whoHolds(ip), 1), "Deployment earlier")
-	live, _ := open(t, false)
-	expect(t, "without records, listed", holderNames(t, live.Facts(t.Context(), whoHolds(ip)).Holders), "Deployment earlier")
+	expect(t, "without records, listed", holderNames(t, listed(t, plane.Config()).Facts(t.Context(), whoHolds(ip)).Holders), "Deployment earlier")
 	kubectl(t, definition, "create", "-f", "-")
 	applied(t, record("later", ip, uid(t, "pod", "later"), ""))
 	expect(t, "with records", held(t, inv, whoHolds(ip), 2), "Deployment earlier", "Pod later")

@@ -3,15 +3,15 @@ package cluster
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -38,120 +38,125 @@ type Options struct {
 	NodeFacts bool
 }
 
+// fillPatience is for how long readiness waits for the caches that not every verdict
+// needs. In a cluster where all is well they are filled within seconds, and none of the
+// objects that need them is turned away. One that cannot be filled, for want of a right or
+// since a conversion webhook is down, must not keep away the verdicts that do without.
+const fillPatience = 15 * time.Second
+
 // Inventory answers from a cluster.
 type Inventory struct {
+	// kinds are all that are followed.
+	kinds []followed
+
 	networks     *watched[cniconf.Network]
 	coordinators *watched[cniconf.CoordinatorMode]
 	namespaces   *watched[policy.Namespace]
 	pools        *pools
-	subnets      *subnets
+	subnets      subnets
 	holders      *holders
 	users        *users
 	// nodes is nil when they are not to be asked for.
 	nodes *watched[policy.Node]
 
-	mu sync.Mutex
-	// listed are the networks where no cache is ever filled; nil before they were
-	// asked for.
-	listed []*cniconf.Network
-
-	nodesOnce sync.Once
-	// listedNodes are the nodes where no cache is ever filled.
-	listedNodes []*policy.Node
+	now func() time.Time
+	// begun is when the caches began to be filled; nil before.
+	begun atomic.Pointer[time.Time]
+	// modeUnknown says that the mode of coordinators could not be found out, as was
+	// logged.
+	modeUnknown atomic.Bool
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
 
+// follower makes what follows the kinds of an inventory.
+type follower struct {
+	*Inventory
+	config *rest.Config
+	logger *slog.Logger
+	// reads is the rate of live reads of all kinds together.
+	reads *rate.Limiter
+	count counters
+}
+
 // New prepares an inventory; nothing is asked before [Inventory.Run].
 func New(o Options) (*Inventory, error) {
-	inv := &Inventory{}
-	count, err := inv.register(o.Metrics, o.NodeFacts)
+	count, err := countRequests(o.Metrics)
 	if err != nil {
 		return nil, err
 	}
-	reads := rate.NewLimiter(liveReadsPerSecond, liveReadBurst)
-	if inv.networks, err = follow(o.Config, networkKind, o.Logger, reads, count.reads); err != nil {
+	f := &follower{
+		Inventory: &Inventory{now: time.Now},
+		config:    o.Config, logger: o.Logger, count: count,
+		reads: rate.NewLimiter(liveReadsPerSecond, liveReadBurst),
+	}
+	if err := f.followAll(o.NodeFacts); err != nil {
 		return nil, err
 	}
-	if inv.coordinators, err = follow(o.Config, coordinatorKind, o.Logger, reads, count.reads); err != nil {
+	if f.users, err = newUsers(o.Config, count.lists); err != nil {
 		return nil, err
 	}
-	if inv.namespaces, err = follow(o.Config, namespaceKind, o.Logger, reads, count.reads); err != nil {
-		return nil, err
-	}
-	if inv.pools, err = followPools(o.Config, o.Logger, reads, count); err != nil {
-		return nil, err
-	}
-	if inv.subnets, err = followSubnets(o.Config, o.Logger, reads, count); err != nil {
-		return nil, err
-	}
-	if inv.holders, err = followHolders(o.Config, o.Logger, reads, count); err != nil {
-		return nil, err
-	}
-	if o.NodeFacts {
-		if inv.nodes, err = follow(o.Config, nodeKind, o.Logger, reads, count.reads); err != nil {
-			return nil, err
-		}
-	}
-	if inv.users, err = newUsers(o.Config, count.lists); err != nil {
-		return nil, err
-	}
-	return inv, nil
+	return f.Inventory, f.register(o.Metrics)
 }
 
-var networkKind = kind[cniconf.Network]{
-	resource: nadv1.SchemeGroupVersion.WithResource(inventory.NetworkResource),
-	object:   func() runtime.Object { return &nadv1.NetworkAttachmentDefinition{} },
-	list:     func() runtime.Object { return &nadv1.NetworkAttachmentDefinitionList{} },
-	compile: func(o runtime.Object) *cniconf.Network {
-		return inventory.CompileNetwork(o.(*nadv1.NetworkAttachmentDefinition))
-	},
-}
-
-var coordinatorKind = kind[cniconf.CoordinatorMode]{
-	resource: inventory.SpiderpoolVersion.WithResource(inventory.CoordinatorResource),
-	object:   func() runtime.Object { return &inventory.SpiderCoordinator{} },
-	list:     func() runtime.Object { return &inventory.SpiderCoordinatorList{} },
-	compile: func(o runtime.Object) *cniconf.CoordinatorMode {
-		mode := o.(*inventory.SpiderCoordinator).Spec.Mode
-		return &mode
-	},
-}
-
-var namespaceKind = kind[policy.Namespace]{
-	resource: corev1.SchemeGroupVersion.WithResource(inventory.NamespaceResource),
-	object:   func() runtime.Object { return &corev1.Namespace{} },
-	list:     func() runtime.Object { return &corev1.NamespaceList{} },
-	compile: func(o runtime.Object) *policy.Namespace {
-		return inventory.CompileNamespace(o.(*corev1.Namespace))
-	},
+func (f *follower) followAll(nodeFacts bool) (err error) {
+	if f.networks, err = follow(f, networkKind()); err != nil {
+		return err
+	}
+	if f.coordinators, err = follow(f, coordinatorKind()); err != nil {
+		return err
+	}
+	if f.namespaces, err = follow(f, namespaceKind()); err != nil {
+		return err
+	}
+	if f.pools, err = followPools(f); err != nil {
+		return err
+	}
+	if f.subnets, err = followSubnets(f); err != nil {
+		return err
+	}
+	if f.holders, err = followHolders(f); err != nil {
+		return err
+	}
+	if nodeFacts {
+		f.nodes, err = follow(f, nodeKind())
+	}
+	return err
 }
 
 // Run fills the caches and keeps them up to date until ctx ends.
 func (i *Inventory) Run(ctx context.Context) error {
-	i.pools.begun.Store(true)
-	var resources sync.WaitGroup
-	resources.Go(func() { i.networks.run(ctx) })
-	resources.Go(func() { i.coordinators.run(ctx) })
-	resources.Go(func() { i.namespaces.run(ctx) })
-	resources.Go(func() { i.pools.run(ctx) })
-	for _, subnets := range i.subnets.kinds {
-		resources.Go(func() { subnets.run(ctx) })
+	i.begun.Store(new(i.now()))
+	var kinds sync.WaitGroup
+	for _, k := range i.kinds {
+		kinds.Go(func() { k.run(ctx) })
 	}
-	for _, holding := range i.holders.holdings {
-		resources.Go(func() { holding.run(ctx) })
-	}
-	if i.nodes != nil {
-		resources.Go(func() { i.nodes.run(ctx) })
-	}
-	resources.Wait()
+	kinds.Wait()
 	return nil
 }
 
-// Ready is nil when the caches are filled. That of nodes does not count: what is said
-// of them is advice.
+// Ready is nil when the caches are filled that every verdict needs. For the others it
+// waits a while, but for those of advice; after that, questions that need them are
+// answered with the reason why nothing is known.
 func (i *Inventory) Ready() error {
-	return errors.Join(i.networks.ready(), i.coordinators.ready(), i.namespaces.ready(), i.pools.ready(), i.subnets.ready(), i.holders.ready())
+	begun := i.begun.Load()
+	patient := begun == nil || i.now().Sub(*begun) < fillPatience
+	return i.filled(func(k *traits) bool { return k.required || patient && !k.advice })
+}
+
+// Filled is nil when all caches are filled.
+func (i *Inventory) Filled() error {
+	return i.filled(func(*traits) bool { return true })
+}
+
+func (i *Inventory) filled(counts func(*traits) bool) error {
+	var errs []error
+	for _, k := range i.kinds {
+		if counts(k.traits()) {
+			errs = append(errs, k.ready())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Facts implements [inventory.Inventory].
@@ -168,40 +173,66 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 			missing.Go(func() { facts.Namespace = i.readNamespace(ctx, q.Namespace) })
 		}
 	}
-	var known bool
-	if facts.Pools, known = i.pools.facts(); !known {
-		missing.Go(func() { facts.Pools = i.pools.unfilled(ctx) })
-	}
+	facts.Pools = i.pools.facts()
 	for n, ref := range q.Subnets {
 		if facts.Subnets[n].Subnet = i.subnets.lookup(ref); facts.Subnets[n].Subnet == nil {
 			missing.Go(func() { facts.Subnets[n] = i.subnets.read(ctx, ref) })
 		}
 	}
 	if !q.Addresses.Empty() {
-		missing.Go(func() { facts.Holders = i.holderFacts(ctx, &q) })
+		facts.Holders = i.holderFacts(&q)
 	}
-	facts.CoordinatorMode = i.coordinatorMode(ctx)
 	missing.Wait()
+	facts.Coordinator = i.coordinator(ctx, dependsOnMode(&q, facts.Networks))
+	facts.CoordinatorMode = facts.Coordinator.Mode
 	return facts
 }
 
-// coordinatorMode is the mode of the cluster's SpiderCoordinator, empty when there
-// is none. It is read live only while the cache is not filled, as in a check from
-// the command line; when that fails, the configured mode has to do.
-func (i *Inventory) coordinatorMode(ctx context.Context) cniconf.CoordinatorMode {
-	ref := policy.Reference{Name: inventory.CoordinatorName}
-	mode := i.coordinators.lookup(ref)
-	if mode == nil && i.coordinators.ready() != nil {
-		read := i.coordinators.reader.read(ctx, ref)
-		if read.err != nil {
-			i.coordinators.logger.Warn("the mode of coordinators that name none is not known, the configured one stands in", "error", read.err)
+// dependsOnMode says whether anything depends on the mode of coordinators that name none:
+// the role of a network that was asked for, or, where nothing was asked for, that of a
+// network which is written.
+func dependsOnMode(q *policy.Questions, networks []policy.Fact) bool {
+	if len(q.Networks) == 0 {
+		return q.Namespace == ""
+	}
+	return slices.ContainsFunc(networks, func(f policy.Fact) bool {
+		if f.Network == nil {
+			return false
 		}
-		mode = read.value
+		standalone, _ := f.Network.Role(cniconf.ModeUnderlay)
+		overlay, _ := f.Network.Role(cniconf.ModeOverlay)
+		return standalone != overlay
+	})
+}
+
+// coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is
+// not filled it is read, if anything depends on it.
+func (i *Inventory) coordinator(ctx context.Context, depended bool) policy.CoordinatorFact {
+	if i.coordinators.absent.Load() {
+		return policy.CoordinatorFact{Fresh: true}
 	}
-	if mode == nil {
-		return ""
+	if mode := i.coordinators.lookup(policy.Reference{Name: inventory.CoordinatorName}); mode != nil {
+		return policy.CoordinatorFact{Mode: *mode}
 	}
-	return *mode
+	if !depended || i.coordinators.ready() == nil {
+		return policy.CoordinatorFact{}
+	}
+	return i.readCoordinator(ctx)
+}
+
+// readCoordinator asks the API server. That it does not tell is logged once, until it
+// does.
+func (i *Inventory) readCoordinator(ctx context.Context) policy.CoordinatorFact {
+	read := i.coordinators.reader.read(ctx, policy.Reference{Name: inventory.CoordinatorName})
+	unknown := read.err != nil
+	if i.modeUnknown.Swap(unknown) != unknown && unknown {
+		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, the configured one stands in", "error", read.err)
+	}
+	fact := policy.CoordinatorFact{Err: read.err, Fresh: read.fresh}
+	if read.value != nil {
+		fact.Mode = *read.value
+	}
+	return fact
 }
 
 // Refresh implements [inventory.Inventory].
@@ -229,7 +260,11 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	if !q.Addresses.Empty() && !fresh.Holders.Fresh {
 		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q, facts.Holders.Holders) })
 	}
+	if !facts.Coordinator.Fresh && len(q.Networks) > 0 && dependsOnMode(&q, facts.Networks) {
+		stale.Go(func() { fresh.Coordinator = i.readCoordinator(ctx) })
+	}
 	stale.Wait()
+	fresh.CoordinatorMode = fresh.Coordinator.Mode
 	return fresh
 }
 
@@ -241,4 +276,23 @@ func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) polic
 func (i *Inventory) readNamespace(ctx context.Context, name string) policy.NamespaceFact {
 	read := i.namespaces.reader.read(ctx, policy.Reference{Name: name})
 	return policy.NamespaceFact{Namespace: read.value, Err: read.err, Fresh: read.fresh}
+}
+
+// Networks implements [inventory.Inventory] from memory. As long as the cache is not
+// filled, those that are known so far are no answer.
+func (i *Inventory) Networks(context.Context) iter.Seq[*cniconf.Network] {
+	if i.networks.ready() != nil {
+		return nil
+	}
+	return i.networks.all()
+}
+
+// Nodes implements [inventory.Inventory] from memory. Some of them, or those of before,
+// are no answer.
+func (i *Inventory) Nodes(context.Context) iter.Seq[*policy.Node] {
+	return func(yield func(*policy.Node) bool) {
+		if i.nodes != nil && i.nodes.ready() == nil && !i.nodes.forbidden.Load() {
+			i.nodes.all()(yield)
+		}
+	}
 }

@@ -1,23 +1,24 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// objectsPerPage bounds what a live list takes up at once where the kind says nothing
-// else: a network or the metadata of a node has some kilobytes.
-const objectsPerPage = 500
+// pageTimeout bounds the read of one page of a list. A page is some megabytes at most, and
+// a list as long as there are pages.
+const pageTimeout = 15 * time.Second
 
 // list reads all objects from the API server, page by page.
 func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
 	all := []*T{}
 	_, err := w.pages(ctx, func(o runtime.Object) error {
-		all = append(all, w.kind.compile(o))
+		all = append(all, w.compiled(o))
 		return nil
 	})
 	if err != nil {
@@ -49,10 +50,10 @@ func (w *watched[T]) listCached(ctx context.Context) (runtime.Object, error) {
 // pages visits all objects. All pages are of one state of the cluster, which the last
 // of them names.
 func (w *watched[T]) pages(ctx context.Context, visit func(runtime.Object) error) (last metav1.ListInterface, err error) {
-	options := metav1.ListOptions{Limit: cmp.Or(w.kind.perPage, objectsPerPage)}
+	options := metav1.ListOptions{Limit: w.kind.PageSize()}
 	for {
-		page := w.kind.list()
-		if err := w.requestMany(metadataOfMany, options).Do(ctx).Into(page); err != nil {
+		page, err := w.page(ctx, options)
+		if err != nil {
 			return nil, err
 		}
 		if err := meta.EachListItem(page, visit); err != nil {
@@ -65,4 +66,34 @@ func (w *watched[T]) pages(ctx context.Context, visit func(runtime.Object) error
 			return last, nil
 		}
 	}
+}
+
+func (w *watched[T]) page(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	page := w.kind.list()
+	return page, w.requestMany(metadataOfMany, options).Do(ctx).Into(page)
+}
+
+// copier is an object that client-go can copy.
+type copier[T any] interface {
+	*T
+	runtime.Object
+}
+
+// list is a list of objects, for client-go to decode into.
+type list[T any, P copier[T]] struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+	Items           []T `json:"items"`
+}
+
+// DeepCopyObject implements [runtime.Object].
+func (l *list[T, P]) DeepCopyObject() runtime.Object {
+	out := *l
+	out.Items = slices.Clone(l.Items)
+	for i := range out.Items {
+		out.Items[i] = *P(&l.Items[i]).DeepCopyObject().(P)
+	}
+	return &out
 }

@@ -1,10 +1,10 @@
 package cluster
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/client-go/tools/cache"
 )
 
 // counters count what is asked of the API server beside the watches, by resource
@@ -12,8 +12,8 @@ import (
 // exhausted and there was nothing within the last second).
 type counters struct{ reads, lists func(resource, result string) }
 
-// register makes the metrics of the inventory known.
-func (i *Inventory) register(r prometheus.Registerer, nodeFacts bool) (counters, error) {
+// countRequests makes the metrics of requests known.
+func countRequests(r prometheus.Registerer) (counters, error) {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "macvlan_webhook_live_reads_total",
 		Help: "Reads of single objects from the API server, by resource and result.",
@@ -22,44 +22,49 @@ func (i *Inventory) register(r prometheus.Registerer, nodeFacts bool) (counters,
 		Name: "macvlan_webhook_live_lists_total",
 		Help: "Lists of all objects from the API server, by resource and result; those that fill the cache do not count.",
 	}, []string{"resource", "result"})
-	networks := cachedGauge("macvlan_webhook_networks", "Networks in the cache.", func() cache.Store { return i.networks.informer.GetStore() })
-	namespaces := cachedGauge("macvlan_webhook_namespaces", "Namespaces in the cache.", func() cache.Store { return i.namespaces.informer.GetStore() })
-	pools := cachedGauge("macvlan_webhook_pools", "Spiderpool's IP pools in the cache.", func() cache.Store { return i.pools.informer.GetStore() })
-	subnets := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "macvlan_webhook_subnets", Help: "Subnets of the flat network in the cache."}, func() float64 {
-		n := 0
-		for _, w := range i.subnets.kinds {
-			n += len(w.informer.GetStore().ListKeys())
-		}
-		return float64(n)
-	})
-	holders := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "macvlan_webhook_address_holders", Help: "Workloads and records that keep IP or MAC addresses from others, in the cache."}, func() float64 { return float64(i.holders.index.Len()) })
-	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "macvlan_webhook_cache_age_seconds",
-		Help: "Time since the watch of networks last brought an event or a bookmark; -1 before the first.",
-	}, func() float64 {
-		heard := i.networks.heard.Load()
-		if heard == 0 {
-			return -1
-		}
-		return time.Since(time.Unix(0, heard)).Seconds()
-	})
-	collectors := []prometheus.Collector{reads, lists, networks, namespaces, pools, subnets, holders, age}
-	if nodeFacts {
-		collectors = append(collectors, cachedGauge("macvlan_webhook_nodes", "Nodes in the cache.", func() cache.Store { return i.nodes.informer.GetStore() }))
-	}
-	for _, c := range collectors {
-		if err := r.Register(c); err != nil {
-			return counters{}, err
-		}
-	}
 	return counters{
 		reads: func(resource, result string) { reads.WithLabelValues(resource, result).Inc() },
 		lists: func(resource, result string) { lists.WithLabelValues(resource, result).Inc() },
-	}, nil
+	}, errors.Join(r.Register(reads), r.Register(lists))
 }
 
-// cachedGauge shows how many objects a store holds. The store is asked for when the
-// gauge is read: the metrics are registered before there is one.
-func cachedGauge(name, help string, store func() cache.Store) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(len(store().ListKeys())) })
+// gauge is the name of a metric, and what it says.
+type gauge struct{ name, help string }
+
+// register makes the metrics of the caches known.
+func (i *Inventory) register(r prometheus.Registerer) error {
+	errs := []error{
+		r.Register(gauge{"macvlan_webhook_address_holders", "Workloads and records that keep IP or MAC addresses from others, in the cache."}.of(func() float64 {
+			return float64(i.holders.index.Len())
+		})),
+		r.Register(gauge{"macvlan_webhook_cache_age_seconds", "Time since the watch of networks last brought an event or a bookmark; -1 before the first."}.of(i.age)),
+	}
+	sharing := map[gauge][]followed{}
+	for _, k := range i.kinds {
+		if g := k.traits().gauge; g != (gauge{}) {
+			sharing[g] = append(sharing[g], k)
+		}
+	}
+	for g, kinds := range sharing {
+		errs = append(errs, r.Register(g.of(func() float64 {
+			size := 0
+			for _, k := range kinds {
+				size += k.size()
+			}
+			return float64(size)
+		})))
+	}
+	return errors.Join(errs...)
+}
+
+func (g gauge) of(value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, value)
+}
+
+func (i *Inventory) age() float64 {
+	heard := i.networks.heard.Load()
+	if heard == 0 {
+		return -1
+	}
+	return time.Since(time.Unix(0, heard)).Seconds()
 }

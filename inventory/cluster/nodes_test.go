@@ -18,10 +18,10 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
-// openWithNodes makes an inventory that reads nodes, and runs it when asked to.
-func openWithNodes(t *testing.T, config *rest.Config, run bool) (*cluster.Inventory, *prometheus.Registry, func() string) {
+// openWithNodes runs an inventory that follows nodes.
+func openWithNodes(t *testing.T, config *rest.Config) (*cluster.Inventory, *prometheus.Registry, func() string) {
 	t.Helper()
-	return openWith(t, cluster.Options{Config: config, NodeFacts: true}, run)
+	return openWith(t, cluster.Options{Config: config, NodeFacts: true}, true)
 }
 
 // makeNode makes a Node that says it has one link, and removes it with the test.
@@ -41,8 +41,8 @@ func annotateNode(t *testing.T, name, link string) {
 	kubectl(t, "", "annotate", "node", name, "--overwrite", fmt.Sprintf(`macvlan-webhook.io/links={"links":[{"name":%q,"kind":"physical","mtu":1500,"up":true}]}`, link))
 }
 
-// said is what is said of the nodes when a network with that master is written.
-func said(t *testing.T, inv inventory.Inventory, master string) string {
+// saidOf is what is said of the nodes when a network with that master is written.
+func saidOf(t *testing.T, inv inventory.Inventory, master string) string {
 	t.Helper()
 	network, err := policy.DecodeNetwork("default", fmt.Appendf(nil, `{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"%s\"}"}}`, master), nil)
 	if err != nil {
@@ -58,25 +58,25 @@ func said(t *testing.T, inv inventory.Inventory, master string) string {
 }
 
 func TestNodesAreFollowed(t *testing.T) {
-	inv, registry, _ := openWithNodes(t, plane.Config(), true)
+	inv, registry, _ := openWithNodes(t, plane.Config())
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
-	if got := said(t, inv, "eth1"); got != "" {
+	if got := saidOf(t, inv, "eth1"); got != "" {
 		t.Errorf("without nodes: %s", got)
 	}
 	makeNode(t, "node-a", "eth1")
 	makeNode(t, "node-b", "eth0")
-	wait.Until(t, "two nodes", func() bool { return strings.Contains(said(t, inv, "eth1"), `1 of 2 has no link "eth1": "node-b"`) })
+	wait.Until(t, "two nodes", func() bool { return strings.Contains(saidOf(t, inv, "eth1"), `1 of 2 has no link "eth1": "node-b"`) })
 	annotateNode(t, "node-b", "eth1")
-	wait.Until(t, "the master on both", func() bool { return said(t, inv, "eth1") == "" })
+	wait.Until(t, "the master on both", func() bool { return saidOf(t, inv, "eth1") == "" })
 	kubectl(t, "", "annotate", "node", "node-a", "macvlan-webhook.io/links-")
 	wait.Until(t, "a node that does not say", func() bool {
-		return strings.HasSuffix(said(t, inv, "eth2"), `none of 1 has a link "eth2": "node-b" (1 more does not say); pods fail there`)
+		return strings.HasSuffix(saidOf(t, inv, "eth2"), `none of 1 has a link "eth2": "node-b" (1 more does not say); pods fail there`)
 	})
 	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_nodes"); err != nil || n != 1 {
 		t.Errorf("%d metrics: %v", n, err)
 	}
 	kubectl(t, "", "delete", "node", "node-a", "node-b")
-	wait.Until(t, "no node", func() bool { return said(t, inv, "eth2") == "" })
+	wait.Until(t, "no node", func() bool { return saidOf(t, inv, "eth2") == "" })
 }
 
 // asked counts the requests about nodes: those for metadata alone, the others, and
@@ -111,31 +111,12 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A check from the command line asks once, and only when a network names a master.
-func TestNodesOfALiveCheck(t *testing.T) {
-	makeNode(t, "node-live", "eth0")
-	config, asked := counting(plane.Config())
-	inv, _, _ := openWithNodes(t, config, false)
-	said(t, inv, "")
-	if n := asked.metadata.Load() + asked.all.Load(); n != 0 {
-		t.Errorf("%d requests about nodes where no master is named", n)
-	}
-	for range 3 {
-		if got := said(t, inv, "eth1"); !strings.HasSuffix(got, `: "node-live"; pods fail there`) {
-			t.Errorf("said of the nodes: %q", got)
-		}
-	}
-	if asked.metadata.Load() != 1 || asked.all.Load() != 0 {
-		t.Errorf("%d requests for metadata and %d for all, want one for metadata", asked.metadata.Load(), asked.all.Load())
-	}
-}
-
 // Without the option nodes are nobody's business.
 func TestNodesAreNotReadUnlessAskedFor(t *testing.T) {
 	makeNode(t, "node-unread", "eth0")
 	inv, registry := open(t, true)
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
-	if got := said(t, inv, "eth1"); got != "" {
+	if got := saidOf(t, inv, "eth1"); got != "" {
 		t.Errorf("said of the nodes: %q", got)
 	}
 	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_nodes"); err != nil || n != 0 {
@@ -163,20 +144,20 @@ func TestForbiddenNodes(t *testing.T) {
 	config.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:authenticated"}}
 	config, asked := counting(config)
 
-	live, _, log := openWithNodes(t, config, false)
+	live, said := listedWithLog(t, config)
 	for range 3 {
-		if got := said(t, live, "eth1"); got != "" {
+		if got := saidOf(t, live, "eth1"); got != "" {
 			t.Errorf("a live check says %q", got)
 		}
 	}
-	if n := strings.Count(log(), "masters are not looked for"); n != 1 || asked.refused.Load() != 1 {
-		t.Errorf("a live check asked %d times and said so %d times:\n%s", asked.refused.Load(), n, log())
+	if n := strings.Count(said(), "masters are not looked for"); n != 1 || asked.refused.Load() != 1 {
+		t.Errorf("a live check asked %d times and said so %d times:\n%s", asked.refused.Load(), n, said())
 	}
 
-	inv, _, log := openWithNodes(t, config, true)
+	inv, _, log := openWithNodes(t, config)
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	wait.Until(t, "refused again and again", func() bool { return asked.refused.Load() > 4 })
-	if got := said(t, inv, "eth1"); got != "" {
+	if got := saidOf(t, inv, "eth1"); got != "" {
 		t.Errorf("said of nodes that may not be read: %q", got)
 	}
 	if n := strings.Count(log(), "level=WARN"); n != 1 || strings.Count(log(), "may not be read") != 1 {
@@ -184,7 +165,7 @@ func TestForbiddenNodes(t *testing.T) {
 	}
 	kubectl(t, "", "create", "clusterrole", "nodes-too", "--verb=list,watch", "--resource=nodes")
 	kubectl(t, "", "create", "clusterrolebinding", "nodes-too", "--clusterrole=nodes-too", "--user="+account)
-	wait.Until(t, "the nodes are read", func() bool { return strings.HasSuffix(said(t, inv, "eth1"), `: "node-hidden"; pods fail there`) })
+	wait.Until(t, "the nodes are read", func() bool { return strings.HasSuffix(saidOf(t, inv, "eth1"), `: "node-hidden"; pods fail there`) })
 	if strings.Count(log(), "may be read now") != 1 || asked.all.Load() != 0 {
 		t.Errorf("%d requests for more than metadata:\n%s", asked.all.Load(), log())
 	}

@@ -3,16 +3,14 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/metadata"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
@@ -31,30 +29,22 @@ type objectMeta struct {
 }
 
 // metadataReader reads the metadata of single objects of one resource.
-func metadataReader(client metadata.Interface, resource schema.GroupVersionResource, reads *rate.Limiter, count func(resource, result string)) *reader[objectMeta] {
+func metadataReader(f *follower, client metadata.Interface, kind inventory.Kind) *reader[objectMeta] {
 	get := func(ctx context.Context, ref policy.Reference) (*objectMeta, error) {
 		// References to owners are not checked by the API server.
 		if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
 			return nil, nil
 		}
-		o, err := client.Resource(resource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		o, err := client.Resource(kind.GroupVersionResource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			return nil, nil
 		case err != nil:
 			return nil, err
 		}
-		// What is orphaned stays, and loses its reference before the owner is gone.
-		m := &objectMeta{uid: string(o.UID), ending: o.DeletionTimestamp != nil && !slices.Contains(o.Finalizers, metav1.FinalizerOrphanDependents)}
-		if c := metav1.GetControllerOfNoCopy(o); c != nil {
-			m.controller = policy.Identity{
-				Controller: policy.Controller{APIVersion: c.APIVersion, Kind: c.Kind},
-				Namespace:  o.Namespace, Name: c.Name, UID: string(c.UID),
-			}
-		}
-		return m, nil
+		return &objectMeta{uid: string(o.UID), ending: inventory.Ending(o), controller: inventory.ControllerOf(o)}, nil
 	}
-	return newReader(get, reads, time.Now, func(result string) { count(resource.Resource, result) })
+	return newReader(get, f.reads, readTimeout, time.Now, func(result string) { f.count.reads(kind.Resource, result) })
 }
 
 // readMeta asks the API server for an object that is a pod or a workload. One that was
@@ -77,9 +67,7 @@ type ownership struct {
 	// gone says that the first of them does not exist, and ending that one of them does
 	// not, or is being deleted.
 	gone, ending bool
-	// partial says that there may be more owners, which may not be asked for.
-	partial bool
-	fresh   bool
+	fresh        bool
 }
 
 // above follows controllers upwards, beginning with the first, as far as their kinds

@@ -3,16 +3,12 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -27,23 +23,9 @@ const (
 	// The burst lets the first refusals after a quiet time through without any wait.
 	liveListsPerSecond = 2
 	liveListBurst      = 4
-	// poolsPerPage bounds what a live list takes up at once. The status of a pool
-	// names each address in use with the pod behind it, some 100 bytes: a /24 has up
-	// to 25 KB, and a page of such pools 6 MB.
-	poolsPerPage = 250
 	// mostNamedReads is up to how many pools single reads cost less than a list.
 	mostNamedReads = 16
 )
-
-var poolKind = kind[spiderpool.Pool]{
-	resource: inventory.SpiderpoolVersion.WithResource(inventory.PoolResource),
-	object:   func() runtime.Object { return &inventory.SpiderIPPool{} },
-	list:     func() runtime.Object { return &inventory.SpiderIPPoolList{} },
-	perPage:  poolsPerPage,
-	compile: func(o runtime.Object) *spiderpool.Pool {
-		return inventory.CompilePool(o.(*inventory.SpiderIPPool))
-	},
-}
 
 // pools follows Spiderpool's pools and keeps an index of them.
 type pools struct {
@@ -56,18 +38,11 @@ type pools struct {
 	// lists shares live lists between concurrent askers as the reader of single
 	// pools shares reads; all have the same empty reference.
 	lists *reader[spiderpool.Index]
-	// begun says that the cache is being filled, or is about to be.
-	begun atomic.Bool
-
-	mu sync.Mutex
-	// kept is what the pools are taken to be where no cache is ever filled; nil
-	// before they were listed.
-	kept *policy.PoolFacts
 }
 
 // followPools prepares to follow the pools; nothing is asked before run.
-func followPools(config *rest.Config, logger *slog.Logger, reads *rate.Limiter, count counters) (*pools, error) {
-	w, err := follow(config, poolKind, logger, reads, count.reads)
+func followPools(f *follower) (*pools, error) {
+	w, err := follow(f, poolKind())
 	if err != nil {
 		return nil, err
 	}
@@ -76,39 +51,20 @@ func followPools(config *rest.Config, logger *slog.Logger, reads *rate.Limiter, 
 		return nil, err
 	}
 	limiter := rate.NewLimiter(liveListsPerSecond, liveListBurst)
-	p.lists = newReader(p.indexed, limiter, time.Now, func(result string) { count.lists(inventory.PoolResource, result) })
+	p.lists = newReader(p.indexed, limiter, 0, time.Now, func(result string) { f.count.lists(inventory.Pools.Resource, result) })
 	return p, nil
 }
 
-// facts are the pools as memory has them; known is false as long as it does not.
-func (p *pools) facts() (facts policy.PoolFacts, known bool) {
-	switch {
-	case p.absent.Load():
-		return policy.PoolFacts{}, true
-	case p.ready() == nil:
-		return policy.PoolFacts{Index: p.index}, true
-	default:
-		return policy.PoolFacts{}, false
+// facts are the pools as memory has them. As long as it does not, it is not known which
+// there are.
+func (p *pools) facts() policy.PoolFacts {
+	if p.absent.Load() {
+		return policy.PoolFacts{}
 	}
-}
-
-// unfilled are the pools while there is no cache. Where there will be none, as in a
-// check from the command line, one list serves all questions: they came up
-// together, when the check began.
-func (p *pools) unfilled(ctx context.Context) policy.PoolFacts {
-	if p.begun.Load() {
-		return p.listed(ctx)
+	if err := p.ready(); err != nil {
+		return policy.PoolFacts{Err: err}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.kept != nil {
-		return *p.kept
-	}
-	facts := p.listed(ctx)
-	if ctx.Err() == nil {
-		p.kept = &facts
-	}
-	return facts
+	return policy.PoolFacts{Index: p.index}
 }
 
 // refresh answers anew: pools asked for by name one by one, as long as these are
@@ -126,20 +82,20 @@ func (p *pools) refresh(ctx context.Context, q *policy.Questions, facts policy.P
 	case p.absent.Load():
 		return policy.PoolFacts{EveryFresh: true}
 	case facts.Index == nil || q.EveryPool || len(names) > mostNamedReads:
-		return p.listed(ctx)
+		return p.listAll(ctx)
 	default:
-		return p.named(ctx, names, facts)
+		return p.readNamed(ctx, names, facts)
 	}
 }
 
-// listed asks the API server for all pools.
-func (p *pools) listed(ctx context.Context) policy.PoolFacts {
+// listAll asks the API server for all pools.
+func (p *pools) listAll(ctx context.Context) policy.PoolFacts {
 	all := p.lists.read(ctx, policy.Reference{})
 	return policy.PoolFacts{Index: all.value, Err: all.err, EveryFresh: all.fresh}
 }
 
-// named asks the API server for some pools and puts what it says over the facts.
-func (p *pools) named(ctx context.Context, names []string, facts policy.PoolFacts) policy.PoolFacts {
+// readNamed asks the API server for some pools and puts what it says over the facts.
+func (p *pools) readNamed(ctx context.Context, names []string, facts policy.PoolFacts) policy.PoolFacts {
 	answers := make([]answer[spiderpool.Pool], len(names))
 	var reads sync.WaitGroup
 	for n, name := range names {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -20,10 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
@@ -41,14 +38,14 @@ func poolClient(tb testing.TB) dynamic.ResourceInterface {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return client.Resource(inventory.SpiderpoolVersion.WithResource(inventory.PoolResource))
+	return client.Resource(inventory.Pools.GroupVersionResource)
 }
 
 func pool(name string, spec map[string]any) *unstructured.Unstructured {
 	whole := map[string]any{"subnet": "10.6.0.0/16"}
 	maps.Copy(whole, spec)
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": inventory.SpiderpoolVersion.String(), "kind": inventory.PoolKind,
+		"apiVersion": inventory.SpiderpoolVersion.String(), "kind": inventory.Pools.Name,
 		"metadata": map[string]any{"name": name}, "spec": whole,
 	}}
 }
@@ -205,14 +202,14 @@ func TestRefreshOfNamedPools(t *testing.T) {
 	if got, want := old.Names(spiderpool.IPv4), []string{"deleted", "named-b", "other"}; !slices.Equal(got, want) || old.Pool("named-b").Disabled {
 		t.Errorf("the index of all has become %q, want %q", got, want)
 	}
-	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.PoolResource); n != 0 {
+	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.Pools.Resource); n != 0 {
 		t.Errorf("%v lists for few names", n)
 	}
-	before := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.PoolResource)
+	before := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.Pools.Resource)
 	if again := inv.Refresh(t.Context(), q, policy.Facts{Pools: fresh}).Pools; again.Index != fresh.Index {
 		t.Error("what is fresh was asked again")
 	}
-	if n := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.PoolResource) - before; n != 0 {
+	if n := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.Pools.Resource) - before; n != 0 {
 		t.Errorf("%v reads of what is fresh", n)
 	}
 
@@ -224,7 +221,7 @@ func TestRefreshOfNamedPools(t *testing.T) {
 	if all.Err != nil || !all.EveryFresh || all.Index.Pool("named-a") == nil || all.Index.Pool("other") != nil {
 		t.Errorf("many names: %+v", all)
 	}
-	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.PoolResource); n != 1 {
+	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.Pools.Resource); n != 1 {
 		t.Errorf("%v lists for many names, want 1", n)
 	}
 
@@ -247,28 +244,6 @@ func TestRefreshOfNamedPools(t *testing.T) {
 	}
 }
 
-// Without a cache, as in a check from the command line, one list serves all
-// questions. It comes in pages.
-func TestPoolsWithoutACache(t *testing.T) {
-	const count = 510 // more than two pages
-	for n := range count {
-		createPool(t, fmt.Sprintf("listed-%03d", n), map[string]any{"default": n%2 == 0})
-	}
-	inv, registry := open(t, false)
-	for range 3 {
-		facts := inv.Facts(t.Context(), policy.Questions{Pools: []string{"listed-000"}}).Pools
-		if facts.Err != nil || !facts.EveryFresh {
-			t.Fatalf("facts: %+v", facts)
-		}
-		if n, defaults := len(facts.Index.Names(spiderpool.IPv4)), len(facts.Index.Defaults(spiderpool.IPv4)); n != count || defaults != count/2 {
-			t.Errorf("%d pools, %d of them default ones; want %d and %d", n, defaults, count, count/2)
-		}
-	}
-	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.PoolResource); n != 1 {
-		t.Errorf("%v lists, want 1", n)
-	}
-}
-
 func TestListsAreShared(t *testing.T) {
 	createPool(t, "shared", nil)
 	inv, registry := open(t, false)
@@ -284,7 +259,7 @@ func TestListsAreShared(t *testing.T) {
 	}
 	askers.Wait()
 	// Two if all come at once; a slow machine lets some come later.
-	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.PoolResource); n < 1 || n > count/5 {
+	if n := sum(t, registry, "macvlan_webhook_live_lists_total", inventory.Pools.Resource); n < 1 || n > count/5 {
 		t.Errorf("%v lists for %d askers", n, count)
 	}
 }
@@ -324,8 +299,7 @@ func TestPoolsInstalledLater(t *testing.T) {
 	if f := inv.Refresh(t.Context(), q, inv.Facts(t.Context(), q)).Pools; f.Index != nil || f.Err != nil {
 		t.Errorf("without the resource: %+v", f)
 	}
-	live, _ := open(t, false)
-	if f := live.Facts(t.Context(), q).Pools; f.Index != nil || f.Err != nil || !f.EveryFresh {
+	if f := listed(t, plane.Config()).Facts(t.Context(), q).Pools; f.Index != nil || f.Err != nil || !f.EveryFresh {
 		t.Errorf("without the resource and without a cache: %+v", f)
 	}
 
@@ -354,20 +328,17 @@ func TestPoolsInstalledLater(t *testing.T) {
 
 // Who may not ask does not take that for an answer.
 func TestPoolsAndNamespacesForbidden(t *testing.T) {
-	config, err := clientcmd.BuildConfigFromFlags("", mustKubeconfig(t, plane, "nobody"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := cluster.New(cluster.Options{Config: config, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv, _ := openAs(t, "nobody")
 	facts := inv.Facts(t.Context(), policy.Questions{Namespace: "default"})
-	if !apierrors.IsForbidden(facts.Pools.Err) || facts.Pools.Index != nil || facts.Pools.EveryFresh {
-		t.Errorf("pools: %+v", facts.Pools)
-	}
 	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Namespace != nil || facts.Namespace.Fresh {
 		t.Errorf("namespace: %+v", facts.Namespace)
+	}
+	// Memory has none yet.
+	if facts.Pools.Err == nil || facts.Pools.Index != nil || facts.Pools.EveryFresh {
+		t.Errorf("pools: %+v", facts.Pools)
+	}
+	if f := inv.Refresh(t.Context(), policy.Questions{EveryPool: true}, facts).Pools; !apierrors.IsForbidden(f.Err) || f.Index != nil || f.EveryFresh {
+		t.Errorf("pools, asked again: %+v", f)
 	}
 }
 

@@ -36,29 +36,3 @@ func (r *raw) DeepCopyObject() runtime.Object {
 	out.json = slices.Clone(r.json)
 	return &out
 }
-
-// rawList is a list of them.
-type rawList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata"`
-	Items           []raw `json:"items"`
-}
-
-// DeepCopyObject implements [runtime.Object].
-func (l *rawList) DeepCopyObject() runtime.Object {
-	out := *l
-	out.Items = make([]raw, len(l.Items))
-	for i := range l.Items {
-		out.Items[i] = *l.Items[i].DeepCopyObject().(*raw)
-	}
-	return &out
-}
-
-// ofRaw makes a kind of objects of one API kind that are read as [raw].
-func ofRaw[T any](k kind[T], name string, compile func(*raw) *T) kind[T] {
-	k.name = name
-	k.object = func() runtime.Object { return &raw{} }
-	k.list = func() runtime.Object { return &rawList{} }
-	k.compile = func(o runtime.Object) *T { return compile(o.(*raw)) }
-	return k
-}

@@ -44,6 +44,8 @@ type answer[T any] struct {
 type reader[T any] struct {
 	get     getFunc[T]
 	limiter *rate.Limiter
+	// timeout of a read; 0 where get has its own.
+	timeout time.Duration
 	now     func() time.Time
 	count   func(result string)
 
@@ -59,9 +61,9 @@ type read[T any] struct {
 	err   error
 }
 
-func newReader[T any](get getFunc[T], limiter *rate.Limiter, now func() time.Time, count func(string)) *reader[T] {
+func newReader[T any](get getFunc[T], limiter *rate.Limiter, timeout time.Duration, now func() time.Time, count func(string)) *reader[T] {
 	return &reader[T]{
-		get: get, limiter: limiter, now: now, count: count,
+		get: get, limiter: limiter, timeout: timeout, now: now, count: count,
 		running:  map[policy.Reference]*read[T]{},
 		waiting:  map[policy.Reference]*read[T]{},
 		absences: map[policy.Reference]time.Time{},
@@ -105,8 +107,12 @@ func (r *reader[T]) absentLately(ref policy.Reference) bool {
 // run does one read and starts the next of the same object, if one waits. It
 // belongs to all who wait, so no asker's context ends it.
 func (r *reader[T]) run(ref policy.Reference, call *read[T]) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-	defer cancel()
+	ctx := context.Background()
+	if r.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.timeout)
+		defer cancel()
+	}
 	if err := r.limiter.Wait(ctx); err != nil {
 		call.err = errors.New("too many reads at once: try again in a moment")
 	} else {

@@ -39,7 +39,7 @@ func (s *source) get(ctx context.Context, _ policy.Reference) (*cniconf.Network,
 func (s *source) reader(limit rate.Limit, burst int) (*reader[cniconf.Network], map[string]int) {
 	var mu sync.Mutex
 	results := map[string]int{}
-	return newReader(s.get, rate.NewLimiter(limit, burst), time.Now, func(result string) {
+	return newReader(s.get, rate.NewLimiter(limit, burst), readTimeout, time.Now, func(result string) {
 		mu.Lock()
 		defer mu.Unlock()
 		results[result]++
@@ -133,7 +133,7 @@ func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 			time.Sleep(time.Second / 20)
 			return &cniconf.Network{}, nil
 		}
-		r := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), time.Now, func(string) {})
+		r := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), 0, time.Now, func(string) {})
 		const seconds = 10
 		var askers sync.WaitGroup
 		for range seconds * 100 {
@@ -170,7 +170,7 @@ func TestFailureAndDeadline(t *testing.T) {
 
 func TestMemoryForAbsencesIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReader[cniconf.Network](nil, rate.NewLimiter(rate.Inf, 1), time.Now, func(string) {})
+		r := newReader[cniconf.Network](nil, rate.NewLimiter(rate.Inf, 1), readTimeout, time.Now, func(string) {})
 		for i := range 3 * absencesKept {
 			r.rememberAbsence(policy.Reference{Namespace: "default", Name: string(rune(i))})
 		}

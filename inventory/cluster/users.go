@@ -6,25 +6,17 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 )
 
-const (
-	// podsPerPage bounds what is in memory at once: the metadata of a pod is some two
-	// to four kilobytes, so a page takes one or two megabytes.
-	podsPerPage = 500
-	// searches is how many run at once; more of them wait.
-	searches = 2
-	// living selects pods that have not ended: an interface of those that have is
-	// given back.
-	living = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=" + string(corev1.PodFailed)
-)
+// searches is how many run at once; more of them wait.
+const searches = 2
 
 // users finds the pods that use a network. There is no cache of pods: in a large
 // cluster it would take hundreds of megabytes, for a question that comes up when a
@@ -43,7 +35,7 @@ func newUsers(config *rest.Config, count func(resource, result string)) (*users,
 		return nil, fmt.Errorf("make a client for pods: %w", err)
 	}
 	return &users{
-		pods:    client.Resource(corev1.SchemeGroupVersion.WithResource("pods")),
+		pods:    client.Resource(inventory.Pods.GroupVersionResource),
 		running: semaphore.NewWeighted(searches),
 		count:   count,
 	}, nil
@@ -61,7 +53,7 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 	defer u.running.Release(1)
 
 	var found policy.Users
-	options := metav1.ListOptions{Limit: podsPerPage, FieldSelector: living}
+	options := metav1.ListOptions{Limit: inventory.Pods.PageSize(), FieldSelector: inventory.Pods.Fields}
 	for {
 		page, err := u.pods.List(ctx, options)
 		switch {

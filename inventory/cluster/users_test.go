@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
-	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 func podOf(namespace, name string, annotations ...string) string {
@@ -75,6 +75,9 @@ func TestUsersOfNetwork(t *testing.T) {
 	if u := inv.Users(ended, used, policy.DefaultConfig()); u.Pods != 0 || u.Err == nil && !u.Incomplete {
 		t.Errorf("without time: %+v", u)
 	}
+	if u := listed(t, plane.Config()).Users(t.Context(), used, policy.DefaultConfig()); u.Pods != 5 || u.Err != nil || u.Incomplete {
+		t.Errorf("users that a live check sees: %+v", u)
+	}
 	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_live_lists_total"); err != nil || n == 0 {
 		t.Errorf("lists are not counted: %d, %v", n, err)
 	}
@@ -102,11 +105,7 @@ func TestNetworksOfCluster(t *testing.T) {
 		slices.Sort(found)
 		return found
 	}
-	for _, run := range []bool{false, true} {
-		inv, _ := open(t, run)
-		if run {
-			wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
-		}
+	for name, inv := range map[string]inventory.Inventory{"listed": listed(t, plane.Config()), "cached": running(t)} {
 		for range 2 {
 			got := names(func(yield func(policy.Reference) bool) {
 				for n := range inv.Networks(t.Context()) {
@@ -116,7 +115,7 @@ func TestNetworksOfCluster(t *testing.T) {
 				}
 			})
 			if want := []string{"default/listed-a", "default/listed-b"}; !slices.Equal(got, want) {
-				t.Errorf("cached: %t, networks %q, want %q", run, got, want)
+				t.Errorf("%s: networks %q, want %q", name, got, want)
 			}
 		}
 		for range inv.Networks(t.Context()) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 )
 
@@ -31,31 +33,52 @@ import (
 // been installed meanwhile.
 const absentInterval = 2 * time.Second
 
-// kind says how objects of one resource are read and what is kept of them.
+// followed is one of the kinds that an inventory follows, whatever is kept of them.
+type followed interface {
+	run(context.Context)
+	ready() error
+	traits() *traits
+	size() int
+}
+
+// traits are what a kind is to the inventory, whatever is kept of its objects.
+type traits struct {
+	inventory.Kind
+	// gauge shows how many objects of the kind, and of others with the same gauge, are in
+	// the cache; empty for none.
+	gauge gauge
+	// required says that no verdict can be reached without: nobody is ready before the
+	// cache is filled.
+	required bool
+	// advice says that what the objects say is advice. They are never read by their
+	// names, and it is no fault when the API server forbids to read them.
+	advice bool
+}
+
+// kind says how objects of one kind are read and what is kept of them.
 type kind[T any] struct {
-	resource schema.GroupVersionResource
-	// name is the API kind of the objects; empty where their Go type is called so.
-	name string
-	// namespace is the only one whose objects are followed and listed; empty for all.
-	namespace string
-	// selector of labels leaves the others out; empty for all. An object that is read
-	// by its name is read whatever its labels are.
-	selector string
-	// object and list make empty values to decode into.
-	object func() runtime.Object
-	list   func() runtime.Object
-	// perPage is how many objects a live list takes at once; 0 for objectsPerPage.
-	perPage int64
+	traits
 	// fillInPages says that the list which fills the cache is read page by page too:
 	// the objects are far larger than what is kept of them.
 	fillInPages bool
-	// metadataOnly asks the API server to leave out all but the metadata; then object
-	// and list are of [metav1.PartialObjectMetadata].
-	metadataOnly bool
-	// optional says that it is no fault when the API server forbids to read them.
-	optional bool
-	// compile makes the value that rules read of a decoded object.
-	compile func(runtime.Object) *T
+	// object and list make empty values to decode into; where the metadata alone is asked
+	// for, of [metav1.PartialObjectMetadata].
+	object func() runtime.Object
+	list   func() runtime.Object
+	// compile makes the value that rules read of a decoded object, and unreadable what
+	// stands in for it when that cannot be done; nil for nothing.
+	compile    func(runtime.Object) *T
+	unreadable func(policy.Reference) *T
+}
+
+// of is a kind whose objects are decoded into values of one Go type.
+func of[T, O any, P copier[O]](k inventory.Kind, compile func(P) *T) kind[T] {
+	return kind[T]{
+		traits:  traits{Kind: k},
+		object:  func() runtime.Object { return P(new(O)) },
+		list:    func() runtime.Object { return &list[O, P]{} },
+		compile: func(o runtime.Object) *T { return compile(o.(P)) },
+	}
 }
 
 // watched follows the objects of one resource: an informer whose store holds
@@ -75,19 +98,24 @@ type watched[T any] struct {
 	// is no time for all replicas to leave the Service at once.
 	absent atomic.Bool
 	// forbidden says that the API server has refused to tell since it was last heard
-	// of. It is set only where the kind is optional.
+	// of. It is set only where the kind is advice.
 	forbidden atomic.Bool
+	unreadMu  sync.Mutex
+	// unreadBefore are the objects that could not be read, as was logged.
+	unreadBefore map[policy.Reference]bool
+
 	// heard is when the watch last brought anything, in Unix nanoseconds.
 	heard atomic.Int64
 }
 
-// follow prepares to follow a resource; nothing is asked before run.
-func follow[T any](config *rest.Config, k kind[T], logger *slog.Logger, reads *rate.Limiter, count func(resource, result string)) (*watched[T], error) {
-	client, err := clientFor(config, k)
+// follow prepares to follow a kind, and adds it to the inventory's; nothing is asked
+// before run.
+func follow[T any](f *follower, k kind[T]) (*watched[T], error) {
+	client, err := clientFor(f.config, k)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for %s: %w", k.resource.Resource, err)
+		return nil, fmt.Errorf("make a client for %s: %w", k.Resource, err)
 	}
-	w := &watched[T]{kind: k, logger: logger.With("resource", k.resource.GroupResource().String()), client: client}
+	w := &watched[T]{kind: k, logger: f.logger.With("resource", k.GroupResource().String()), client: client, unreadBefore: map[policy.Reference]bool{}}
 	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
 	if err := w.informer.SetTransform(w.transform); err != nil {
 		return nil, err
@@ -96,7 +124,8 @@ func follow[T any](config *rest.Config, k kind[T], logger *slog.Logger, reads *r
 		return nil, err
 	}
 	w.filled = w.informer.HasSyncedChecker()
-	w.reader = newReader(w.get, reads, time.Now, func(result string) { count(k.resource.Resource, result) })
+	w.reader = newReader(w.get, f.reads, readTimeout, time.Now, func(result string) { f.count.reads(k.Resource, result) })
+	f.kinds = append(f.kinds, w)
 	return w, nil
 }
 
@@ -118,7 +147,7 @@ func (w *watched[T]) onChange(set func(key string, value *T), gone func(key stri
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("follow the changes of %s: %w", w.kind.resource.Resource, err)
+		return fmt.Errorf("follow the changes of %s: %w", w.kind.Resource, err)
 	}
 	w.filled = handler.HasSyncedChecker()
 	return nil
@@ -136,16 +165,12 @@ func apiPath(gv schema.GroupVersion) []string {
 // clientFor is a REST client of one API group. It has no rate limit: the watch
 // needs none, and live reads have their own.
 func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) {
-	gv := k.resource.GroupVersion()
+	gv := k.GroupVersion()
 	scheme := runtime.NewScheme()
-	if k.name == "" {
-		scheme.AddKnownTypes(gv, k.object(), k.list())
-	} else {
-		scheme.AddKnownTypeWithName(gv.WithKind(k.name), k.object())
-		scheme.AddKnownTypeWithName(gv.WithKind(k.name+"List"), k.list())
-	}
+	scheme.AddKnownTypeWithName(gv.WithKind(k.Name), k.object())
+	scheme.AddKnownTypeWithName(gv.WithKind(k.Name+"List"), k.list())
 	metav1.AddToGroupVersion(scheme, gv)
-	if k.metadataOnly {
+	if k.MetadataOnly {
 		if err := metav1.AddMetaToScheme(scheme); err != nil {
 			return nil, err
 		}
@@ -181,8 +206,44 @@ func (w *watched[T]) transform(object any) (any, error) {
 	}
 	return &cached[T]{
 		ObjectMeta: metav1.ObjectMeta{Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion()},
-		value:      w.kind.compile(decoded),
+		value:      w.compiled(decoded),
 	}, nil
+}
+
+// compiled is what is kept of a decoded object. A fault of the compiler must not end the
+// program: each start would list the same object again.
+func (w *watched[T]) compiled(o runtime.Object) (value *T) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			w.unread(o, fault)
+			if ref, err := referenceOf(o); err == nil && w.kind.unreadable != nil {
+				value = w.kind.unreadable(ref)
+			}
+		}
+	}()
+	return w.kind.compile(o)
+}
+
+// mostUnread bounds the memory for objects that could not be read.
+const mostUnread = 1000
+
+// unread logs that an object could not be read, once for each.
+func (w *watched[T]) unread(o runtime.Object, fault any) {
+	ref, _ := referenceOf(o)
+	w.unreadMu.Lock()
+	defer w.unreadMu.Unlock()
+	if !w.unreadBefore[ref] && len(w.unreadBefore) < mostUnread {
+		w.unreadBefore[ref] = true
+		w.logger.Error("an object cannot be read: please report this", "namespace", ref.Namespace, "name", ref.Name, "fault", fault)
+	}
+}
+
+func referenceOf(o runtime.Object) (policy.Reference, error) {
+	m, err := meta.Accessor(o)
+	if err != nil {
+		return policy.Reference{}, err
+	}
+	return policy.Reference{Namespace: m.GetNamespace(), Name: m.GetName()}, nil
 }
 
 // GetObjectKind implements [runtime.Object], so that a list can hold it.
@@ -208,17 +269,37 @@ func (l *cachedList[T]) DeepCopyObject() runtime.Object {
 // request begins a request whose answer is of the kind "as" where the metadata alone is
 // asked for.
 func (w *watched[T]) request(as string) *rest.Request {
-	r := w.client.Get().Resource(w.kind.resource.Resource)
-	if w.kind.metadataOnly {
-		r.SetHeader("Accept", "application/json;as="+as+";g="+metav1.GroupName+";v=v1")
+	return w.client.Get().Resource(w.kind.Resource).SetHeader("Accept", accept(w.kind.Kind, as))
+}
+
+func (w *watched[T]) traits() *traits { return &w.kind.traits }
+
+// all are what is in the cache.
+func (w *watched[T]) all() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, object := range w.informer.GetStore().List() {
+			if !yield(object.(*cached[T]).value) {
+				return
+			}
+		}
 	}
-	return r
+}
+
+// size is how many objects are in the cache.
+func (w *watched[T]) size() int { return len(w.informer.GetStore().ListKeys()) }
+
+// accept asks for an answer of the kind "as" where the metadata alone is asked for.
+func accept(kind inventory.Kind, as string) string {
+	if kind.MetadataOnly {
+		return "application/json;as=" + as + ";g=" + metav1.GroupName + ";v=v1"
+	}
+	return "application/json"
 }
 
 // requestMany begins a request for all objects that are followed.
 func (w *watched[T]) requestMany(as string, options metav1.ListOptions) *rest.Request {
-	options.LabelSelector = w.kind.selector
-	return w.request(as).NamespaceIfScoped(w.kind.namespace, w.kind.namespace != "").VersionedParams(&options, metav1.ParameterCodec)
+	options.LabelSelector, options.FieldSelector = w.kind.Labels, w.kind.Fields
+	return w.request(as).NamespaceIfScoped(w.kind.Namespace, w.kind.Namespace != "").VersionedParams(&options, metav1.ParameterCodec)
 }
 
 // How the API server calls the metadata of one object and of many.
@@ -287,7 +368,7 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 		}
 		return
 	}
-	if w.kind.optional && apierrors.IsForbidden(err) {
+	if w.kind.advice && apierrors.IsForbidden(err) {
 		if w.forbidden.CompareAndSwap(false, true) {
 			w.logger.Warn("the resource may not be read, so nothing is known of it until it may", "error", err)
 		}
@@ -332,7 +413,7 @@ func (w *watched[T]) run(ctx context.Context) {
 func (w *watched[T]) served(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	raw, err := w.client.Get().AbsPath(apiPath(w.kind.resource.GroupVersion())...).Do(ctx).Raw()
+	raw, err := w.client.Get().AbsPath(apiPath(w.kind.GroupVersion())...).Do(ctx).Raw()
 	switch {
 	case apierrors.IsNotFound(err):
 		return false, nil
@@ -344,7 +425,7 @@ func (w *watched[T]) served(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("decode the list of resources: %w", err)
 	}
 	for _, r := range resources.APIResources {
-		if r.Name == w.kind.resource.Resource {
+		if r.Name == w.kind.Resource {
 			return true, nil
 		}
 	}
@@ -357,7 +438,7 @@ func (w *watched[T]) ready() error {
 	if cache.IsDone(w.filled) || w.absent.Load() {
 		return nil
 	}
-	return fmt.Errorf("the cache of %s is not filled yet", w.kind.resource.Resource)
+	return fmt.Errorf("the cache of %s is not filled yet", w.kind.Resource)
 }
 
 // get reads one object from the API server. It is not asked for what no object can
@@ -371,7 +452,7 @@ func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) 
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:
-		return w.kind.compile(object), nil
+		return w.compiled(object), nil
 	case errors.As(err, &status) && status.Status().Code == http.StatusNotFound:
 		return nil, nil
 	default:

@@ -52,12 +52,6 @@ func (o *Object) Position(offset int, path ...any) document.Position {
 	return o.doc.Position(offset, append(slices.Clone(o.prefix), path...)...)
 }
 
-// Place is where the object begins, as path:line:column.
-func (o *Object) Place() string {
-	at := o.Position(0)
-	return fmt.Sprintf("%s:%d:%d", o.Path, at.Line, at.Column)
-}
-
 // typed is what an object is taken to be that does not say it itself.
 type typed struct{ apiVersion, kind string }
 

@@ -1,10 +1,8 @@
-package files
+package snapshot
 
 import (
 	"encoding/json"
 	"fmt"
-
-	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
@@ -58,7 +56,7 @@ type spiderLink struct {
 // configuration itself.
 func compileSpiderMultusConfig(o *Object, namespace string) (*cniconf.Network, error) {
 	var c spiderMultusConfig
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, &c); err != nil {
+	if err := o.decode(&c); err != nil {
 		return nil, err
 	}
 	source := cniconf.Source{

@@ -1,4 +1,4 @@
-package files_test
+package snapshot_test
 
 import (
 	"os"

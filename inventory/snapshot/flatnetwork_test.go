@@ -1,4 +1,4 @@
-package files_test
+package snapshot_test
 
 import (
 	"net/netip"
@@ -160,7 +160,9 @@ func TestHolders(t *testing.T) {
 
 // The owners of whoever asks come from the files as well.
 func TestOwnersInFiles(t *testing.T) {
-	text := "{apiVersion: batch/v1, kind: Job, metadata: {name: once" + owned("batch/v1", "CronJob", "nightly") + "}, spec: {template: {}}}\n"
+	// Somebody holds the address: otherwise nobody is asked about.
+	text := "{apiVersion: batch/v1, kind: Job, metadata: {name: once" + owned("batch/v1", "CronJob", "nightly") + "}, spec: {template: {}}}\n---\n" +
+		"{apiVersion: v1, kind: Pod, metadata: {name: other, " + fixing + "}}\n"
 	inv, err := files.NewInventory("default", layers(t, text)...)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// The kinds that are followed, in no order. What is followed of one is told by its entry
+// here alone; [New] makes a list of them, and readiness, metrics and permissions follow
+// from that.
+
+func networkKind() kind[cniconf.Network] {
+	k := of(inventory.Networks, inventory.CompileNetwork)
+	k.required = true
+	k.gauge = gauge{"macvlan_webhook_networks", "Networks in the cache."}
+	k.unreadable = func(ref policy.Reference) *cniconf.Network {
+		return &cniconf.Network{Namespace: ref.Namespace, Name: ref.Name, Unusable: "its config could not be read"}
+	}
+	return k
+}
+
+func namespaceKind() kind[policy.Namespace] {
+	k := of(inventory.Namespaces, inventory.CompileNamespace)
+	k.required = true
+	k.gauge = gauge{"macvlan_webhook_namespaces", "Namespaces in the cache."}
+	k.unreadable = func(ref policy.Reference) *policy.Namespace {
+		return policy.CompileNamespace(map[string]string{corev1.LabelMetadataName: ref.Name}, nil)
+	}
+	return k
+}
+
+func coordinatorKind() kind[cniconf.CoordinatorMode] {
+	return of(inventory.Coordinators, func(c *inventory.SpiderCoordinator) *cniconf.CoordinatorMode {
+		mode := c.Spec.Mode
+		return &mode
+	})
+}
+
+func poolKind() kind[spiderpool.Pool] {
+	k := of(inventory.Pools, inventory.CompilePool)
+	k.gauge = gauge{"macvlan_webhook_pools", "Spiderpool's IP pools in the cache."}
+	k.unreadable = func(ref policy.Reference) *spiderpool.Pool {
+		return &spiderpool.Pool{Name: ref.Name, Total: -1, Allocated: -1}
+	}
+	return k
+}
+
+// subnetKind is followed in the one namespace whose subnets are heeded.
+func subnetKind(g flatnetwork.Generation) kind[flatnetwork.Subnet] {
+	// It is there, and nothing is known of it.
+	unread := func(ref policy.Reference) *flatnetwork.Subnet {
+		return &flatnetwork.Subnet{Reference: flatnetwork.SubnetReference{Generation: g, Name: ref.Name}}
+	}
+	k := of(inventory.Subnets(g), func(o *raw) *flatnetwork.Subnet {
+		s, err := flatnetwork.CompileSubnet(g, o.Namespace, o.json)
+		if err != nil {
+			return unread(policy.Reference{Name: o.Name})
+		}
+		return s
+	})
+	k.unreadable = unread
+	k.gauge = gauge{"macvlan_webhook_subnets", "Subnets of the flat network in the cache."}
+	return k
+}
+
+// recordKind is that of the records of one generation. One that cannot be read keeps no
+// address.
+func recordKind(g flatnetwork.Generation) kind[policy.Holder] {
+	k := of(inventory.Records(g), func(o *raw) *policy.Holder {
+		holder, err := inventory.CompileRecord(g, o.Namespace, o.json)
+		if err != nil || len(holder.Claims) == 0 {
+			return nil
+		}
+		return holder
+	})
+	k.fillInPages = true
+	return k
+}
+
+// workloadKind is one of workloads. What a workload made for itself keeps nothing: the
+// workload does.
+func workloadKind(workload inventory.Kind) kind[policy.Holder] {
+	c := workload.Controller()
+	k := of(workload, func(o *raw) *policy.Holder {
+		subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, o.Namespace, o.json)
+		if err != nil || subject.Spawned() {
+			return nil
+		}
+		return inventory.HolderOf(subject)
+	})
+	k.fillInPages = true
+	return k
+}
+
+func nodeKind() kind[policy.Node] {
+	k := of(inventory.Nodes, inventory.CompileNode)
+	k.list = func() runtime.Object { return &metav1.PartialObjectMetadataList{} }
+	k.advice = true
+	k.gauge = gauge{"macvlan_webhook_nodes", "Nodes in the cache."}
+	k.unreadable = func(ref policy.Reference) *policy.Node { return policy.CompileNode(ref.Name, nil) }
+	return k
+}
+
+// Permission is what an inventory does with one resource.
+type Permission struct {
+	Group, Resource string
+	Verbs           []string
+}
+
+// Permissions are all that the inventory needs, so that roles can be compared with it:
+// what is followed, and the pods that are listed and read now and then.
+func (i *Inventory) Permissions() []Permission {
+	all := []Permission{{inventory.Pods.Group, inventory.Pods.Resource, []string{"get", "list"}}}
+	for _, k := range i.kinds {
+		traits := k.traits()
+		verbs := []string{"get", "list", "watch"}
+		if traits.advice {
+			verbs = verbs[1:]
+		}
+		all = append(all, Permission{traits.Group, traits.Resource, verbs})
+	}
+	return all
+}

@@ -1,0 +1,224 @@
+package cluster_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// listed is the inventory of a check from the command line.
+func listed(t *testing.T, config *rest.Config) *snapshot.Inventory {
+	t.Helper()
+	inv, _ := listedWithLog(t, config)
+	return inv
+}
+
+// listedWithLog also returns what tells what was logged so far.
+func listedWithLog(t *testing.T, config *rest.Config) (*snapshot.Inventory, func() string) {
+	t.Helper()
+	source, err := cluster.NewObjects(config, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &testWriter{t: t}
+	return snapshot.New(snapshot.Cluster(source, slog.New(slog.NewTextHandler(log, nil)))), log.String
+}
+
+// listedAs is the inventory of a check by a user.
+func listedAs(t *testing.T, user string) (*snapshot.Inventory, func() string) {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", mustKubeconfig(t, plane, user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listedWithLog(t, config)
+}
+
+// countingLists counts the requests for a path.
+func countingLists(config *rest.Config, path string) (*rest.Config, *atomic.Int64) {
+	requests := &atomic.Int64{}
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == path {
+				requests.Add(1)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	return config, requests
+}
+
+// One list serves all questions. It comes in pages.
+func TestPoolsWithoutACache(t *testing.T) {
+	const count = 510 // more than two pages
+	for n := range count {
+		createPool(t, fmt.Sprintf("listed-%03d", n), map[string]any{"default": n%2 == 0})
+	}
+	config, requests := countingLists(plane.Config(), "/apis/spiderpool.spidernet.io/v2beta1/spiderippools")
+	inv := listed(t, config)
+	for range 3 {
+		facts := inv.Facts(t.Context(), policy.Questions{Pools: []string{"listed-000"}}).Pools
+		if facts.Err != nil || !facts.EveryFresh {
+			t.Fatalf("facts: %+v", facts)
+		}
+		if n, defaults := len(facts.Index.Names(spiderpool.IPv4)), len(facts.Index.Defaults(spiderpool.IPv4)); n != count || defaults != count/2 {
+			t.Errorf("%d pools, %d of them default ones; want %d and %d", n, defaults, count, count/2)
+		}
+	}
+	if n := requests.Load(); n != 3 {
+		t.Errorf("%d pages, want 3", n)
+	}
+}
+
+// A check from the command line asks once, and only when a network names a master.
+func TestNodesOfALiveCheck(t *testing.T) {
+	makeNode(t, "node-live", "eth0")
+	config, asked := counting(plane.Config())
+	inv := listed(t, config)
+	saidOf(t, inv, "")
+	if n := asked.metadata.Load() + asked.all.Load(); n != 0 {
+		t.Errorf("%d requests about nodes where no master is named", n)
+	}
+	for range 3 {
+		if got := saidOf(t, inv, "eth1"); !strings.HasSuffix(got, `: "node-live"; pods fail there`) {
+			t.Errorf("said of the nodes: %q", got)
+		}
+	}
+	if asked.metadata.Load() != 1 || asked.all.Load() != 0 {
+		t.Errorf("%d requests for metadata and %d for all, want one for metadata", asked.metadata.Load(), asked.all.Load())
+	}
+}
+
+// All that may hold addresses is asked for once, and so is each pod and each owner.
+func TestHoldersOfALiveCheck(t *testing.T) {
+	const ip = "10.90.4.1"
+	applied(t, workload("Deployment", "live", ip, "")+barePod("live", "")+subnetOf(flatnetwork.V1, "kube-system", "vlan9", "10.90.4.0/24"))
+	applied(t, record("live", ip, uid(t, "pod", "live"), ""))
+	inv := listed(t, plane.Config())
+	for range 2 {
+		facts := inv.Facts(t.Context(), whoHolds(ip))
+		if s := facts.Holders.Subnets[flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: "vlan9"}]; s == nil {
+			t.Error("the subnet is not known")
+		}
+		if !facts.Holders.Fresh {
+			t.Errorf("not fresh: %+v", facts.Holders)
+		}
+		expect(t, "listed", holderNames(t, facts.Holders), "Deployment live", "Pod live")
+		// What was there when the check began counts.
+		applied(t, workload("StatefulSet", "later", ip, ""))
+	}
+	kubectl(t, "", "delete", "pod", "live", "--now")
+	expect(t, "a pod is gone", holderNames(t, listed(t, plane.Config()).Facts(t.Context(), whoHolds(ip)).Holders), "Deployment live", "StatefulSet later")
+	if f := inv.Facts(t.Context(), whoHolds("10.90.4.9")).Holders; f.Holders != nil || !f.Fresh {
+		t.Errorf("an address that nobody has: %+v", f)
+	}
+}
+
+// Owners are followed upwards, beyond what is listed.
+func TestOwnersOfALiveCheck(t *testing.T) {
+	const ip = "10.90.6.1"
+	applied(t, workload("Deployment", "over", "10.90.6.9", ""))
+	applied(t, workload("ReplicaSet", "between", "10.90.6.9", ", labels: {pod-template-hash: abc}"+ownedBy("apps/v1", "Deployment", "over", uid(t, "deployment", "over"))))
+	applied(t, barePod("under", ownedBy("apps/v1", "ReplicaSet", "between", uid(t, "replicaset", "between"))))
+	applied(t, record("under", ip, uid(t, "pod", "under"), ""))
+	q := whoHolds(ip)
+	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "between", UID: uid(t, "replicaset", "between")}
+	f := listed(t, plane.Config()).Facts(t.Context(), q).Holders
+	expect(t, "the chain", holderNames(t, f), "Pod under < ReplicaSet between < Deployment over")
+	if o := f.Owners; len(o) != 2 || o[1].Name != "over" || o[1].UID != uid(t, "deployment", "over") {
+		t.Errorf("owners of whoever asks: %+v", o)
+	}
+}
+
+// Who may write a pod may not be allowed to see who else holds its addresses.
+func TestHoldersForbidden(t *testing.T) {
+	const ip = "10.90.5.1"
+	applied(t, workload("Deployment", "hidden", ip, "")+barePod("seen", ""))
+	applied(t, record("seen", ip, uid(t, "pod", "seen"), ""))
+	q := whoHolds(ip)
+	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "hidden"}
+	inv, log := listedAs(t, "nobody")
+	for range 2 {
+		if f := inv.Facts(t.Context(), q).Holders; f.Err != nil || f.Holders != nil || !f.Fresh {
+			t.Errorf("of one who may see nothing: %+v", f)
+		}
+	}
+	if n := strings.Count(log(), "not all that may hold addresses can be listed"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log())
+	}
+
+	kubectl(t, "", "create", "clusterrole", "records-alone", "--verb=list,get", "--resource=macvlanips.macvlan.cluster.cattle.io")
+	kubectl(t, "", "create", "clusterrolebinding", "records-alone", "--clusterrole=records-alone", "--user=clerk")
+	t.Cleanup(func() { kubectlAfter(t, "delete", "clusterrole,clusterrolebinding", "records-alone") })
+	inv, log = listedAs(t, "clerk")
+	for range 2 {
+		facts := inv.Facts(t.Context(), q).Holders
+		expect(t, "of one who may see records", holderNames(t, facts), "Pod seen")
+		if len(facts.Owners) != 1 || !facts.Fresh || !facts.Partial {
+			t.Errorf("of one who may see records: %+v", facts)
+		}
+	}
+	if n := strings.Count(log(), "not all that may hold addresses can be read"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log())
+	}
+}
+
+// Who has a namespace, and nothing else, sees what is in it; the rest is not known.
+func TestALiveCheckInOneNamespace(t *testing.T) {
+	kubectl(t, "", "create", "namespace", "tenant")
+	t.Cleanup(func() { kubectlAfter(t, "delete", "namespace", "tenant", "--wait=false") })
+	applied(t, strings.Replace(network("own", "router"), "namespace: default", "namespace: tenant", 1)+"---\n"+network("foreign", "router"))
+	kubectl(t, "", "create", "role", "tenant", "--namespace=tenant", "--verb=get,list", "--resource=network-attachment-definitions.k8s.cni.cncf.io,namespaces")
+	kubectl(t, "", "create", "rolebinding", "tenant", "--namespace=tenant", "--role=tenant", "--user=tenant")
+	inv, log := listedAs(t, "tenant")
+	q := policy.Questions{Namespace: "tenant", EveryPool: true, Networks: []policy.Reference{
+		{Namespace: "tenant", Name: "own"}, {Namespace: "tenant", Name: "nowhere"}, {Namespace: "default", Name: "foreign"}, {Namespace: "tenant", Name: "no/name"},
+	}}
+	for range 2 {
+		f := inv.Facts(t.Context(), q)
+		var got []string
+		for _, fact := range f.Networks {
+			switch {
+			case fact.Err != nil:
+				t.Errorf("error %v", fact.Err)
+			case fact.Network == nil:
+				got = append(got, "none")
+			case fact.Network.NameOnly:
+				got = append(got, "name")
+			default:
+				got = append(got, string(role(fact)))
+			}
+		}
+		if want := []string{"overlay", "none", "name", "none"}; !slices.Equal(got, want) {
+			t.Errorf("networks %q, want %q", got, want)
+		}
+		if n := f.Namespace; n.Namespace == nil || n.Namespace.Labels["kubernetes.io/metadata.name"] != "tenant" || n.Err != nil {
+			t.Errorf("namespace %+v", n)
+		}
+		if f.Pools.Index != nil || f.Pools.Err != nil {
+			t.Errorf("pools %+v", f.Pools)
+		}
+	}
+	for _, text := range []string{"networks that may not be read are judged by their names", "the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known"} {
+		if n := strings.Count(log(), text); n != 1 {
+			t.Errorf("%q is said %d times:\n%s", text, n, log())
+		}
+	}
+	if err := inv.Err(); err != nil {
+		t.Error(err)
+	}
+}

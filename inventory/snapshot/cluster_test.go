@@ -1,0 +1,634 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+const below = `
+{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: both, namespace: default}, spec: {config: '{"plugins":[{"type":"macvlan","ipam":{"type":"spiderpool"}}]}'}}
+---
+{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: below, namespace: default}, spec: {config: '{"plugins":[{"type":"macvlan","ipam":{"type":"spiderpool"}}]}'}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: both, labels: {from: below}}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: below, labels: {from: below}}}
+---
+{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: both}, spec: {subnet: 10.6.0.0/16, default: true}}
+---
+{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: below}, spec: {subnet: 10.7.0.0/16}}
+---
+{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderCoordinator, metadata: {name: default}, spec: {mode: overlay}}
+`
+
+const above = `
+{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: both, namespace: default}, spec: {config: '{"plugins":[{"type":"ipvlan"}]}'}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: both, labels: {from: above}}}
+---
+{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: both}, spec: {subnet: "fd00::/64"}}
+---
+{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: above}, spec: {subnet: 10.8.0.0/16}}
+`
+
+func references(names ...string) []policy.Reference {
+	var out []policy.Reference
+	for _, name := range names {
+		out = append(out, policy.Reference{Namespace: "default", Name: name})
+	}
+	return out
+}
+
+// main is the main plugin of each network.
+func mains(facts []policy.Fact) []string {
+	var all []string
+	for _, f := range facts {
+		text := "none"
+		switch {
+		case f.Err != nil:
+			text = "error"
+		case f.Network != nil && f.Network.NameOnly:
+			text = "name"
+		case f.Network != nil:
+			text = f.Network.Main()
+		}
+		if f.Fresh == (f.Err != nil) {
+			text += " (stale)"
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// Files lie over a cluster, and over other files, in the same way.
+func TestLayers(t *testing.T) {
+	for name, lower := range map[string]*snapshot.Layer{"files": ofFiles(t, below), "a cluster": newCluster(t, below).layer()} {
+		t.Run(name, func(t *testing.T) {
+			inv := snapshot.New(lower, ofFiles(t, above))
+			q := policy.Questions{Networks: references("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}, EveryPool: true}
+			facts := inv.Facts(t.Context(), q)
+			if got, want := mains(facts.Networks), []string{"macvlan", "ipvlan", "none"}; !slices.Equal(got, want) || facts.NamesOnly {
+				t.Errorf("networks %q, want %q", got, want)
+			}
+			if c := facts.Coordinator; facts.CoordinatorMode != "overlay" || c.Mode != "overlay" || c.Err != nil || !c.Fresh {
+				t.Errorf("the mode of coordinators is %q: %+v", facts.CoordinatorMode, c)
+			}
+			if n := facts.Namespace; n.Namespace == nil || n.Namespace.Labels["from"] != "above" || !n.Fresh {
+				t.Errorf("namespace: %+v", n)
+			}
+			pools := facts.Pools.Index
+			got := [][]string{pools.Names(spiderpool.IPv4), pools.Names(spiderpool.IPv6), pools.Defaults(spiderpool.IPv4)}
+			if diff := cmp.Diff([][]string{{"above", "below"}, {"both"}, nil}, got); diff != "" {
+				t.Errorf("IPv4, IPv6 and default pools (-want +got):\n%s", diff)
+			}
+			if !facts.Pools.Confirmed(&q) {
+				t.Errorf("pools are not fresh: %+v", facts.Pools)
+			}
+			if again := inv.Refresh(t.Context(), q, facts); again.Pools.Index != pools {
+				t.Error("asked again")
+			}
+			if n := inv.Facts(t.Context(), policy.Questions{Namespace: "below"}).Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+				t.Errorf("a namespace of the lower layer: %+v", n)
+			}
+			from := map[string]int{}
+			for n := range inv.Networks(t.Context()) {
+				from[n.Name+" "+n.Main()]++
+			}
+			if want := map[string]int{"both ipvlan": 1, "below macvlan": 1}; !maps.Equal(from, want) {
+				t.Errorf("networks %v, want %v", from, want)
+			}
+			for range inv.Networks(t.Context()) {
+				break // whoever asks may stop early
+			}
+			// The lower layer keeps its own.
+			if own := snapshot.New(lower).Facts(t.Context(), q).Pools.Index; own.Pool("above") != nil || own.Pool("both").Version != spiderpool.IPv4 {
+				t.Error("the pools of the lower layer have changed")
+			}
+			if err := inv.Err(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestLayersWhereOneHasNothing(t *testing.T) {
+	q := policy.Questions{Networks: references("below"), Namespace: "below", Pools: []string{"below"}}
+	facts := snapshot.New(newCluster(t, below).layer(), ofFiles(t, "")).Facts(t.Context(), q)
+	if n := facts.Networks[0].Network; n == nil || n.NameOnly || facts.NamesOnly {
+		t.Errorf("networks of the cluster alone: %+v", facts)
+	}
+	if n := facts.Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+		t.Errorf("namespace of the cluster alone: %+v", facts.Namespace)
+	}
+	if p := facts.Pools; p.Index.Pool("below") == nil {
+		t.Errorf("pools of the cluster alone: %+v", p)
+	}
+
+	facts = snapshot.New(ofFiles(t, ""), ofFiles(t, above)).Facts(t.Context(), q)
+	if p := facts.Pools; p.Index.Pool("above") == nil || !p.Confirmed(&q) {
+		t.Errorf("pools of the files alone: %+v", p)
+	}
+	facts = snapshot.New(ofFiles(t, ""), ofFiles(t, "")).Facts(t.Context(), q)
+	if n := facts.Networks[0]; n.Network == nil || !n.Network.NameOnly || !facts.NamesOnly {
+		t.Errorf("a network that only its name tells of: %+v", n)
+	}
+	if p := facts.Pools; p.Index != nil || p.Err != nil {
+		t.Errorf("pools of nobody: %+v", p)
+	}
+	// A cluster without any network is known to have none.
+	facts = snapshot.New(newCluster(t, "").layer(), ofFiles(t, "")).Facts(t.Context(), q)
+	if n := facts.Networks[0]; n.Network != nil || n.Err != nil || facts.NamesOnly {
+		t.Errorf("a network in an empty cluster: %+v", n)
+	}
+	if p := facts.Pools; p.Index == nil || p.Err != nil {
+		t.Errorf("pools of an empty cluster: %+v", p)
+	}
+}
+
+// Each kind is listed once, when the first question about it comes up, however many
+// objects are judged. Nothing is read one by one.
+func TestACheckListsEachKindOnce(t *testing.T) {
+	cluster := newCluster(t, below)
+	inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
+	config := policy.DefaultConfig()
+	for n := range 50 {
+		s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "both", Name: fmt.Sprint("pod-", n), Annotations: map[string]string{
+			"k8s.v1.cni.cncf.io/networks": "default/below,default/both", spiderpool.PoolAnnotation: `{"ipv4":["below"]}`,
+		}}
+		s = inventory.Complete(t.Context(), inv, s, config)
+		if verdict := inventory.Judge(t.Context(), inv, s, config); verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
+			t.Fatalf("%+v", verdict)
+		}
+	}
+	want := map[string]int{"network-attachment-definitions": 1, "namespaces": 1, "spiderippools": 1, "spidercoordinators": 1}
+	if diff := cmp.Diff(want, cluster.lists); diff != "" || len(cluster.reads) != 0 {
+		t.Errorf("lists (-want +got):\n%s\nreads: %v", diff, cluster.reads)
+	}
+}
+
+// What nothing depends on is not asked for.
+func TestOnlyWhatIsAskedIsListed(t *testing.T) {
+	plain := "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: plain, namespace: default}, spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"}]}'}}\n"
+	cluster := newCluster(t, plain)
+	inv := snapshot.New(cluster.layer())
+	inv.Facts(t.Context(), policy.Questions{})
+	if want := map[string]int{"spidercoordinators": 1}; !maps.Equal(cluster.lists, want) {
+		t.Errorf("lists %v for no question, want %v", cluster.lists, want)
+	}
+	if f := inv.Facts(t.Context(), policy.Questions{Networks: references("plain")}).Pools; f.Index != nil || f.Err != nil || cluster.lists["spiderippools"] != 0 {
+		t.Errorf("pools of a network that takes none: %+v, %d lists", f, cluster.lists["spiderippools"])
+	}
+	inv.Networks(t.Context())
+	inv.Nodes(t.Context())
+	inv.Subnets(t.Context())
+	if n := cluster.lists["nodes"] + cluster.lists["macvlansubnets"]; n != 0 {
+		t.Errorf("%d lists of what nobody goes through", n)
+	}
+}
+
+// What fails is not remembered: neither a failure nor a context that has ended.
+func TestFailuresAreNotRemembered(t *testing.T) {
+	q := policy.Questions{
+		Networks: references("below"), Namespace: "below", Pools: []string{"below"},
+		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}},
+		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+	}
+	resources := []string{"network-attachment-definitions", "namespaces", "spiderippools", "spidercoordinators", "macvlansubnets", "macvlanips"}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ask := range map[string]func(*fakeCluster, *snapshot.Inventory) policy.Facts{
+		"a context that has ended": func(_ *fakeCluster, inv *snapshot.Inventory) policy.Facts { return inv.Facts(ended, q) },
+		"a failure": func(c *fakeCluster, inv *snapshot.Inventory) policy.Facts {
+			for _, resource := range resources {
+				c.broken[resource] = errBroken
+			}
+			defer clear(c.broken)
+			return inv.Facts(t.Context(), q)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := newCluster(t, below+"---\n"+subnet("below", "10.0.0.0/24"))
+			inv := snapshot.New(cluster.layer())
+			f := ask(cluster, inv)
+			for what, err := range map[string]error{
+				"network": f.Networks[0].Err, "namespace": f.Namespace.Err, "pools": f.Pools.Err, "coordinator": f.Coordinator.Err, "subnet": f.Subnets[0].Err, "holders": f.Holders.Err,
+			} {
+				if !errors.Is(err, errBroken) && !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: error %v", what, err)
+				}
+			}
+			if f.Networks[0].Fresh || f.Namespace.Fresh || f.Pools.EveryFresh || f.Coordinator.Fresh || f.Subnets[0].Fresh || f.Holders.Fresh {
+				t.Errorf("a failure is taken for an answer: %+v", f)
+			}
+			f = inv.Facts(t.Context(), q)
+			if f.Networks[0].Network == nil || f.Namespace.Namespace == nil || f.Pools.Index.Pool("below") == nil || f.Coordinator.Mode != "overlay" || f.Subnets[0].Subnet == nil || f.Holders.Err != nil {
+				t.Errorf("asked again: %+v", f)
+			}
+		})
+	}
+}
+
+// Where an answer has no room for a failure, the inventory tells of it.
+func TestFailuresThatNoAnswerTellsOf(t *testing.T) {
+	for resource, ask := range map[string]func(*snapshot.Inventory){
+		"network-attachment-definitions": func(inv *snapshot.Inventory) {
+			for range inv.Networks(t.Context()) {
+				t.Error("a network")
+			}
+		},
+		"nodes": func(inv *snapshot.Inventory) {
+			for range inv.Nodes(t.Context()) {
+				t.Error("a node")
+			}
+		},
+		"flatnetworksubnets": func(inv *snapshot.Inventory) {
+			for range inv.Subnets(t.Context()) {
+				t.Error("a subnet")
+			}
+		},
+		"spidercoordinators": func(inv *snapshot.Inventory) { inv.Facts(t.Context(), policy.Questions{}) },
+	} {
+		cluster := newCluster(t, "")
+		cluster.broken[resource] = errBroken
+		inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
+		if err := inv.Err(); err != nil {
+			t.Errorf("%s: before it was asked for: %v", resource, err)
+		}
+		ask(inv)
+		if err := inv.Err(); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "list "+resource) {
+			t.Errorf("%s: error %v", resource, err)
+		}
+	}
+}
+
+// What whoever asks may not see is not known, which is said once.
+func TestHiddenKinds(t *testing.T) {
+	cluster := newCluster(t, below+"---\n"+subnet("below", "10.0.0.0/24")+fixed("below", "u-below", "below"))
+	for _, kind := range slices.Concat([]inventory.Kind{
+		inventory.Networks, inventory.Namespaces, inventory.Pools, inventory.Coordinators, inventory.Nodes, inventory.Subnets(flatnetwork.V1), inventory.Subnets(flatnetwork.V2),
+		inventory.Records(flatnetwork.V1), inventory.Records(flatnetwork.V2),
+	}, inventory.Workloads) {
+		cluster.broken[kind.Resource] = forbidden(kind)
+	}
+	inv := snapshot.New(cluster.layer(), ofFiles(t, above+"---\n"+subnet("above", "10.0.1.0/24")))
+	q := policy.Questions{
+		Networks: references("below", "both"), Namespace: "below", EveryPool: true,
+		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}, {Generation: flatnetwork.V1, Name: "above"}},
+		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+	}
+	for range 2 {
+		f := inv.Facts(t.Context(), q)
+		if got, want := mains(f.Networks), []string{"name", "ipvlan"}; !slices.Equal(got, want) {
+			t.Errorf("networks %q, want %q", got, want)
+		}
+		if f.Namespace.Namespace != nil || f.Namespace.Err != nil || f.Coordinator.Err != nil || f.Coordinator.Mode != "" {
+			t.Errorf("namespace %+v, coordinator %+v", f.Namespace, f.Coordinator)
+		}
+		// Any other pool may be there as well.
+		if f.Pools.Index != nil || f.Pools.Err != nil {
+			t.Errorf("pools %+v", f.Pools)
+		}
+		if s := f.Subnets; s[0].Subnet != nil || !s[0].Unknown || s[0].Err != nil || s[1].Subnet == nil || s[1].Unknown {
+			t.Errorf("subnets %+v", s)
+		}
+		if f.Holders.Err != nil || len(f.Holders.Holders) != 0 {
+			t.Errorf("holders %+v", f.Holders)
+		}
+		for n := range inv.Networks(t.Context()) {
+			if n.Name != "both" {
+				t.Errorf("network %+v", n)
+			}
+		}
+		for range inv.Nodes(t.Context()) {
+			t.Error("a node")
+		}
+		for s := range inv.Subnets(t.Context()) {
+			if s.Reference.Name != "above" {
+				t.Errorf("subnet %+v", s)
+			}
+		}
+	}
+	for _, text := range []string{
+		"networks that may not be read are judged by their names", "the networks of the cluster cannot be listed", "nothing is known of namespaces",
+		"the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known", "masters are not looked for",
+		"the subnets of the cluster cannot be listed", "not all that may hold addresses can be listed",
+	} {
+		if n := cluster.said(text); n != 1 {
+			t.Errorf("%q is said %d times:\n%s", text, n, &cluster.log)
+		}
+	}
+	if cluster.said("resources=macvlanips,flatnetworkips,deployments") != 1 {
+		t.Errorf("it is not said what may hold addresses:\n%s", &cluster.log)
+	}
+	for resource, n := range cluster.lists {
+		if n != 1 {
+			t.Errorf("%d lists of %s", n, resource)
+		}
+	}
+	if err := inv.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who may not list networks and namespaces may be allowed to read those that a pod names,
+// and each is read once.
+func TestSingleReads(t *testing.T) {
+	cluster := newCluster(t, below)
+	for _, kind := range []inventory.Kind{inventory.Networks, inventory.Namespaces} {
+		cluster.unlisted[kind.Resource] = forbidden(kind)
+	}
+	inv := snapshot.New(cluster.layer())
+	for range 3 {
+		f := inv.Facts(t.Context(), policy.Questions{Networks: references("below", "nowhere"), Namespace: "below"})
+		if got, want := mains(f.Networks), []string{"macvlan", "none"}; !slices.Equal(got, want) {
+			t.Errorf("networks %q, want %q", got, want)
+		}
+		if n := f.Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+			t.Errorf("namespace %+v", n)
+		}
+	}
+	if want := map[string]int{"network-attachment-definitions": 2, "namespaces": 1}; !maps.Equal(cluster.reads, want) {
+		t.Errorf("reads %v, want %v", cluster.reads, want)
+	}
+	if cluster.log.Len() > 0 {
+		t.Errorf("nothing is hidden:\n%s", &cluster.log)
+	}
+	cluster.broken["network-attachment-definitions"] = errBroken
+	if f := inv.Facts(t.Context(), policy.Questions{Networks: references("below", "other")}); !slices.Equal(mains(f.Networks), []string{"macvlan", "error"}) {
+		t.Errorf("where one cannot be read: %+v", f.Networks)
+	}
+}
+
+// In a cluster without a kind none of its objects is missing, but for networks: without
+// Multus there are none.
+func TestAbsentKinds(t *testing.T) {
+	cluster := newCluster(t, "")
+	for _, kind := range []inventory.Kind{inventory.Networks, inventory.Pools, inventory.Coordinators, inventory.Subnets(flatnetwork.V1), inventory.Records(flatnetwork.V1)} {
+		cluster.broken[kind.Resource] = missing(kind)
+	}
+	inv := snapshot.New(cluster.layer())
+	f := inv.Facts(t.Context(), policy.Questions{
+		Networks: references("below"), EveryPool: true, Subnets: []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}, {Generation: flatnetwork.V2, Name: "below"}},
+		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+	})
+	if got := mains(f.Networks); got[0] != "none" || f.Pools.Index != nil || f.Pools.Err != nil || !f.Subnets[0].Unknown || f.Subnets[1].Unknown || f.Holders.Err != nil || f.Coordinator.Err != nil {
+		t.Errorf("facts %+v", f)
+	}
+	// Pools that are still to be applied are known all the same.
+	over := snapshot.New(cluster.layer(), ofFiles(t, above)).Facts(t.Context(), policy.Questions{EveryPool: true})
+	if p := over.Pools; p.Index.Pool("above") == nil {
+		t.Errorf("pools of files over a cluster without any: %+v", p)
+	}
+	if cluster.log.Len() > 0 || inv.Err() != nil {
+		t.Errorf("%v\n%s", inv.Err(), &cluster.log)
+	}
+}
+
+// subnet is a MacvlanSubnet, and fixed a Deployment that fixes an address of one.
+func subnet(name, cidr string) string {
+	return "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanSubnet, metadata: {name: " + name + ", namespace: kube-system}, spec: {master: eth1, cidr: " + cidr + "}}\n---\n"
+}
+
+func fixed(name, uid, subnet string) string {
+	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: " + name + ", uid: " + uid + "}, spec: {template: {metadata: {annotations: {macvlan.pandaria.cattle.io/ip: 10.0.0.1, macvlan.pandaria.cattle.io/subnet: " + subnet +
+		`, k8s.v1.cni.cncf.io/networks: '[{"name":"static-macvlan-cni-attach","interface":"eth1"}]'}}}}}` + "\n---\n"
+}
+
+func subnetsNamed(names ...string) (q policy.Questions) {
+	for _, name := range names {
+		q.Subnets = append(q.Subnets, flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: name})
+	}
+	return q
+}
+
+func TestLayersOfSubnets(t *testing.T) {
+	lower := func() *snapshot.Layer {
+		return newCluster(t, subnet("both", "10.0.0.0/24")+subnet("below", "10.0.1.0/24")).layer()
+	}
+	upper := ofFiles(t, subnet("both", "10.0.2.0/24"))
+	none := ofFiles(t, "")
+	tests := []struct {
+		name   string
+		layers []*snapshot.Layer
+		want   []string // of both, below and neither
+	}{
+		{"both know some", []*snapshot.Layer{lower(), upper}, []string{"10.0.2.0/24", "10.0.1.0/24", "missing"}},
+		{"the cluster alone", []*snapshot.Layer{lower(), none}, []string{"10.0.0.0/24", "10.0.1.0/24", "missing"}},
+		{"the files alone", []*snapshot.Layer{none, upper}, []string{"10.0.2.0/24", "missing", "missing"}},
+		{"nobody", []*snapshot.Layer{none, none}, []string{"unknown", "unknown", "unknown"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			facts := snapshot.New(tt.layers...).Facts(t.Context(), subnetsNamed("both", "below", "neither"))
+			if diff := cmp.Diff(tt.want, subnetTexts(facts.Subnets)); diff != "" {
+				t.Errorf("subnets (-want +got):\n%s", diff)
+			}
+		})
+	}
+	var all []string
+	for s := range snapshot.New(lower(), upper).Subnets(t.Context()) {
+		all = append(all, s.Reference.Name+" "+s.CIDR.String())
+	}
+	slices.Sort(all)
+	if want := []string{"below 10.0.1.0/24", "both 10.0.2.0/24"}; !slices.Equal(all, want) {
+		t.Errorf("subnets %q, want %q", all, want)
+	}
+	for range snapshot.New(lower(), upper).Subnets(t.Context()) {
+		break
+	}
+}
+
+// subnetTexts is what the facts say of subnets.
+func subnetTexts(facts []policy.SubnetFact) (all []string) {
+	for _, f := range facts {
+		text := "missing"
+		switch {
+		case f.Unknown:
+			text = "unknown"
+		case f.Subnet != nil:
+			text = f.Subnet.CIDR.String()
+		}
+		if !f.Fresh {
+			text += " (stale)"
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func TestLayersOfNodes(t *testing.T) {
+	node := func(name, link string) string {
+		return `{apiVersion: v1, kind: Node, metadata: {name: ` + name + `, annotations: {macvlan-webhook.io/links: '{"links":[{"name":"` + link + `","kind":"physical","mtu":1500,"up":true}]}'}}}` + "\n---\n"
+	}
+	cluster := newCluster(t, node("both", "eth0")+node("below", "eth0"))
+	inv := snapshot.New(cluster.layer(), ofFiles(t, node("both", "eth1")))
+	network, err := policy.DecodeNetwork("default", []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}"}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	verdict := inventory.JudgeNetwork(t.Context(), inv, network, policy.DefaultConfig())
+	for _, f := range verdict.Findings {
+		if f.Rule == "master-missing-on-nodes" {
+			said = f.Message
+		}
+	}
+	if want := `1 of 2 has no link "eth1": "below"; pods fail there`; !strings.HasSuffix(said, want) {
+		t.Errorf("%q, want %q", said, want)
+	}
+	for range inv.Nodes(t.Context()) {
+		break
+	}
+	if n := cluster.lists["nodes"]; n != 1 {
+		t.Errorf("%d lists of nodes", n)
+	}
+}
+
+func TestLayersOfHolders(t *testing.T) {
+	cluster := newCluster(t, fixed("both", "u-both", "below")+fixed("below", "u-below", "above")+subnet("below", "10.0.0.0/24"))
+	q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	inv := snapshot.New(cluster.layer(), ofFiles(t, fixed("both", "''", "below")+fixed("above", "''", "above")+subnet("above", "10.0.0.0/24")))
+	for range 2 {
+		f := inv.Facts(t.Context(), q).Holders
+		var got []string
+		for _, h := range f.Holders {
+			got = append(got, h.Name+" "+h.UID)
+		}
+		slices.Sort(got)
+		if want := []string{"above ", "below u-below", "both "}; !slices.Equal(got, want) || f.Err != nil || !f.Fresh {
+			t.Errorf("holders %q, want %q: %+v", got, want, f)
+		}
+		// The claims of each name a subnet that only the other has.
+		if len(f.Subnets) != 2 {
+			t.Errorf("subnets that the claims name: %v", f.Subnets)
+		}
+	}
+	if n := cluster.lists["deployments"]; n != 1 {
+		t.Errorf("%d lists of deployments", n)
+	}
+
+	// A workload that has given its address up in the files holds it no more.
+	moved := snapshot.New(cluster.layer(), ofFiles(t, strings.Replace(fixed("below", "''", "above"), "10.0.0.1", "10.0.0.9", 1))).Facts(t.Context(), q).Holders
+	if len(moved.Holders) != 1 || moved.Holders[0].Name != "both" {
+		t.Errorf("holders of an address that was moved: %+v", moved.Holders)
+	}
+
+	cluster.broken["cronjobs"] = errBroken
+	if f := snapshot.New(cluster.layer(), ofFiles(t, fixed("both", "''", "below"))).Facts(t.Context(), q).Holders; !errors.Is(f.Err, errBroken) || f.Holders != nil {
+		t.Errorf("where the cluster does not answer: %+v", f)
+	}
+	if f := inv.Facts(t.Context(), policy.Questions{}).Holders; f.Holders != nil {
+		t.Errorf("holders where nothing is asked: %+v", f)
+	}
+}
+
+// Owners are followed from the files into the cluster, and each is read once.
+func TestOwnersInACluster(t *testing.T) {
+	const (
+		pod    = "{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, uid: u-pod, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u-set, controller: true}]}}\n---\n"
+		set    = "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u-set, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u-web, controller: true}]}}\n---\n"
+		web    = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, uid: u-web}}\n---\n"
+		record = "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: web-1-a, ownerReferences: [{apiVersion: v1, kind: Pod, name: web-1-a, uid: u-pod}]}, spec: {subnet: below, cidr: 10.0.0.1/24}}\n---\n"
+		ofSet  = "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: db-0, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: u-db}]}, spec: {subnet: below, podId: u-old, cidr: 10.0.0.1/24}}\n---\n"
+		db     = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, uid: u-db}}\n---\n"
+	)
+	ending := func(object, more string) string {
+		return strings.Replace(object, "uid: ", "deletionTimestamp: '2024-01-01T00:00:00Z'"+more+", uid: ", 1)
+	}
+	for _, tt := range []struct{ name, cluster, files, want string }{
+		{"a chain", record + pod + set + web, "", "web-1-a < web-1 < web"},
+		{"a pod that is gone", record + set + web, "", ""},
+		{"another pod of that name", record + strings.Replace(pod, "u-pod", "u-new", 1), "", ""},
+		{"an owner that is gone", record + pod + set, "", "web-1-a < web-1 < web (ending)"},
+		{"another owner of that name", record + pod + set + strings.Replace(web, "u-web", "u-new", 1), "", "web-1-a < web-1 < web (ending)"},
+		{"an owner that is being deleted", record + pod + set + ending(web, ""), "", "web-1-a < web-1 < web (ending)"},
+		{"an owner that leaves what it owns", record + pod + set + ending(web, ", finalizers: [orphan]"), "", "web-1-a < web-1 < web"},
+		{"an owner in the files", record + pod + set, web, "web-1-a < web-1 < web"},
+		{"a pod in the files", record + set + web, pod, "web-1-a < web-1 < web"},
+		{"the next pod of a StatefulSet", ofSet + db, "", "db-0 < db"},
+		{"a StatefulSet that is gone", ofSet, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cluster := newCluster(t, tt.cluster)
+			inv := snapshot.New(cluster.layer(), ofFiles(t, tt.files))
+			q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+			q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "web-1", UID: "u-set"}
+			for range 2 {
+				f := inv.Facts(t.Context(), q).Holders
+				got := ""
+				for _, h := range f.Holders {
+					got += h.Name
+					for _, o := range h.Owners {
+						got += " < " + o.Name
+					}
+					if h.Ending {
+						got += " (ending)"
+					}
+					if h.Partial {
+						got += " (partial)"
+					}
+				}
+				if got != tt.want || f.Err != nil || !f.Fresh {
+					t.Errorf("holders %q, want %q: %+v", got, tt.want, f)
+				}
+			}
+			for resource, n := range cluster.reads {
+				if n > 1 {
+					t.Errorf("%d reads of the one object of %s", n, resource)
+				}
+			}
+		})
+	}
+
+	// Who may see records, and nothing else, does not know the owners.
+	cluster := newCluster(t, record+pod+set+web)
+	for _, kind := range append([]inventory.Kind{inventory.Pods}, inventory.Workloads...) {
+		cluster.broken[kind.Resource] = forbidden(kind)
+	}
+	inv := snapshot.New(cluster.layer())
+	q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "web"}
+	for range 2 {
+		if f := inv.Facts(t.Context(), q).Holders; f.Err != nil || !f.Fresh || !f.Partial || len(f.Owners) != 1 || len(f.Holders) != 1 || !f.Holders[0].Partial {
+			t.Errorf("holders %+v", f)
+		}
+	}
+	if n := cluster.said("not all that may hold addresses can be read"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, &cluster.log)
+	}
+}
+
+// A subnet that cannot be read is there all the same; a record that cannot be read keeps
+// nothing; any other object makes a list that cannot be used.
+func TestUnreadableObjectsOfACluster(t *testing.T) {
+	cluster := newCluster(t, strings.Replace(subnet("odd", "[1]"), "master: eth1", "master: [eth1]", 1)+
+		"{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: odd}, spec: {subnet: [a], cidr: 10.0.0.1/24}}\n---\n"+
+		"{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: odd}, spec: {ipVersion: six}}\n")
+	inv := snapshot.New(cluster.layer())
+	q := subnetsNamed("odd")
+	q.EveryPool, q.Addresses = true, policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	f := inv.Facts(t.Context(), q)
+	if s := f.Subnets[0]; s.Subnet == nil || s.Unknown || s.Err != nil {
+		t.Errorf("subnet %+v", s)
+	}
+	if f.Holders.Err != nil || len(f.Holders.Holders) != 0 {
+		t.Errorf("holders %+v", f.Holders)
+	}
+	if err := f.Pools.Err; err == nil || !strings.Contains(err.Error(), `SpiderIPPool "odd": decode SpiderIPPool: `) {
+		t.Errorf("pools %+v", f.Pools)
+	}
+}

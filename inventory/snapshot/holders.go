@@ -1,0 +1,171 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+)
+
+// holderFacts answers who holds the addresses. Where nobody does, nobody is asked about.
+func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy.HolderFacts {
+	index, err := i.holderIndex(ctx)
+	if err != nil {
+		return policy.HolderFacts{Err: err}
+	}
+	facts := policy.HolderFacts{
+		Networks: map[policy.Reference]*cniconf.Network{},
+		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
+		Fresh:    true,
+	}
+	holders := index.Of(&q.Addresses)
+	if len(holders) == 0 {
+		return facts
+	}
+	chain, err := i.ownersFrom(ctx, q.Owner)
+	if err != nil {
+		return policy.HolderFacts{Err: err}
+	}
+	facts.Owners, facts.Partial = chain.owners, chain.partial
+	for _, h := range holders {
+		fact, err := i.holder(ctx, h)
+		switch {
+		case err != nil:
+			return policy.HolderFacts{Err: err}
+		case fact.Holder != nil:
+			facts.Holders = append(facts.Holders, fact)
+		}
+	}
+	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
+	for _, ref := range networks {
+		if n := i.network(ctx, ref).Network; n != nil && !n.NameOnly {
+			facts.Networks[ref] = n
+		}
+	}
+	for _, ref := range subnets {
+		if s := i.subnet(ctx, ref).Subnet; s != nil {
+			facts.Subnets[ref] = s
+		}
+	}
+	return facts
+}
+
+// holderIndex is that of the holders of all layers. An object holds what it has in the
+// uppermost, though that be nothing.
+func (i *Inventory) holderIndex(ctx context.Context) (*policy.HolderIndex, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.holders != nil {
+		return i.holders, nil
+	}
+	index := policy.NewHolderIndex()
+	for _, l := range i.layers {
+		holders, err := l.everyHolder(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range holders {
+			index.Set(h.kind+"/"+h.namespace+"/"+h.name, h.holder)
+		}
+	}
+	i.holders = index
+	return index, nil
+}
+
+// holder is what is known of a holder besides; it has none where it keeps nothing any
+// more. The record of a pod that is gone keeps nothing, unless it belongs to a
+// StatefulSet: then the next pod of that name gets the addresses.
+func (i *Inventory) holder(ctx context.Context, h *policy.Holder) (policy.HolderFact, error) {
+	fact := policy.HolderFact{Holder: h, Ending: h.Deleting}
+	owner, isGone := h.Owner, false
+	if h.Record.Name != "" {
+		pod, found, err := i.owner(ctx, h.Identity)
+		if err != nil {
+			return policy.HolderFact{}, err
+		}
+		another := h.UID != "" && pod.uid != "" && pod.uid != h.UID
+		switch {
+		case found == there && !another:
+			fact.Ending = pod.deleting
+			if owner.Name == "" {
+				owner = pod.owner
+			}
+		case found == unknown:
+			fact.Partial = owner.Name == ""
+		case owner.Name == "":
+			return policy.HolderFact{}, nil
+		default:
+			next := *h
+			next.UID = ""
+			fact.Holder, isGone = &next, true
+		}
+	}
+	chain, err := i.ownersFrom(ctx, owner)
+	if err != nil || isGone && chain.gone {
+		return policy.HolderFact{}, err
+	}
+	fact.Owners = chain.owners
+	fact.Partial = fact.Partial || chain.partial
+	fact.Ending = fact.Ending || chain.ending
+	return fact, nil
+}
+
+// ownerChain is who is above an object, as far as the layers tell.
+type ownerChain struct {
+	// owners begin with the nearest.
+	owners []policy.Identity
+	// partial says that there may be more owners above the last one.
+	partial bool
+	// gone says that the first of them does not exist, and ending that one of them does
+	// not, or is being deleted.
+	gone, ending bool
+}
+
+// ownersFrom follows owners upwards, beginning with the first.
+func (i *Inventory) ownersFrom(ctx context.Context, first policy.Identity) (ownerChain, error) {
+	var chain ownerChain
+	seen := map[policy.Identity]bool{}
+	for next := first; next.Name != ""; {
+		name := next
+		name.UID = ""
+		// Nothing keeps owner references from forming a circle.
+		if seen[name] {
+			break
+		}
+		seen[name] = true
+		chain.owners = append(chain.owners, next)
+		object, found, err := i.owner(ctx, next)
+		switch {
+		case err != nil:
+			return chain, err
+		case found == unknown:
+			chain.partial = policy.HoldsPod(next.APIVersion, next.Kind)
+			return chain, nil
+		case found == gone:
+			chain.gone, chain.ending = len(chain.owners) == 1, true
+			return chain, nil
+		}
+		chain.ending = chain.ending || object.deleting
+		next = object.owner
+	}
+	return chain, nil
+}
+
+// owner is a pod or workload as the owner of others, as the uppermost layer has it that
+// knows it.
+func (i *Inventory) owner(ctx context.Context, id policy.Identity) (ownerObject, presence, error) {
+	for _, l := range i.downwards() {
+		object, found, err := l.owner(ctx, id)
+		if err != nil {
+			return ownerObject{}, unknown, fmt.Errorf("%s %s: %w", id.Kind, quote.Value(id.Namespace+"/"+id.Name), err)
+		}
+		if found != unknown {
+			return object, found, nil
+		}
+	}
+	return ownerObject{}, unknown, nil
+}

@@ -1,0 +1,256 @@
+// Package snapshot answers from objects as they are at one moment: those of files, those
+// that a cluster lists, or files over a cluster.
+//
+// Objects are compiled into layers, and an inventory lays some over each other: what an
+// upper one holds counts before what a lower one holds under the same name. A thing is
+// missing only where it is known which ones there are. Files tell that of a kind when they
+// hold any of it; a cluster tells it, except of what whoever asks may not see.
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// Inventory is what some layers hold together. What it answers never changes.
+type Inventory struct {
+	// layers begin with the lowest.
+	layers []*Layer
+	// ofFiles says that no layer is a cluster's, and namesOnly that there is no network.
+	ofFiles, namesOnly bool
+
+	mu sync.Mutex
+	// pools and holders are put together when they are asked for; nil before.
+	pools   *policy.PoolFacts
+	holders *policy.HolderIndex
+}
+
+var _ inventory.Inventory = (*Inventory)(nil)
+
+// New lays each of the layers over the one before it.
+func New(layers ...*Layer) *Inventory {
+	i := &Inventory{layers: layers}
+	i.ofFiles = !slices.ContainsFunc(layers, func(l *Layer) bool { return l.cluster != nil })
+	i.namesOnly = i.ofFiles && i.Len() == 0
+	return i
+}
+
+// Len is the number of networks in files.
+func (i *Inventory) Len() int {
+	return count(i, func(l *Layer) map[policy.Reference]*cniconf.Network { return l.networks })
+}
+
+// Pools is the number of Spiderpool's IP pools in files.
+func (i *Inventory) Pools() int {
+	return count(i, func(l *Layer) map[string]*spiderpool.Pool { return l.pools })
+}
+
+// count is how many things files hold under different names.
+func count[K comparable, V any](i *Inventory, of func(*Layer) map[K]V) int {
+	names := map[K]bool{}
+	for _, l := range i.layers {
+		if l.cluster == nil {
+			for name := range of(l) {
+				names[name] = true
+			}
+		}
+	}
+	return len(names)
+}
+
+// Err is why something was not known that an answer could not tell of; nil when there is
+// no such thing. What was judged without it does not count.
+func (i *Inventory) Err() error {
+	var errs []error
+	for _, l := range i.layers {
+		errs = append(errs, l.Err())
+	}
+	return errors.Join(errs...)
+}
+
+// downwards are the layers from the uppermost.
+func (i *Inventory) downwards() iter.Seq2[int, *Layer] { return slices.Backward(i.layers) }
+
+// Facts implements [inventory.Inventory]. Of files without any network at all, networks
+// are judged by their names. Of a cluster no more is listed than the questions, and the
+// networks that they name, depend on.
+func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
+	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks)), NamesOnly: i.namesOnly}
+	dependsOnPools := q.EveryPool || len(q.Pools) > 0
+	for n, ref := range q.Networks {
+		if f.NamesOnly {
+			f.Networks[n] = policy.Fact{Network: cniconf.FromName(ref.Namespace, ref.Name), Fresh: true}
+			continue
+		}
+		f.Networks[n] = i.network(ctx, ref)
+		network := f.Networks[n].Network
+		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Spiderpool()
+	}
+	f.Coordinator = i.coordinator(ctx)
+	f.CoordinatorMode = f.Coordinator.Mode
+	f.Namespace = i.namespace(ctx, q.Namespace)
+	f.Pools = i.poolFacts(ctx, dependsOnPools)
+	for _, ref := range q.Subnets {
+		f.Subnets = append(f.Subnets, i.subnet(ctx, ref))
+	}
+	if !q.Addresses.Empty() {
+		f.Holders = i.holderFacts(ctx, &q)
+	}
+	return f
+}
+
+// Refresh implements [inventory.Inventory]: a snapshot is its own source.
+func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.Facts) policy.Facts {
+	return facts
+}
+
+func (i *Inventory) network(ctx context.Context, ref policy.Reference) policy.Fact {
+	for _, l := range i.downwards() {
+		if network, err := l.network(ctx, ref); network != nil || err != nil {
+			return policy.Fact{Network: network, Err: err, Fresh: err == nil}
+		}
+	}
+	return policy.Fact{Fresh: true}
+}
+
+func (i *Inventory) namespace(ctx context.Context, name string) policy.NamespaceFact {
+	if name == "" {
+		return policy.NamespaceFact{Fresh: true}
+	}
+	for _, l := range i.downwards() {
+		if namespace, err := l.namespace(ctx, name); namespace != nil || err != nil {
+			return policy.NamespaceFact{Namespace: namespace, Err: err, Fresh: err == nil}
+		}
+	}
+	return policy.NamespaceFact{Fresh: true}
+}
+
+func (i *Inventory) coordinator(ctx context.Context) policy.CoordinatorFact {
+	for _, l := range i.downwards() {
+		mode, err := l.mode(ctx)
+		switch {
+		case err != nil:
+			return policy.CoordinatorFact{Err: err}
+		case mode != nil:
+			return policy.CoordinatorFact{Mode: *mode, Fresh: true}
+		}
+	}
+	return policy.CoordinatorFact{Fresh: true}
+}
+
+// poolFacts are the pools of all layers, of a cluster only once something has depended on
+// them. Where some are hidden, any other may be there as well.
+func (i *Inventory) poolFacts(ctx context.Context, depended bool) policy.PoolFacts {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.pools != nil {
+		return *i.pools
+	}
+	if !depended && !i.ofFiles {
+		return policy.PoolFacts{EveryFresh: true}
+	}
+	all, known, isHidden := map[string]*spiderpool.Pool{}, false, false
+	for _, l := range i.layers {
+		pools, found, err := l.everyPool(ctx)
+		if err != nil {
+			return policy.PoolFacts{Err: err}
+		}
+		maps.Copy(all, pools)
+		known, isHidden = known || found == complete, isHidden || found == hidden
+	}
+	i.pools = &policy.PoolFacts{EveryFresh: true}
+	if known && !isHidden {
+		i.pools.Index = spiderpool.NewIndex(slices.Collect(maps.Values(all))...)
+	}
+	return *i.pools
+}
+
+// subnet answers about one subnet. Where no layer has any of its generation, or some are
+// hidden, it is not known which there are.
+func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference) policy.SubnetFact {
+	known, isHidden := false, false
+	for _, l := range i.downwards() {
+		subnet, found, err := l.subnet(ctx, ref)
+		switch {
+		case err != nil:
+			return policy.SubnetFact{Err: err}
+		case subnet != nil:
+			return policy.SubnetFact{Subnet: subnet, Fresh: true}
+		}
+		known, isHidden = known || found == complete, isHidden || found == hidden
+	}
+	return policy.SubnetFact{Unknown: !known || isHidden, Fresh: true}
+}
+
+// each visits what the layers hold, of each name what the uppermost has.
+func each[K comparable, V any](i *Inventory, of func(*Layer) map[K]V) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		seen := map[K]bool{}
+		for _, l := range i.downwards() {
+			for name, value := range of(l) {
+				if !seen[name] && !yield(value) {
+					return
+				}
+				if len(i.layers) > 1 {
+					seen[name] = true
+				}
+			}
+		}
+	}
+}
+
+// Networks implements [inventory.Inventory].
+func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
+	return each(i, func(l *Layer) map[policy.Reference]*cniconf.Network { return l.everyNetwork(ctx) })
+}
+
+// Nodes implements [inventory.Inventory].
+func (i *Inventory) Nodes(ctx context.Context) iter.Seq[*policy.Node] {
+	return each(i, func(l *Layer) map[string]*policy.Node { return l.everyNode(ctx) })
+}
+
+// Subnets implements [inventory.Inventory].
+func (i *Inventory) Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet] {
+	return each(i, func(l *Layer) map[flatnetwork.SubnetReference]*flatnetwork.Subnet { return l.everySubnet(ctx) })
+}
+
+// Users implements [inventory.Inventory]: pods and workloads in the order of the layers.
+func (i *Inventory) Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users {
+	latest, order := map[object]*policy.Subject{}, []object{}
+	var failed error
+	for _, l := range i.layers {
+		users, ofLayer, err := l.everyUser(ctx)
+		failed = cmp.Or(failed, err)
+		for _, user := range ofLayer {
+			if _, known := latest[user]; !known {
+				order = append(order, user)
+			}
+			latest[user] = users[user]
+		}
+	}
+	var found policy.Users
+	for _, user := range order {
+		if s := latest[user]; config.Uses(s, network) {
+			found.Add(s.Kind, s.Namespace, s.Name)
+		}
+	}
+	switch {
+	case failed == nil:
+	case found.Pods+found.Workloads == 0:
+		found.Err = failed
+	default:
+		found.Incomplete = true
+	}
+	return found
+}

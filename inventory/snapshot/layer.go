@@ -1,0 +1,339 @@
+package snapshot
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// Layer is what one set of objects says, compiled. That of files never changes; that of
+// a cluster ([Cluster]) is filled when it is asked.
+type Layer struct {
+	networks   map[policy.Reference]*cniconf.Network
+	namespaces map[string]*policy.Namespace
+	nodes      map[string]*policy.Node
+	pools      map[string]*spiderpool.Pool
+	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
+	// coordinatorMode is that of the SpiderCoordinator; nil without one.
+	coordinatorMode *cniconf.CoordinatorMode
+	// holders are the pods, workloads and records that keep addresses from others, in the
+	// order of the objects.
+	holders []keyedHolder
+	// users are the pods and workloads that may ask for networks, and userOrder is theirs
+	// among the objects.
+	users     map[object]*policy.Subject
+	userOrder []object
+	// owners is what the pods and workloads are as owners of others.
+	owners map[policy.Identity]ownerObject
+
+	// cluster is nil for a layer of files.
+	cluster *cluster
+}
+
+// object names a pod, a workload or a record.
+type object struct{ kind, namespace, name string }
+
+// keyedHolder is an object as a holder; nil where it keeps no address, perhaps any more.
+type keyedHolder struct {
+	object
+	holder *policy.Holder
+}
+
+// ownerObject is what is known of a pod or workload as the owner of others.
+type ownerObject struct {
+	uid      string
+	owner    policy.Identity
+	deleting bool
+}
+
+func emptyLayer() *Layer {
+	return &Layer{
+		networks:   map[policy.Reference]*cniconf.Network{},
+		namespaces: map[string]*policy.Namespace{},
+		nodes:      map[string]*policy.Node{},
+		pools:      map[string]*spiderpool.Pool{},
+		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
+		users:      map[object]*policy.Subject{},
+		owners:     map[policy.Identity]ownerObject{},
+	}
+}
+
+// NewLayer compiles the objects that an inventory is made of, and passes over the others.
+// Objects without a namespace are taken to be in the one given. It is an error when an
+// object cannot be decoded, or when a network, a namespace, a node, a pool or a subnet
+// stands twice; the error names the places.
+func NewLayer(namespace string, objects []Object) (*Layer, error) {
+	b := newBuilder(namespace)
+	for i := range objects {
+		if err := b.add(&objects[i]); err != nil {
+			return nil, err
+		}
+	}
+	b.addGenerated()
+	return b.Layer, nil
+}
+
+// builder makes a layer in which each thing stands once.
+type builder struct {
+	*Layer
+	namespace string
+	places    map[thing]string
+	// generated are the networks of the objects from which Spiderpool generates
+	// networks. A dump of a cluster has both: then what was generated counts.
+	generated map[policy.Reference]*cniconf.Network
+}
+
+func newBuilder(namespace string) *builder {
+	return &builder{
+		Layer: emptyLayer(), namespace: namespace,
+		places: map[thing]string{}, generated: map[policy.Reference]*cniconf.Network{},
+	}
+}
+
+// thing is what an object of an inventory is about.
+type thing struct {
+	// sort is what messages call it.
+	sort string
+	ref  policy.Reference
+}
+
+// name is as annotations write it.
+func (t thing) name() string {
+	if t.ref.Namespace == "" {
+		return t.ref.Name
+	}
+	return t.ref.String()
+}
+
+// add compiles one object.
+func (b *builder) add(o *Object) error {
+	switch {
+	case o.Deleted:
+		return nil
+	case policy.HoldsPod(o.APIVersion, o.Kind):
+		b.addSubject(o)
+		return nil
+	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
+		return b.addCoordinator(o)
+	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
+		return b.addSpiderMultusConfig(o)
+	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
+		return b.addPool(o)
+	case isKind(o, inventory.Namespaces):
+		return b.addNamespace(o)
+	case isKind(o, inventory.Nodes):
+		return b.addNode(o)
+	case isKind(o, inventory.Networks):
+		return b.addNetwork(o)
+	default:
+		return b.addFlatNetwork(o)
+	}
+}
+
+// isKind says whether an object is of a kind, in the version that is read.
+func isKind(o *Object, k inventory.Kind) bool {
+	return k.Controller() == policy.Controller{APIVersion: o.APIVersion, Kind: o.Kind}
+}
+
+// inSpiderpool says whether an object belongs to Spiderpool's API, in whichever
+// version: a file may be older than what is read of a cluster.
+func inSpiderpool(o *Object) bool {
+	return strings.HasPrefix(o.APIVersion, inventory.SpiderpoolVersion.Group+"/")
+}
+
+// claim notes where a thing stands, and fails when it stands elsewhere already.
+func (b *builder) claim(o *Object, t thing) error {
+	if before, twice := b.places[t]; twice {
+		return fmt.Errorf("%s: %s %s stands at %s already: remove one of them", o.place(), t.sort, quote.Value(t.name()), before)
+	}
+	b.places[t] = o.place()
+	return nil
+}
+
+func (b *builder) addNetwork(o *Object) error {
+	var nad nadv1.NetworkAttachmentDefinition
+	if err := o.decode(&nad); err != nil {
+		return o.undecoded(err)
+	}
+	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
+	ref := policy.Reference{Namespace: nad.Namespace, Name: nad.Name}
+	if err := b.claim(o, thing{"network", ref}); err != nil {
+		return err
+	}
+	b.networks[ref] = inventory.CompileNetwork(&nad)
+	return nil
+}
+
+func (b *builder) addSpiderMultusConfig(o *Object) error {
+	network, err := compileSpiderMultusConfig(o, b.namespace)
+	if err != nil {
+		return o.undecoded(err)
+	}
+	b.generated[policy.Reference{Namespace: network.Namespace, Name: network.Name}] = network
+	return nil
+}
+
+func (b *builder) addGenerated() {
+	for ref, network := range b.generated {
+		if _, written := b.places[thing{"network", ref}]; !written {
+			b.networks[ref] = network
+		}
+	}
+}
+
+// addNamespace adds a namespace. A name that the API server is still to make up is one
+// that nobody can write yet; so are those of pools and nodes.
+func (b *builder) addNamespace(o *Object) error {
+	var namespace corev1.Namespace
+	if err := o.decode(&namespace); err != nil {
+		return o.undecoded(err)
+	}
+	if namespace.Name == "" {
+		return nil
+	}
+	b.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
+	return b.claim(o, thing{"namespace", policy.Reference{Name: namespace.Name}})
+}
+
+func (b *builder) addPool(o *Object) error {
+	var pool inventory.SpiderIPPool
+	if err := o.decode(&pool); err != nil {
+		return o.undecoded(err)
+	}
+	if pool.Name == "" {
+		return nil
+	}
+	b.pools[pool.Name] = inventory.CompilePool(&pool)
+	return b.claim(o, thing{"pool", policy.Reference{Name: pool.Name}})
+}
+
+func (b *builder) addNode(o *Object) error {
+	var node metav1.PartialObjectMetadata
+	if err := o.decode(&node); err != nil {
+		return o.undecoded(err)
+	}
+	if node.Name == "" {
+		return nil
+	}
+	b.nodes[node.Name] = inventory.CompileNode(&node)
+	return b.claim(o, thing{"node", policy.Reference{Name: node.Name}})
+}
+
+func (b *builder) addCoordinator(o *Object) error {
+	var c inventory.SpiderCoordinator
+	if err := o.decode(&c); err != nil {
+		return o.undecoded(err)
+	}
+	if c.Name == inventory.CoordinatorName {
+		b.coordinatorMode = &c.Spec.Mode
+	}
+	return nil
+}
+
+// addFlatNetwork compiles a subnet or a record of the flat network, and passes over
+// any other object.
+func (b *builder) addFlatNetwork(o *Object) error {
+	if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
+		return b.addSubnet(g, o)
+	}
+	for _, g := range flatnetwork.Generations {
+		if isKind(o, inventory.Records(g)) {
+			return b.addRecord(g, o)
+		}
+	}
+	return nil
+}
+
+// addSubnet adds a subnet. One outside the namespace whose subnets are heeded is none
+// that a pod could name; without a namespace it is taken to be meant for that one, which
+// its own verdict asks to be written.
+func (b *builder) addSubnet(g flatnetwork.Generation, o *Object) error {
+	subnet, err := flatnetwork.CompileSubnet(g, g.SubnetNamespace(), o.JSON)
+	switch {
+	case err != nil:
+		return o.undecoded(err)
+	case subnet.Namespace != g.SubnetNamespace() || subnet.Generated:
+		return nil
+	}
+	b.subnets[subnet.Reference] = subnet
+	return b.claim(o, thing{g.SubnetKind(), policy.Reference{Name: subnet.Reference.Name}})
+}
+
+func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
+	holder, err := inventory.CompileRecord(g, cmp.Or(o.Namespace, b.namespace), o.JSON)
+	if err != nil {
+		return o.undecoded(err)
+	}
+	b.holders = append(b.holders, keyedHolder{object{o.Kind, holder.Namespace, holder.Name}, holder})
+	return nil
+}
+
+// addSubject notes a pod or workload. One that cannot be decoded is reported where it is
+// judged; here it uses nothing that could be told.
+func (b *builder) addSubject(o *Object) {
+	s, err := b.subject(o)
+	if err != nil {
+		return
+	}
+	id := s.Identity()
+	id.UID = ""
+	b.owners[id] = ownerObject{uid: s.UID, owner: s.Owner, deleting: s.Deleting}
+	// A dump of a cluster has workloads beside what they made for themselves.
+	if !s.Spawned() {
+		b.addUser(s)
+		b.holders = append(b.holders, keyedHolder{object{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
+	}
+}
+
+func (b *builder) addUser(s *policy.Subject) {
+	user := object{s.Kind, s.Namespace, s.Name}
+	if _, known := b.users[user]; !known {
+		b.userOrder = append(b.userOrder, user)
+	}
+	b.users[user] = s
+}
+
+// subject is a pod or workload.
+func (b *builder) subject(o *Object) (*policy.Subject, error) {
+	s, err := policy.DecodeSubject(o.APIVersion, o.Kind, b.namespace, o.JSON)
+	if err != nil {
+		return nil, err
+	}
+	if o.Namespace != "" {
+		s.Namespace, s.Owner.Namespace = o.Namespace, o.Namespace
+	}
+	return s, nil
+}
+
+// take adds what another layer holds. Of equal names the other's count.
+func (l *Layer) take(other *Layer) {
+	maps.Copy(l.networks, other.networks)
+	maps.Copy(l.namespaces, other.namespaces)
+	maps.Copy(l.nodes, other.nodes)
+	maps.Copy(l.pools, other.pools)
+	maps.Copy(l.subnets, other.subnets)
+	if other.coordinatorMode != nil {
+		l.coordinatorMode = other.coordinatorMode
+	}
+	l.holders = slices.Concat(l.holders, other.holders)
+	for _, user := range other.userOrder {
+		if _, known := l.users[user]; !known {
+			l.userOrder = append(l.userOrder, user)
+		}
+		l.users[user] = other.users[user]
+	}
+	maps.Copy(l.owners, other.owners)
+}

@@ -1,0 +1,66 @@
+package snapshot_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+const workloads = `
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: kube-system, annotations: {k8s.v1.cni.cncf.io/networks: default/both}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: hosted, annotations: {k8s.v1.cni.cncf.io/networks: both}}, spec: {hostNetwork: true}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: team-a}, spec: {template: {metadata: {annotations: {k8s.v1.cni.cncf.io/networks: default/both}}}}}
+---
+{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, namespace: team-a, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}]}, spec: {template: {metadata: {annotations: {k8s.v1.cni.cncf.io/networks: default/both}}}}}
+---
+{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly, namespace: team-a}, spec: {jobTemplate: {spec: {template: {metadata: {annotations: {k8s.v1.cni.cncf.io/networks: both}}}}}}}
+`
+
+func TestUsersInFiles(t *testing.T) {
+	both := policy.Reference{Namespace: "default", Name: "both"}
+	layer := ofFiles(t, workloads)
+	users := snapshot.New(layer).Users(t.Context(), both, policy.DefaultConfig())
+	if want := []string{"kube-system/a", "Deployment team-a/web"}; users.Pods != 1 || users.Workloads != 1 || !slices.Equal(users.Names, want) {
+		t.Errorf("users %+v, want %q", users, want)
+	}
+
+	// The same object in two layers is one.
+	if again := snapshot.New(layer, layer).Users(t.Context(), both, policy.DefaultConfig()); again.Pods != 1 || again.Workloads != 1 {
+		t.Errorf("users in two layers %+v", again)
+	}
+}
+
+// What a cluster has beside the files counts as well, and what is in both once.
+func TestUsersOfFilesOverACluster(t *testing.T) {
+	both := policy.Reference{Namespace: "default", Name: "both"}
+	pods := "{apiVersion: v1, kind: Pod, metadata: {name: b, annotations: {k8s.v1.cni.cncf.io/networks: both}}}\n---\n" +
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: kube-system, annotations: {k8s.v1.cni.cncf.io/networks: default/both}}}\n"
+	cluster := newCluster(t, pods)
+	inv := snapshot.New(cluster.layer(), ofFiles(t, workloads))
+	for range 2 {
+		if u := inv.Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 2 || u.Workloads != 1 || u.Incomplete || u.Err != nil {
+			t.Errorf("users %+v", u)
+		}
+	}
+	if n := cluster.lists["pods"]; n != 1 {
+		t.Errorf("%d lists of pods", n)
+	}
+	alone := snapshot.New(newCluster(t, pods).layer(), ofFiles(t, ""))
+	if u := alone.Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 2 || u.Incomplete {
+		t.Errorf("users of the cluster alone %+v", u)
+	}
+
+	// Where the pods cannot be seen, there may be more than in the files.
+	cluster = newCluster(t, pods)
+	cluster.broken["pods"] = errBroken
+	if u := snapshot.New(cluster.layer(), ofFiles(t, workloads)).Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 1 || !u.Incomplete || u.Err != nil {
+		t.Errorf("users of the files alone %+v", u)
+	}
+	if u := snapshot.New(cluster.layer()).Users(t.Context(), both, policy.DefaultConfig()); u.Err == nil || u.Incomplete {
+		t.Errorf("users of nobody %+v", u)
+	}
+}
