@@ -260,7 +260,8 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	if !q.Addresses.Empty() && !fresh.Holders.Fresh {
 		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q, facts.Holders.Holders) })
 	}
-	if !facts.Coordinator.Fresh && len(q.Networks) > 0 && dependsOnMode(&q, facts.Networks) {
+	if len(q.Networks) > 0 && !facts.Coordinator.Fresh {
+		// Their roles may depend on it.
 		stale.Go(func() { fresh.Coordinator = i.readCoordinator(ctx) })
 	}
 	stale.Wait()

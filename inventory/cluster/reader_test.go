@@ -151,6 +151,28 @@ func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 	})
 }
 
+// A list of thousands of pools takes longer than the read of one.
+func TestListsTakeLongerThanReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := func(ctx context.Context, _ policy.Reference) (*cniconf.Network, error) {
+			select {
+			case <-time.After(4 * readTimeout):
+				return &cniconf.Network{}, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		lists := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), 0, time.Now, func(string) {})
+		if f := lists.read(t.Context(), policy.Reference{}); f.err != nil || !f.fresh {
+			t.Errorf("a long list: %+v", f)
+		}
+		reads := newReader(list, rate.NewLimiter(rate.Inf, 1), readTimeout, time.Now, func(string) {})
+		if f := reads.read(t.Context(), vlan0); !errors.Is(f.err, context.DeadlineExceeded) {
+			t.Errorf("a long read: %+v", f)
+		}
+	})
+}
+
 func TestFailureAndDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("connection refused")

@@ -1,0 +1,304 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
+)
+
+// fakeAPI is an API server that has all kinds, and of each the objects in JSON by its
+// resource. The lists and watches of some fail, as they do when a conversion webhook is
+// down.
+type fakeAPI struct {
+	objects map[string][]string
+	failing map[string]bool
+	kinds   []followed
+}
+
+// filling is an inventory that follows such a server, with what tells what was logged.
+func filling(t *testing.T, api *fakeAPI, prepare func(*Inventory)) (*Inventory, func() string) {
+	t.Helper()
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	log := &lockedBuffer{}
+	inv, err := New(Options{Config: &rest.Config{Host: server.URL}, Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.kinds = inv.kinds
+	prepare(inv)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- inv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return inv, log.String
+}
+
+// lockedBuffer may be written to and read at the same time.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	for _, k := range a.kinds {
+		kind := k.traits().Kind
+		base := strings.Join(apiPath(kind.GroupVersion()), "/")
+		if r.URL.Path == base {
+			a.discovery(w, kind)
+			return
+		}
+		path, isKind := strings.CutPrefix(r.URL.Path, base+"/")
+		if parts := strings.SplitN(path, "/", 3); parts[0] == "namespaces" && len(parts) == 3 {
+			path = parts[2]
+		}
+		resource, name, _ := strings.Cut(path, "/")
+		if !isKind || resource != kind.Resource {
+			continue
+		}
+		switch {
+		case a.failing[kind.Resource]:
+			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"conversion webhook failed","code":500}`, http.StatusInternalServerError)
+		case name != "" && a.object(kind.Resource, name) != "":
+			fmt.Fprint(w, a.object(kind.Resource, name))
+		case name != "":
+			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`, http.StatusNotFound)
+		case r.URL.Query().Get("sendInitialEvents") != "":
+			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
+		case r.URL.Query().Get("watch") != "":
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		default:
+			fmt.Fprintf(w, `{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"1"},"items":[%s]}`,
+				kind.Name, kind.GroupVersion(), strings.Join(a.objects[kind.Resource], ","))
+		}
+		return
+	}
+	http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`, http.StatusNotFound)
+}
+
+// object is the one of a name.
+func (a *fakeAPI) object(resource, name string) string {
+	for _, o := range a.objects[resource] {
+		if strings.Contains(o, `"name":"`+name+`"`) {
+			return o
+		}
+	}
+	return ""
+}
+
+// discovery lists the resources of the version that a kind belongs to.
+func (a *fakeAPI) discovery(w http.ResponseWriter, of inventory.Kind) {
+	list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: of.GroupVersion().String()}
+	for _, k := range a.kinds {
+		if kind := k.traits().Kind; kind.GroupVersion() == of.GroupVersion() {
+			list.APIResources = append(list.APIResources, metav1.APIResource{Name: kind.Resource, Kind: kind.Name})
+		}
+	}
+	json.NewEncoder(w).Encode(list)
+}
+
+func nad(name, config string) string {
+	return fmt.Sprintf(`{"apiVersion":"k8s.cni.cncf.io/v1","kind":"NetworkAttachmentDefinition","metadata":{"name":%q,"namespace":"default"},"spec":{"config":%q}}`, name, config)
+}
+
+// judged is the verdict on a pod with some annotations.
+func judged(t *testing.T, inv *Inventory, annotations map[string]string) policy.Verdict {
+	t.Helper()
+	s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "a", Annotations: annotations}
+	return inventory.Judge(t.Context(), inv, s, policy.DefaultConfig())
+}
+
+// A kind whose cache is never filled keeps nobody away who asks for none of it, and who
+// needs it is not judged by an empty cache.
+func TestCachesThatAreNeverFilled(t *testing.T) {
+	const networks = "k8s.v1.cni.cncf.io/networks"
+	flat := func(ip string) map[string]string {
+		return map[string]string{
+			networks:                        `[{"name":"static-macvlan-cni-attach","interface":"eth1"}]`,
+			"macvlan.pandaria.cattle.io/ip": ip, "macvlan.pandaria.cattle.io/subnet": "vlan9",
+		}
+	}
+	objects := map[string][]string{
+		"namespaces": {`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"default"}}`},
+		"macvlansubnets": {
+			`{"apiVersion":"macvlan.cluster.cattle.io/v1","kind":"MacvlanSubnet","metadata":{"name":"vlan9","namespace":"kube-system"},"spec":{"master":"eth1","cidr":"10.0.0.0/24","gateway":"10.0.0.254"}}`,
+		},
+		"network-attachment-definitions": {
+			nad("plain", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"static"}},{"type":"router"}]}`),
+			nad("pooled", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"spiderpool","default_ipv4_ippool":["a"]}},{"type":"router"}]}`),
+			nad("static-macvlan-cni-attach", `{"cniVersion":"0.3.1","type":"static-macvlan-cni","master":"eth1"}`),
+			nad("inherits", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1"},{"type":"coordinator"}]}`),
+		},
+	}
+	for _, tt := range []struct {
+		failing string
+		// needs are the annotations of a pod that needs the kind, and undecided says why
+		// there is no verdict on it.
+		needs     map[string]string
+		undecided string
+	}{
+		{"spiderippools", map[string]string{networks: "pooled"}, "look up pools: the cache of spiderippools is not filled yet"},
+		{"jobs", flat("10.0.0.5"), "look up who holds the addresses: the cache of jobs is not filled yet"},
+		{"macvlansubnets", flat("auto"), `look up "MacvlanSubnet vlan9": `},
+	} {
+		t.Run(tt.failing, func(t *testing.T) {
+			var clock sync.Mutex
+			now := time.Unix(0, 0)
+			inv, _ := filling(t, &fakeAPI{objects: objects, failing: map[string]bool{tt.failing: true}}, func(inv *Inventory) {
+				inv.now = func() time.Time {
+					clock.Lock()
+					defer clock.Unlock()
+					return now
+				}
+			})
+			only := "the cache of " + tt.failing + " is not filled yet"
+			wait.Until(t, "the other caches are filled", func() bool { err := inv.Filled(); return err != nil && err.Error() == only })
+			if err := inv.Ready(); err == nil || err.Error() != only {
+				t.Errorf("at first: %v", err)
+			}
+			clock.Lock()
+			now = now.Add(fillPatience)
+			clock.Unlock()
+			if err := inv.Ready(); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+			if err := inv.Filled(); err == nil || err.Error() != only {
+				t.Errorf("it is not said what is not filled: %v", err)
+			}
+			if v := judged(t, inv, map[string]string{networks: "plain"}); v.Undecided != nil || len(v.Interfaces) != 2 {
+				t.Errorf("a pod that asks for none of it: %+v", v)
+			}
+			if v := judged(t, inv, tt.needs); v.Undecided == nil || !strings.HasPrefix(v.Undecided.Error(), tt.undecided) {
+				t.Errorf("a pod that needs it: undecided %v\n%s", v.Undecided, v.Explanation(policy.Warn))
+			}
+		})
+	}
+
+	t.Run("spidercoordinators", func(t *testing.T) {
+		inv, log := filling(t, &fakeAPI{objects: objects, failing: map[string]bool{"spidercoordinators": true}}, func(*Inventory) {})
+		only := "the cache of spidercoordinators is not filled yet"
+		wait.Until(t, "the other caches are filled", func() bool { err := inv.Filled(); return err != nil && err.Error() == only })
+		q := policy.Questions{Namespace: "default", Networks: []policy.Reference{{Namespace: "default", Name: "plain"}}}
+		if c := inv.Facts(t.Context(), q).Coordinator; c.Err != nil {
+			t.Errorf("it is asked for where nothing depends on it: %+v", c)
+		}
+		q.Networks[0].Name = "inherits"
+		for range 3 {
+			if c := inv.Facts(t.Context(), q).Coordinator; c.Err == nil || c.Fresh || c.Mode != "" {
+				t.Errorf("of a network that names no mode: %+v", c)
+			}
+		}
+		if n := strings.Count(log(), "the configured one stands in"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, log())
+		}
+	})
+}
+
+// Without what every verdict needs nobody is ever ready.
+func TestCachesThatEveryVerdictNeeds(t *testing.T) {
+	for _, required := range []string{"namespaces", "network-attachment-definitions"} {
+		var clock sync.Mutex
+		now := time.Unix(0, 0)
+		inv, _ := filling(t, &fakeAPI{failing: map[string]bool{required: true}}, func(inv *Inventory) {
+			inv.now = func() time.Time {
+				clock.Lock()
+				defer clock.Unlock()
+				return now
+			}
+		})
+		only := "the cache of " + required + " is not filled yet"
+		wait.Until(t, "the other caches are filled", func() bool { err := inv.Filled(); return err != nil && err.Error() == only })
+		clock.Lock()
+		now = now.Add(24 * time.Hour)
+		clock.Unlock()
+		if err := inv.Ready(); err == nil || err.Error() != only {
+			t.Errorf("%s: %v", required, err)
+		}
+	}
+}
+
+// A compiler that panics over one object ends neither the cache nor a read: the object
+// counts as one that cannot be read, which is said once.
+func TestACompilerThatPanics(t *testing.T) {
+	const config = `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}`
+	api := &fakeAPI{objects: map[string][]string{"network-attachment-definitions": {nad("good", config), nad("bad", config)}}}
+	inv, log := filling(t, api, func(inv *Inventory) {
+		compile := inv.networks.kind.compile
+		inv.networks.kind.compile = func(o runtime.Object) *cniconf.Network {
+			if o.(metav1.Object).GetName() == "bad" {
+				panic("index out of range")
+			}
+			return compile(o)
+		}
+	})
+	wait.Until(t, "networks in the cache", func() bool { return inv.networks.ready() == nil })
+	unusable := map[string]string{}
+	for n := range inv.Networks(t.Context()) {
+		unusable[n.Name] = n.Unusable
+	}
+	if len(unusable) != 2 || unusable["good"] != "" || unusable["bad"] != "its config could not be read" {
+		t.Errorf("networks: %q", unusable)
+	}
+	all, err := inv.networks.list(t.Context())
+	if err != nil || len(all) != 2 {
+		t.Errorf("listed: %v, %v", all, err)
+	}
+	if n := strings.Count(log(), "an object cannot be read"); n != 1 || !strings.Contains(log(), "namespace=default name=bad") || !strings.Contains(log(), "index out of range") {
+		t.Errorf("said %d times:\n%s", n, log())
+	}
+
+	// Of each kind something stands in that rules can look at.
+	for _, k := range inv.kinds {
+		if k, ok := k.(interface{ standIn(policy.Reference) bool }); !ok || !k.standIn(policy.Reference{Name: "bad"}) {
+			t.Errorf("%+v: a nil value stands in for what cannot be read", k)
+		}
+	}
+}
+
+// standIn says whether something stands in for an object that cannot be read. Holders
+// that cannot be read hold nothing, and without a mode the configured one counts.
+func (w *watched[T]) standIn(ref policy.Reference) bool {
+	switch any(new(T)).(type) {
+	case *policy.Holder, *cniconf.CoordinatorMode:
+		return w.kind.unreadable == nil
+	}
+	return w.kind.unreadable != nil && w.kind.unreadable(ref) != nil
+}
