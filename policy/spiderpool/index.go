@@ -15,41 +15,52 @@ type Index struct {
 	// names and defaults are those of all pools and of the default ones, by
 	// family, sorted. The slices are replaced, never changed.
 	names, defaults [2][]string
-	// matches are those of the patterns that were asked for last, by pattern. Every
-	// pod of a workload asks for the same.
-	matches map[string]matched
+	// generation counts the changes of names.
+	generation uint64
+	// matches are those of the patterns that were asked for last. Every pod of a
+	// workload asks for the same.
+	matches map[patternOf]matched
 }
 
-// matched is what a pattern matches among some sorted names.
-type matched struct{ sorted, pools []string }
+// patternOf is a pattern for the pools of one family.
+type patternOf struct {
+	family  int
+	pattern string
+}
+
+// matched are the pools that a pattern matched in one generation of names.
+type matched struct {
+	generation uint64
+	pools      []string
+}
 
 // mostRemembered bounds the memory for matches: workloads whose pods start at the
 // same time are few.
 const mostRemembered = 64
 
 // remembered is what a pattern matches among the names, if that was found out
-// before, and the names have not changed since.
-func (x *Index) remembered(pattern string, sorted []string) (pools []string, ok bool) {
-	if len(sorted) == 0 {
-		return nil, false
+// before, and the names have not changed since. The generation is that of the names.
+func (x *Index) remembered(p patternOf) (names, pools []string, generation uint64, ok bool) {
+	i, isFamily := familyIndex(p.family)
+	if x == nil || !isFamily {
+		return nil, nil, 0, false
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	m, ok := x.matches[pattern]
-	// Lists of names are replaced, never changed: the same one has the same names.
-	return m.pools, ok && len(m.sorted) == len(sorted) && &m.sorted[0] == &sorted[0]
+	m, ok := x.matches[p]
+	return x.names[i], m.pools, x.generation, ok && m.generation == x.generation
 }
 
-func (x *Index) remember(pattern string, sorted, pools []string) {
-	if len(sorted) == 0 {
+func (x *Index) remember(p patternOf, generation uint64, pools []string) {
+	if x == nil {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.matches == nil || len(x.matches) >= mostRemembered {
-		x.matches = map[string]matched{}
+		x.matches = map[patternOf]matched{}
 	}
-	x.matches[pattern] = matched{sorted, pools}
+	x.matches[p] = matched{generation, pools}
 }
 
 // NewIndex holds the given pools; of equal names the last one counts.
@@ -122,6 +133,7 @@ func (x *Index) Set(p *Pool) {
 	if old != nil && old.Version == p.Version && old.Default == p.Default {
 		return
 	}
+	x.generation++
 	x.unlist(old)
 	if i, ok := familyIndex(p.Version); ok {
 		x.names[i] = with(x.names[i], p.Name)
@@ -135,6 +147,7 @@ func (x *Index) Set(p *Pool) {
 func (x *Index) Delete(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.generation++
 	x.unlist(x.pools[name])
 	delete(x.pools, name)
 }

@@ -43,6 +43,40 @@ func TestIndexFollowsChanges(t *testing.T) {
 }
 
 // TestIndexKeepsWhatItGave: a list that was handed out is not changed later.
+// What a pattern matches is found out anew when the names have changed, and only then.
+func TestMatchesFollowTheNames(t *testing.T) {
+	x := NewIndex(&Pool{Name: "a-1", Version: IPv4}, &Pool{Name: "b-1", Version: IPv4}, &Pool{Name: "a-6", Version: IPv6})
+	match := func(family int) (pools []string, tried int) {
+		t.Helper()
+		e := &expansion{pools: x, left: 10}
+		pools, complete := e.matching("a-*", family)
+		if !complete {
+			t.Fatal("not complete")
+		}
+		return pools, 10 - e.left
+	}
+	for _, tt := range []struct {
+		name   string
+		change func()
+		want   []string
+		tried  int
+	}{
+		{"at first", func() {}, []string{"a-1"}, 1},
+		{"again", func() {}, []string{"a-1"}, 0},
+		{"other addresses in use", func() { x.Set(&Pool{Name: "a-1", Version: IPv4, Allocated: 1}) }, []string{"a-1"}, 0},
+		{"another pool", func() { x.Set(&Pool{Name: "a-2", Version: IPv4}) }, []string{"a-1", "a-2"}, 2},
+		{"one pool less", func() { x.Delete("a-1") }, []string{"a-2"}, 1},
+	} {
+		tt.change()
+		if got, tried := match(IPv4); !slices.Equal(got, tt.want) || tried != tt.tried {
+			t.Errorf("%s: %q with %d names tried, want %q with %d", tt.name, got, tried, tt.want, tt.tried)
+		}
+	}
+	if got, _ := match(IPv6); !slices.Equal(got, []string{"a-6"}) {
+		t.Errorf("of the other family: %q", got)
+	}
+}
+
 func TestIndexKeepsWhatItGave(t *testing.T) {
 	x := NewIndex(&Pool{Name: "b", Version: IPv4, Default: true}, &Pool{Name: "d", Version: IPv4})
 	names, defaults := x.Names(IPv4), x.Defaults(IPv4)

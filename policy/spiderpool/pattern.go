@@ -68,8 +68,9 @@ func (e *expansion) expand(names []string, family int) (pools []string, complete
 
 // matching are the pools that a pattern matches, sorted. They must not be changed.
 func (e *expansion) matching(pattern string, family int) (pools []string, complete bool) {
-	sorted := e.pools.Names(family)
-	if known, ok := e.pools.remembered(pattern, sorted); ok {
+	asked := patternOf{family, pattern}
+	sorted, known, generation, ok := e.pools.remembered(asked)
+	if ok {
 		return known, true
 	}
 	out := []string{}
@@ -88,7 +89,7 @@ func (e *expansion) matching(pattern string, family int) (pools []string, comple
 			out = append(out, name)
 		}
 	}
-	e.pools.remember(pattern, sorted, out)
+	e.pools.remember(asked, generation, out)
 	return out, true
 }
 
