@@ -1,10 +1,9 @@
 // Package inventory answers what a cluster holds, as far as rules ask for it.
 //
-// Its two rooms are files (objects in YAML: offline checks, and a server
-// without a cluster) and cluster (informers, with a live read where their cache
-// has nothing). Both keep compiled, immutable values: a
-// NetworkAttachmentDefinition is parsed when it changes, never when it is asked
-// for.
+// Two rooms answer: snapshot, of objects as they are at one moment (those that files
+// reads, or that a cluster lists), and cluster, which follows a cluster (informers, with
+// a live read where their cache has nothing). Both keep compiled, immutable values: a
+// NetworkAttachmentDefinition is parsed when it changes, never when it is asked for.
 package inventory
 
 import (
@@ -21,7 +20,7 @@ import (
 type Inventory interface {
 	// Facts answers from memory, and from the source itself only for networks,
 	// subnets and the namespace where memory does not have them. Pools are answered
-	// as a whole, whichever the questions name.
+	// as a whole, whichever the questions name, as far as anything depends on them.
 	Facts(ctx context.Context, q policy.Questions) policy.Facts
 	// Refresh asks the source itself about whatever the questions name and the
 	// facts do not have fresh, and returns the facts with that replaced. Where no
@@ -38,13 +37,6 @@ type Inventory interface {
 	// Users are those that ask for a network, by what the configuration says. When
 	// ctx ends before all were seen, the answer is those seen so far.
 	Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users
-}
-
-// Layer is an inventory that may stand over another one ([Overlay]).
-type Layer interface {
-	Inventory
-	// Has says whether the pod or workload of that kind, namespace and name is there.
-	Has(id policy.Identity) bool
 }
 
 // confirmations is how often a refusal is confirmed: once for the networks, once

@@ -16,6 +16,14 @@
 // came. So an answer is never older than the question, even when the object was
 // created between two questions. The same holds for live lists of all pools.
 //
+// A kind to be followed is added to kinds.go, followed in [New], and permitted in the
+// ClusterRole, which a test compares.
+//
 // A resource that the cluster does not have is waited for: nothing of its kind is
-// known until it is installed, and that is no reason not to be ready.
+// known until it is installed, and that is no reason not to be ready. Nor is, after a
+// while, a cache that cannot be filled, unless every verdict needs it: what depends on it
+// is answered with the reason.
+//
+// A command that judges once takes no cache: for it [Objects] lists what a snapshot is
+// made of.
 package cluster
