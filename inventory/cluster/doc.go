@@ -16,8 +16,8 @@
 // came. So an answer is never older than the question, even when the object was
 // created between two questions. The same holds for live lists of all pools.
 //
-// A kind to be followed is added to kinds.go, followed in [New], and permitted in the
-// ClusterRole, which a test compares.
+// A kind to be followed is described in package inventory, added to kinds.go, and
+// permitted in the ClusterRole, which a test compares.
 //
 // A resource that the cluster does not have is waited for: nothing of its kind is
 // known until it is installed, and that is no reason not to be ready. Nor is, after a

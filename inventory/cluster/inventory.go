@@ -46,18 +46,10 @@ const fillPatience = 15 * time.Second
 
 // Inventory answers from a cluster.
 type Inventory struct {
+	caches
 	// kinds are all that are followed.
 	kinds []followed
-
-	networks     *watched[cniconf.Network]
-	coordinators *watched[cniconf.CoordinatorMode]
-	namespaces   *watched[policy.Namespace]
-	pools        *pools
-	subnets      subnets
-	holders      *holders
-	users        *users
-	// nodes is nil when they are not to be asked for.
-	nodes *watched[policy.Node]
+	users *users
 
 	now func() time.Time
 	// begun is when the caches began to be filled; nil before.
@@ -97,31 +89,6 @@ func New(o Options) (*Inventory, error) {
 		return nil, err
 	}
 	return f.Inventory, f.register(o.Metrics)
-}
-
-func (f *follower) followAll(nodeFacts bool) (err error) {
-	if f.networks, err = follow(f, networkKind()); err != nil {
-		return err
-	}
-	if f.coordinators, err = follow(f, coordinatorKind()); err != nil {
-		return err
-	}
-	if f.namespaces, err = follow(f, namespaceKind()); err != nil {
-		return err
-	}
-	if f.pools, err = followPools(f); err != nil {
-		return err
-	}
-	if f.subnets, err = followSubnets(f); err != nil {
-		return err
-	}
-	if f.holders, err = followHolders(f); err != nil {
-		return err
-	}
-	if nodeFacts {
-		f.nodes, err = follow(f, nodeKind())
-	}
-	return err
 }
 
 // Run fills the caches and keeps them up to date until ctx ends.

@@ -12,9 +12,45 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// The kinds that are followed, in no order. What is followed of one is told by its entry
-// here alone; [New] makes a list of them, and readiness, metrics and permissions follow
-// from that.
+// caches are what is followed. To follow another kind, add a cache here, make it in
+// followAll, and describe the kind below; that the ClusterRole permits it is tested.
+type caches struct {
+	networks     *watched[cniconf.Network]
+	coordinators *watched[cniconf.CoordinatorMode]
+	namespaces   *watched[policy.Namespace]
+	pools        *pools
+	subnets      subnets
+	holders      *holders
+	// nodes is nil when they are not to be asked for.
+	nodes *watched[policy.Node]
+}
+
+// followAll prepares to follow all kinds. Readiness, metrics and permissions follow from
+// what each of them is.
+func (f *follower) followAll(nodeFacts bool) (err error) {
+	if f.networks, err = follow(f, networkKind()); err != nil {
+		return err
+	}
+	if f.coordinators, err = follow(f, coordinatorKind()); err != nil {
+		return err
+	}
+	if f.namespaces, err = follow(f, namespaceKind()); err != nil {
+		return err
+	}
+	if f.pools, err = followPools(f); err != nil {
+		return err
+	}
+	if f.subnets, err = followSubnets(f); err != nil {
+		return err
+	}
+	if f.holders, err = followHolders(f); err != nil {
+		return err
+	}
+	if nodeFacts {
+		f.nodes, err = follow(f, nodeKind())
+	}
+	return err
+}
 
 func networkKind() kind[cniconf.Network] {
 	k := of(inventory.Networks, inventory.CompileNetwork)
