@@ -84,9 +84,6 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if !o.live && (o.kubeconfig != "" || o.context != "") {
 		return errors.New("--kubeconfig and --context go with --live")
 	}
-	if slices.Contains(o.files, files.Stdin) && slices.Contains(o.inventory, files.Stdin) {
-		return errors.New("standard input can be read once: -f - and --inventory - exclude each other")
-	}
 	if !o.live && o.requestTimeout != defaultRequestTimeout {
 		return errors.New("--request-timeout goes with --live")
 	}
