@@ -70,7 +70,8 @@ func newCheck(s streams) *cobra.Command {
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig file, with --live")
-	f.StringVar(&o.requestTimeout, "request-timeout", defaultRequestTimeout, "how long to wait for the answer to one request, such as 10s or 1m; 0 is for ever, with --live")
+	f.StringVar(&o.requestTimeout, "request-timeout", defaultRequestTimeout,
+		"how long to wait for the answer to one request, such as 10s or 1m; 0 is for ever, with --live")
 	return cmd
 }
 

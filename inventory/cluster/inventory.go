@@ -150,7 +150,7 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 		facts.Holders = i.holderFacts(&q)
 	}
 	missing.Wait()
-	facts.Coordinator = i.coordinator(ctx, dependsOnMode(&q, facts.Networks))
+	facts.Coordinator = i.coordinator(ctx, func() bool { return dependsOnMode(&q, facts.Networks) })
 	facts.CoordinatorMode = facts.Coordinator.Mode
 	return facts
 }
@@ -174,14 +174,14 @@ func dependsOnMode(q *policy.Questions, networks []policy.Fact) bool {
 
 // coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is
 // not filled it is read, if anything depends on it.
-func (i *Inventory) coordinator(ctx context.Context, depended bool) policy.CoordinatorFact {
+func (i *Inventory) coordinator(ctx context.Context, depended func() bool) policy.CoordinatorFact {
 	if i.coordinators.absent.Load() {
 		return policy.CoordinatorFact{Fresh: true}
 	}
 	if mode := i.coordinators.lookup(policy.Reference{Name: inventory.CoordinatorName}); mode != nil {
 		return policy.CoordinatorFact{Mode: *mode}
 	}
-	if !depended || i.coordinators.ready() == nil {
+	if i.coordinators.ready() == nil || !depended() {
 		return policy.CoordinatorFact{}
 	}
 	return i.readCoordinator(ctx)
@@ -193,7 +193,8 @@ func (i *Inventory) readCoordinator(ctx context.Context) policy.CoordinatorFact 
 	read := i.coordinators.reader.read(ctx, policy.Reference{Name: inventory.CoordinatorName})
 	unknown := read.err != nil
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
-		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, the configured one stands in", "error", read.err)
+		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, that of before or the configured one stands in",
+			"error", read.err)
 	}
 	fact := policy.CoordinatorFact{Err: read.err, Fresh: read.fresh}
 	if read.value != nil {
@@ -232,7 +233,9 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 		stale.Go(func() { fresh.Coordinator = i.readCoordinator(ctx) })
 	}
 	stale.Wait()
-	fresh.CoordinatorMode = fresh.Coordinator.Mode
+	if fresh.Coordinator.Err == nil {
+		fresh.CoordinatorMode = fresh.Coordinator.Mode
+	}
 	return fresh
 }
 

@@ -128,7 +128,8 @@ func (o *Objects) request(kind inventory.Kind, namespace, as string) *rest.Reque
 // do sends a request and waits for the answer.
 func (o *Objects) do(ctx context.Context, r *rest.Request) ([]byte, error) {
 	if o.unanswered.Load() >= mostUnanswered {
-		return nil, fmt.Errorf("the API server did not answer within %s, %d times in a row, and is not asked again", o.timeout, mostUnanswered)
+		return nil, fmt.Errorf("the API server did not answer within %s, %d times in a row, and is not asked again",
+			o.timeout, mostUnanswered)
 	}
 	attempt := ctx
 	if o.timeout > 0 {

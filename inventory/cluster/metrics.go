@@ -33,11 +33,14 @@ type gauge struct{ name, help string }
 
 // register makes the metrics of the caches known.
 func (i *Inventory) register(r prometheus.Registerer) error {
+	holders := gauge{"macvlan_webhook_address_holders", "Workloads and records that keep IP or MAC addresses from others, in the cache."}
+	age := gauge{
+		"macvlan_webhook_cache_age_seconds",
+		"Time since the watch of networks last brought an event or a bookmark; -1 before the first.",
+	}
 	errs := []error{
-		r.Register(gauge{"macvlan_webhook_address_holders", "Workloads and records that keep IP or MAC addresses from others, in the cache."}.of(func() float64 {
-			return float64(i.holders.index.Len())
-		})),
-		r.Register(gauge{"macvlan_webhook_cache_age_seconds", "Time since the watch of networks last brought an event or a bookmark; -1 before the first."}.of(i.age)),
+		r.Register(holders.of(func() float64 { return float64(i.holders.index.Len()) })),
+		r.Register(age.of(i.age)),
 	}
 	sharing := map[gauge][]followed{}
 	for _, k := range i.kinds {

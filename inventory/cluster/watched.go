@@ -115,7 +115,10 @@ func follow[T any](f *follower, k kind[T]) (*watched[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %s: %w", k.Resource, err)
 	}
-	w := &watched[T]{kind: k, logger: f.logger.With("resource", k.GroupResource().String()), client: client, unreadBefore: map[policy.Reference]bool{}}
+	w := &watched[T]{
+		kind: k, client: client, logger: f.logger.With("resource", k.GroupResource().String()),
+		unreadBefore: map[policy.Reference]bool{},
+	}
 	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
 	if err := w.informer.SetTransform(w.transform); err != nil {
 		return nil, err

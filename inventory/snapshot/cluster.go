@@ -145,7 +145,9 @@ func (l *Layer) list(ctx context.Context, kind inventory.Kind, add func(*builder
 
 // readOnce reads one object, if that was not done before. It is unknown whether one is
 // there that whoever asks may not see; what follows from that is logged.
-func (l *Layer) readOnce(ctx context.Context, kind inventory.Kind, ref policy.Reference, add func(*Object) error, follows string) (presence, error) {
+func (l *Layer) readOnce(
+	ctx context.Context, kind inventory.Kind, ref policy.Reference, add func(*Object) error, follows string,
+) (presence, error) {
 	c, key := l.cluster, readObject{kind.GroupVersionResource, ref}
 	if before, asked := c.read[key]; asked {
 		return before, nil
@@ -345,7 +347,8 @@ func (l *Layer) listSubnets(ctx context.Context, g flatnetwork.Generation) (exte
 		return nil
 	})
 	if found.extent == hidden {
-		l.cluster.say("the subnets of the cluster cannot be listed, so nothing is said of them, and none is compared with others", found.refusal)
+		l.cluster.say("the subnets of the cluster cannot be listed, so nothing is said of them, and none is compared with others",
+			found.refusal)
 	}
 	return found.extent, err
 }
@@ -378,7 +381,8 @@ func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
 		}
 	}
 	if refusal != nil {
-		l.cluster.say("not all that may hold addresses can be listed, so addresses in use may be missed", refusal, "resources", strings.Join(resources, ","))
+		l.cluster.say("not all that may hold addresses can be listed, so addresses in use may be missed",
+			refusal, "resources", strings.Join(resources, ","))
 	}
 	return l.holders, nil
 }
