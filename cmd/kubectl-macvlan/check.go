@@ -117,6 +117,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if r.Summary.Checked == 0 {
 		return fmt.Errorf("nothing to check: none of %d objects is a pod, a network or a subnet, or holds a pod template", r.Summary.Skipped)
 	}
+	r.Version = version
 	for _, output := range outputs {
 		if err := output(o.out, r); err != nil {
 			return err

@@ -5,7 +5,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -23,6 +22,9 @@ type Report struct {
 	Kind       string   `json:"kind"`
 	Summary    Summary  `json:"summary"`
 	Results    []Result `json:"results"`
+
+	// Version of the program, for the forms that name their author.
+	Version string `json:"-"`
 }
 
 // Summary counts objects. Skipped are those of kinds that are not checked,
@@ -104,25 +106,30 @@ type Pools struct {
 // Writer writes a report in one form.
 type Writer func(io.Writer, *Report) error
 
-var writers = map[string]Writer{
-	"text": Text,
-	"json": JSON,
+// forms are all forms, the default one first. A new one is a line here, and a file.
+var forms = []struct {
+	name  string
+	write Writer
+}{
+	{"text", Text},
+	{"json", JSON},
 }
 
 // ByName returns the writer of a form.
 func ByName(name string) (Writer, error) {
-	if w, ok := writers[name]; ok {
-		return w, nil
+	for _, f := range forms {
+		if f.name == name {
+			return f.write, nil
+		}
 	}
 	return nil, fmt.Errorf("output format %.80q: %s is expected", name, strings.Join(Forms(), " or "))
 }
 
-// Forms are the names of all forms.
+// Forms are the names of all forms, the default one first.
 func Forms() []string {
 	var names []string
-	for name := range writers {
-		names = append(names, name)
+	for _, f := range forms {
+		names = append(names, f.name)
 	}
-	slices.Sort(names)
 	return names
 }
