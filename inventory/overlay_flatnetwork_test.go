@@ -14,6 +14,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // subnet is a MacvlanSubnet, and fixed a Deployment that fixes an address of one.
@@ -189,7 +190,7 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 		{"nobody's", pod("default", ""), policy.Deny},
 		{"of another namespace", pod("other", owner), policy.Deny},
 	} {
-		verdict := inventory.Judge(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), subject, policy.DefaultConfig())
+		verdict := review.JudgePod(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), policy.DefaultConfig(), subject)
 		if got := verdict.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
 		}
@@ -230,7 +231,7 @@ func TestRecordsInFiles(t *testing.T) {
 		{"a Deployment that is being deleted", fixed("web", "u4, deletionTimestamp: '2024-01-01T00:00:00Z'", "below"), policy.Warn},
 	} {
 		below := strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)
-		verdict := inventory.Judge(t.Context(), open(t, below+tt.world), s, policy.DefaultConfig())
+		verdict := review.JudgePod(t.Context(), open(t, below+tt.world), policy.DefaultConfig(), s)
 		if got := verdict.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
 		}
@@ -254,7 +255,7 @@ func TestOverlapIsConfirmed(t *testing.T) {
 		{"gone", open(t, ""), policy.Allow},
 		{"elsewhere now", open(t, subnet("old", "10.0.1.0/24")), policy.Allow},
 	} {
-		if verdict := inventory.JudgeSubnet(t.Context(), &remembered{stale, tt.now}, s, policy.DefaultConfig()); verdict.Decision() != tt.want {
+		if verdict := review.JudgeSubnet(t.Context(), &remembered{stale, tt.now}, policy.DefaultConfig(), s); verdict.Decision() != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, verdict.Decision(), tt.want)
 		}
 	}
@@ -279,11 +280,11 @@ func TestCompleteAsksForPoolsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inventory.Complete(t.Context(), asked, s, policy.DefaultConfig())
+	review.CompletePod(t.Context(), asked, policy.DefaultConfig(), s)
 	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 0 || !q.Addresses.Empty() {
 		t.Errorf("to fill in: %+v", q)
 	}
-	inventory.Judge(t.Context(), asked, s, policy.DefaultConfig())
+	review.JudgePod(t.Context(), asked, policy.DefaultConfig(), s)
 	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 1 || q.Addresses.Empty() {
 		t.Errorf("to judge: %+v", q)
 	}

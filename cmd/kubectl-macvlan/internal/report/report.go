@@ -44,6 +44,9 @@ type Result struct {
 	Decision string `json:"decision"`
 	// Exempt says why the object was not judged, if so.
 	Exempt string `json:"exempt,omitempty"`
+	// Unread says, in a sentence, why the object passes unjudged although part of it
+	// cannot be read, if so.
+	Unread string `json:"unread,omitempty"`
 	// Mode of the object's namespace where it is not enforce: in warn, denials are
 	// warnings.
 	Mode string `json:"mode,omitempty"`
