@@ -11,11 +11,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // full is a cache that is filled already.
@@ -96,7 +96,7 @@ func BenchmarkJudge(b *testing.B) {
 				config := policy.DefaultConfig()
 				b.ReportAllocs()
 				for b.Loop() {
-					verdict := inventory.Judge(b.Context(), inv, subject, config)
+					verdict := review.JudgePod(b.Context(), inv, config, subject)
 					if verdict.Decision() != policy.Allow || verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
 						b.Fatalf("%+v", verdict)
 					}

@@ -21,6 +21,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -143,7 +144,7 @@ func nad(name, config string) string {
 func judged(t *testing.T, inv *Inventory, annotations map[string]string) policy.Verdict {
 	t.Helper()
 	s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "a", Annotations: annotations}
-	return inventory.Judge(t.Context(), inv, s, policy.DefaultConfig())
+	return review.JudgePod(t.Context(), inv, policy.DefaultConfig(), s)
 }
 
 // A kind whose cache is never filled keeps nobody away who asks for none of it, and who

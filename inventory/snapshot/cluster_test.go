@@ -17,6 +17,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 const below = `
@@ -169,8 +170,8 @@ func TestACheckListsEachKindOnce(t *testing.T) {
 		s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "both", Name: fmt.Sprint("pod-", n), Annotations: map[string]string{
 			"k8s.v1.cni.cncf.io/networks": "default/below,default/both", spiderpool.PoolAnnotation: `{"ipv4":["below"]}`,
 		}}
-		s = inventory.Complete(t.Context(), inv, s, config)
-		if verdict := inventory.Judge(t.Context(), inv, s, config); verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
+		s = review.CompletePod(t.Context(), inv, config, s)
+		if verdict := review.JudgePod(t.Context(), inv, config, s); verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
 			t.Fatalf("%+v", verdict)
 		}
 	}
@@ -481,7 +482,7 @@ func TestLayersOfNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := ""
-	verdict := inventory.JudgeNetwork(t.Context(), inv, network, policy.DefaultConfig())
+	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			said = f.Message
