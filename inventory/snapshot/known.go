@@ -1,0 +1,292 @@
+package snapshot
+
+import (
+	"context"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// What a layer knows of each kind: files what they hold, and a cluster what it lists when
+// it is asked for the first time.
+
+// network is nil where there is none of that name. One that whoever asks may not see is
+// judged by its name.
+func (l *Layer) network(ctx context.Context, ref policy.Reference) (*cniconf.Network, error) {
+	defer l.lock()()
+	if l.cluster != nil {
+		found, err := l.list(ctx, inventory.Networks, (*builder).addNetwork)
+		if err != nil {
+			return nil, err
+		}
+		if found.extent == hidden {
+			return l.readNetwork(ctx, ref)
+		}
+	}
+	return l.networks[ref], nil
+}
+
+func (l *Layer) readNetwork(ctx context.Context, ref policy.Reference) (*cniconf.Network, error) {
+	found, err := l.readOnce(ctx, inventory.Networks, ref, func(o *Object) error {
+		b := newBuilder(ref.Namespace)
+		defer l.take(b.Layer)
+		return b.addNetwork(o)
+	}, "networks that may not be read are judged by their names")
+	if err == nil && found == unknown {
+		return cniconf.FromName(ref.Namespace, ref.Name), nil
+	}
+	return l.networks[ref], err
+}
+
+// everyNetwork are those that are known.
+func (l *Layer) everyNetwork(ctx context.Context) map[policy.Reference]*cniconf.Network {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.networks
+	}
+	found, err := l.fill(ctx, inventory.Networks, (*builder).addNetwork,
+		"the networks of the cluster cannot be listed, so none is compared with others")
+	if err != nil {
+		l.cluster.fail(err)
+	}
+	if found == hidden {
+		// Those that were read one by one are not all.
+		return nil
+	}
+	return l.networks
+}
+
+// namespace is nil where there is none of that name, or where it is not known.
+func (l *Layer) namespace(ctx context.Context, name string) (*policy.Namespace, error) {
+	defer l.lock()()
+	if l.cluster != nil {
+		found, err := l.list(ctx, inventory.Namespaces, (*builder).addNamespace)
+		if err != nil {
+			return nil, err
+		}
+		if found.extent == hidden {
+			if _, err := l.readOnce(ctx, inventory.Namespaces, policy.Reference{Name: name}, func(o *Object) error {
+				b := newBuilder("")
+				defer l.take(b.Layer)
+				return b.addNamespace(o)
+			}, "nothing is known of namespaces that may not be read, neither their mode nor their pools"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l.namespaces[name], nil
+}
+
+// everyNode are those that are known.
+func (l *Layer) everyNode(ctx context.Context) map[string]*policy.Node {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.nodes
+	}
+	if _, err := l.fill(ctx, inventory.Nodes, (*builder).addNode,
+		"the nodes of the cluster cannot be listed, so masters are not looked for on them"); err != nil {
+		l.cluster.fail(err)
+	}
+	return l.nodes
+}
+
+// everyPool are those that are known, and how many these are.
+func (l *Layer) everyPool(ctx context.Context) (map[string]*spiderpool.Pool, extent, error) {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.pools, extentOfFiles(len(l.pools)), nil
+	}
+	found, err := l.fill(ctx, inventory.Pools, (*builder).addPool,
+		"the IP pools of the cluster cannot be listed, so nothing is said of them")
+	return l.pools, found, err
+}
+
+// extentOfFiles: without any object of a kind, files do not tell which ones there are.
+func extentOfFiles(objects int) extent {
+	if objects == 0 {
+		return absent
+	}
+	return complete
+}
+
+// mode is that of coordinators which name none; nil without a SpiderCoordinator. When it
+// is not known, the configured one has to do.
+func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.coordinatorMode, nil
+	}
+	_, err := l.fill(ctx, inventory.Coordinators, (*builder).addCoordinator,
+		"the mode of coordinators that name none is not known, the configured one stands in")
+	if err != nil {
+		l.cluster.fail(err)
+	}
+	return l.coordinatorMode, err
+}
+
+// subnet is nil where there is none of that name, or where it is not known; of its
+// generation so many are.
+func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*flatnetwork.Subnet, extent, error) {
+	defer l.lock()()
+	found, err := l.listSubnets(ctx, ref.Generation)
+	if err != nil {
+		return nil, unasked, err
+	}
+	return l.subnets[ref], found, nil
+}
+
+// everySubnet are those that are known, of both generations.
+func (l *Layer) everySubnet(ctx context.Context) map[flatnetwork.SubnetReference]*flatnetwork.Subnet {
+	defer l.lock()()
+	for _, g := range flatnetwork.Generations {
+		if _, err := l.listSubnets(ctx, g); err != nil {
+			l.cluster.fail(err)
+		}
+	}
+	return l.subnets
+}
+
+// listSubnets fills in the subnets of one generation, and says how many are known.
+func (l *Layer) listSubnets(ctx context.Context, g flatnetwork.Generation) (extent, error) {
+	if l.cluster == nil {
+		count := 0
+		for ref := range l.subnets {
+			if ref.Generation == g {
+				count++
+			}
+		}
+		return extentOfFiles(count), nil
+	}
+	return l.fill(ctx, inventory.Subnets(g), func(b *builder, o *Object) error {
+		if b.addSubnet(g, o) != nil {
+			// It is there, and nothing is known of it.
+			ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
+			b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
+		}
+		return nil
+	}, "the subnets of the cluster cannot be listed, so nothing is said of them, and none is compared with others")
+}
+
+// everyHolder are the objects that may keep addresses from others. Many who may write a
+// pod may not list these, so what cannot be listed holds nothing.
+func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.holders, nil
+	}
+	var resources []string
+	var refusal error
+	list := func(kind inventory.Kind, add func(*builder, *Object) error) error {
+		found, err := l.list(ctx, kind, add)
+		if found.extent == hidden {
+			resources, refusal = append(resources, kind.Resource), found.refusal
+		}
+		return err
+	}
+	for _, g := range flatnetwork.Generations {
+		// A record that cannot be read keeps no address.
+		if err := list(inventory.Records(g), func(b *builder, o *Object) error { _ = b.addRecord(g, o); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	for _, kind := range inventory.Workloads {
+		if err := list(kind, (*builder).addHolder); err != nil {
+			return nil, err
+		}
+	}
+	if refusal != nil {
+		l.cluster.say("not all that may hold addresses can be listed, so addresses in use may be missed",
+			refusal, "resources", strings.Join(resources, ","))
+	}
+	return l.holders, nil
+}
+
+// addHolder notes a workload for the addresses that its template fixes. What a workload
+// made for itself keeps nothing: the workload does.
+func (b *builder) addHolder(o *Object) error {
+	s, err := b.subject(o)
+	if err != nil || s.Spawned() {
+		return nil
+	}
+	if holder := inventory.HolderOf(s); holder != nil {
+		b.holders = append(b.holders, keyedHolder{object{s.Kind, s.Namespace, s.Name}, holder})
+	}
+	return nil
+}
+
+// everyUser are the pods and workloads that may ask for networks, and their order. Of a
+// cluster they are its pods.
+func (l *Layer) everyUser(ctx context.Context) (map[object]*policy.Subject, []object, error) {
+	defer l.lock()()
+	if l.cluster == nil {
+		return l.users, l.userOrder, nil
+	}
+	found, err := l.list(ctx, inventory.Pods, func(b *builder, o *Object) error {
+		if s, err := b.subject(o); err == nil {
+			b.addUser(s)
+		}
+		return nil
+	})
+	if err == nil {
+		err = found.refusal
+	}
+	return l.users, l.userOrder, err
+}
+
+// owner is a pod or workload as the owner of others. In a cluster one that was made anew
+// under the same name is not the same.
+func (l *Layer) owner(ctx context.Context, id policy.Identity) (ownerObject, presence, error) {
+	defer l.lock()()
+	name := id
+	name.UID = ""
+	if l.cluster == nil {
+		found, known := l.owners[name]
+		if !known {
+			return found, unknown, nil
+		}
+		return found, there, nil
+	}
+	kind, known := ownerKind(id.Controller)
+	if !known {
+		return ownerObject{}, unknown, nil
+	}
+	found, err := l.readOnce(ctx, kind, policy.Reference{Namespace: id.Namespace, Name: id.Name}, func(o *Object) error {
+		owner, err := ownerOf(o)
+		l.owners[name] = owner
+		return err
+	}, "not all that may hold addresses can be read, so what is said of addresses in use may be out of date")
+	owner := l.owners[name]
+	switch {
+	case err != nil || found == unknown:
+		return ownerObject{}, unknown, err
+	case found == gone || id.UID != "" && owner.uid != id.UID:
+		return ownerObject{}, gone, nil
+	}
+	return owner, there, nil
+}
+
+// ownerKind is a kind of pods or workloads, of which the metadata is read.
+func ownerKind(c policy.Controller) (inventory.Kind, bool) {
+	for _, kind := range append([]inventory.Kind{inventory.Pods}, inventory.Workloads...) {
+		if kind.Controller() == c {
+			kind.MetadataOnly = true
+			return kind, true
+		}
+	}
+	return inventory.Kind{}, false
+}
+
+// ownerOf reads the metadata of a pod or workload.
+func ownerOf(o *Object) (ownerObject, error) {
+	var m metav1.PartialObjectMetadata
+	if err := o.decode(&m); err != nil {
+		return ownerObject{}, o.undecoded(err)
+	}
+	return ownerObject{uid: string(m.UID), owner: inventory.ControllerOf(&m), deleting: inventory.Ending(&m)}, nil
+}
