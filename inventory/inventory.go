@@ -56,16 +56,18 @@ const confirmations = 2
 // a moment ago, and who held an address may be gone. When that cannot be confirmed, and nothing else is wrong, there is
 // no verdict.
 func Judge(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) policy.Verdict {
-	pod := policy.Parse(subject, config)
-	facts := inv.Facts(ctx, pod.Questions())
-	verdict := pod.Judge(facts)
+	request := policy.Parse(subject, config)
+	facts := inv.Facts(ctx, request.Questions())
+	view := request.With(facts)
+	verdict := policy.Judge(view)
 	for range confirmations {
-		q, open := pod.Unconfirmed(&verdict)
+		q, open := view.Unconfirmed(&verdict)
 		if !open {
 			break
 		}
 		facts = inv.Refresh(ctx, q, facts)
-		verdict = pod.Judge(facts)
+		view = request.With(facts)
+		verdict = policy.Judge(view)
 	}
 	return verdict
 }
@@ -76,7 +78,7 @@ func JudgeUpdate(ctx context.Context, inv Inventory, subject, old *policy.Subjec
 	verdict := Judge(ctx, inv, subject, config)
 	if verdict.Decision() == policy.Deny || verdict.Undecided != nil {
 		before := Judge(ctx, inv, old, config)
-		verdict.Inherit(subject, old, &before)
+		policy.Inherit(&verdict, subject, old, &before)
 	}
 	return verdict
 }
@@ -84,8 +86,8 @@ func JudgeUpdate(ctx context.Context, inv Inventory, subject, old *policy.Subjec
 // Complete fills in what a pod leaves to the configuration: its default pools. It
 // returns the subject itself when there is nothing to fill in.
 func Complete(ctx context.Context, inv Inventory, subject *policy.Subject, config *policy.Config) *policy.Subject {
-	pod := policy.Parse(subject, config)
-	return pod.Complete(inv.Facts(ctx, pod.PoolQuestions()))
+	request := policy.Parse(subject, config)
+	return request.With(inv.Facts(ctx, request.CompletionQuestions())).Completed()
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
@@ -113,12 +115,12 @@ func JudgeSubnet(ctx context.Context, inv Inventory, subject *policy.SubnetSubje
 	var remembered policy.Facts
 	for _, s := range colliding {
 		q.Subnets = append(q.Subnets, s.Reference)
-		remembered.Subnets = append(remembered.Subnets, policy.SubnetFact{Subnet: s})
+		remembered.Subnets = append(remembered.Subnets, policy.Answer[flatnetwork.Subnet]{Value: s})
 	}
 	fresh := inv.Refresh(ctx, q, remembered)
 	facts.Subnets = func(yield func(*flatnetwork.Subnet) bool) {
-		for _, fact := range fresh.Subnets {
-			if fact.Subnet != nil && !yield(fact.Subnet) {
+		for _, answer := range fresh.Subnets {
+			if answer.Value != nil && !yield(answer.Value) {
 				return
 			}
 		}

@@ -38,7 +38,7 @@ func (o *overlay) Facts(ctx context.Context, q policy.Questions) policy.Facts {
 	if facts.CoordinatorMode == "" {
 		facts.CoordinatorMode = below.CoordinatorMode
 	}
-	if facts.Namespace.Namespace == nil && facts.Namespace.Err == nil {
+	if facts.Namespace.Value == nil && facts.Namespace.Err == nil {
 		facts.Namespace = below.Namespace
 	}
 	facts.Pools = over(facts.Pools, below.Pools, q.Pools)
@@ -81,7 +81,7 @@ func left(q policy.Questions, facts *policy.Facts) policy.Questions {
 			out.Networks = append(out.Networks, ref)
 		}
 	}
-	if facts.Namespace.Namespace == nil {
+	if facts.Namespace.Value == nil {
 		out.Namespace = q.Namespace
 	}
 	for _, name := range q.Pools {
@@ -158,7 +158,7 @@ func (o *overlay) Users(ctx context.Context, network policy.Reference, config *p
 	}
 }
 
-func absent(f policy.Fact) bool { return f.Network == nil && f.Err == nil }
+func absent(f policy.Answer[cniconf.Network]) bool { return f.Value == nil && f.Err == nil }
 
 // over is what two inventories say of pools together: the top's pools, and those
 // of the base that have other names. Of the named ones, those of the top are

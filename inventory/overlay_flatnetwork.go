@@ -37,11 +37,11 @@ func (o *overlay) Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet] {
 }
 
 // open says whether a fact leaves it open what a subnet is.
-func open(f policy.SubnetFact) bool { return f.Subnet == nil && f.Err == nil }
+func open(f policy.Answer[flatnetwork.Subnet]) bool { return f.Value == nil && f.Err == nil }
 
 // overSubnet is what two inventories say of one subnet together. It is not known which
 // subnets there are only where neither knows any.
-func overSubnet(top, base policy.SubnetFact) policy.SubnetFact {
+func overSubnet(top, base policy.Answer[flatnetwork.Subnet]) policy.Answer[flatnetwork.Subnet] {
 	if !open(top) || base.Unknown && !top.Unknown {
 		return top
 	}
@@ -86,12 +86,12 @@ func (o *overlay) overHolders(ctx context.Context, q *policy.Questions, top, bas
 	}
 	facts := o.Facts(ctx, named)
 	for n, ref := range named.Networks {
-		if network := facts.Networks[n].Network; network != nil && !facts.NamesOnly {
+		if network := facts.Networks[n].Value; network != nil && !facts.NamesOnly {
 			out.Networks[ref] = network
 		}
 	}
 	for n, ref := range named.Subnets {
-		if subnet := facts.Subnets[n].Subnet; subnet != nil {
+		if subnet := facts.Subnets[n].Value; subnet != nil {
 			out.Subnets[ref] = subnet
 		}
 	}

@@ -104,7 +104,7 @@ func TestOverlayOfSubnets(t *testing.T) {
 }
 
 // subnetTexts is what the facts say of subnets.
-func subnetTexts(facts []policy.SubnetFact) (all []string) {
+func subnetTexts(facts []policy.Answer[flatnetwork.Subnet]) (all []string) {
 	for _, f := range facts {
 		text := "missing"
 		switch {

@@ -142,10 +142,10 @@ func TestOverlayWhereOneHasNothing(t *testing.T) {
 	q := policy.Questions{Networks: names("below"), Namespace: "below", Pools: []string{"below"}}
 	full := &witness{Inventory: open(t, base)}
 	facts := inventory.Overlay(open(t, ""), full).Facts(t.Context(), q)
-	if n := facts.Networks[0].Network; n == nil || n.NameOnly || facts.NamesOnly {
+	if n := facts.Networks[0].Value; n == nil || n.NameOnly || facts.NamesOnly {
 		t.Errorf("networks of the base alone: %+v", facts)
 	}
-	if n := facts.Namespace.Namespace; n == nil || n.Labels["from"] != "base" || facts.Namespace.Fresh {
+	if n := facts.Namespace.Value; n == nil || n.Labels["from"] != "base" || facts.Namespace.Fresh {
 		t.Errorf("namespace of the base alone: %+v", facts.Namespace)
 	}
 	if p := facts.Pools; p.Index.Pool("below") == nil || p.EveryFresh {

@@ -25,20 +25,20 @@ type cluster struct {
 // facts answers questions as an inventory does.
 func (c *cluster) facts(q Questions) Facts {
 	f := Facts{
-		Networks:        make([]Fact, len(q.Networks)),
+		Networks:        make([]Answer[cniconf.Network], len(q.Networks)),
 		CoordinatorMode: c.coordinatorMode,
-		Namespace:       NamespaceFact{Namespace: c.namespaces[q.Namespace], Err: c.namespaceErr},
+		Namespace:       Answer[Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
 		Pools:           PoolFacts{Index: c.pools, Err: c.poolsErr},
 	}
 	if c.namespaceErr != nil {
-		f.Namespace.Namespace = nil
+		f.Namespace.Value = nil
 	}
 	if c.poolsErr != nil {
 		f.Pools.Index = nil
 	}
 	for n, ref := range q.Networks {
 		if f.Networks[n].Err = c.networkErr; c.networkErr == nil {
-			f.Networks[n].Network = c.networks[ref]
+			f.Networks[n].Value = c.networks[ref]
 		}
 	}
 	return f
@@ -46,14 +46,19 @@ func (c *cluster) facts(q Questions) Facts {
 
 // judge is the verdict on a subject as it stands.
 func (c *cluster) judge(s *Subject, config *Config) Verdict {
+	return Judge(c.view(s, config))
+}
+
+// view is what rules read of a subject.
+func (c *cluster) view(s *Subject, config *Config) *View {
 	pod := Parse(s, config)
-	return pod.Judge(c.facts(pod.Questions()))
+	return pod.With(c.facts(pod.Questions()))
 }
 
 // complete is what the mutating webhook makes of a subject.
 func (c *cluster) complete(s *Subject, config *Config) *Subject {
 	pod := Parse(s, config)
-	return pod.Complete(c.facts(pod.Questions()))
+	return pod.With(c.facts(pod.Questions())).Completed()
 }
 
 // setNetwork adds a network, or replaces it. IPAM is its "ipam" in JSON, mode that
@@ -189,7 +194,7 @@ func config(t testing.TB, text string) *Config {
 
 // withoutDefaults leaves no pool a default one.
 func (c *cluster) withoutDefaults() {
-	for _, family := range families {
+	for _, family := range Families {
 		for _, name := range slices.Clone(c.pools.Defaults(family)) {
 			pool := *c.pools.Pool(name)
 			pool.Default = false

@@ -14,6 +14,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -91,7 +92,7 @@ func randomWorld(random *rand.Rand, base *cluster, networks []randomNetwork) *wo
 	yes := true
 	w.cluster.pools = spiderpool.NewIndex()
 	for _, letter := range []string{"a", "b", "c", "d", "e"} {
-		for _, family := range families {
+		for _, family := range Families {
 			if bound && chance(5) {
 				continue
 			}
@@ -211,7 +212,7 @@ func (w *world) ownDefault(n *randomNetwork) (ipv4, ipv6 []string, broken bool) 
 // fits says whether all that a list names or matches exists and can serve the
 // interface.
 func (w *world) fits(s *spiderpool.Selection, n *randomNetwork) bool {
-	for _, family := range families {
+	for _, family := range Families {
 		names := s.IPv4
 		if family == spiderpool.IPv6 {
 			names = s.IPv6
@@ -378,15 +379,18 @@ func TestCompleteHolds(t *testing.T) {
 			met["other plugins besides"]++
 		}
 		for _, f := range verdict.Findings {
-			rule, _ := RuleByID(f.Rule)
+			doc, err := ruledocs.Read(f.Rule)
+			if err != nil {
+				t.Fatal(err)
+			}
 			switch {
 			case slices.Contains(never, f.Rule):
 				note("%s was filled in: %s", value, verdict.Explanation(Warn))
 			case f.Rule == "ippool-shared" && f.Action == Deny:
 				note("%s was filled in, and one pool serves two interfaces: %s", value, f.Message)
-			case rule.Group == groupSpiderpool && f.Action == Deny && allFit:
+			case doc.Group == "Spiderpool" && f.Action == Deny && allFit:
 				note("%s was filled in, all of it fits, and is refused: %s", value, verdict.Explanation(Deny))
-			case rule.Group == groupSpiderpool && f.Action == Deny:
+			case doc.Group == "Spiderpool" && f.Action == Deny:
 				met["refused for a pool"]++
 			}
 		}

@@ -9,8 +9,8 @@ import (
 // flatFaultCheck makes the check of a rule that reports what is wrong with the
 // annotations of the flat network. Where no such network is attached nobody reads
 // them, which has a rule of its own: then it is a warning.
-func flatFaultCheck(problems ...flatnetwork.Problem) func(*Pod) []Finding {
-	return func(p *Pod) []Finding {
+func flatFaultCheck(problems ...flatnetwork.Problem) func(*View) []Finding {
+	return func(p *View) []Finding {
 		var found findings
 		p.flatFaults(&found, problems...)
 		return found.list()
@@ -18,9 +18,9 @@ func flatFaultCheck(problems ...flatnetwork.Problem) func(*Pod) []Finding {
 }
 
 // flatFaults adds what [flatFaultCheck] reports.
-func (p *Pod) flatFaults(found *findings, problems ...flatnetwork.Problem) {
-	for _, r := range p.flat {
-		inert := r.inert()
+func (p *View) flatFaults(found *findings, problems ...flatnetwork.Problem) {
+	for r := range p.FlatRequests {
+		inert := r.Unattached()
 		for n := range r.Faults {
 			f := &r.Faults[n]
 			// Without the network there is nothing that would wait for an address.

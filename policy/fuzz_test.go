@@ -32,7 +32,7 @@ func FuzzJudge(f *testing.F) {
 	base := newCluster(f)
 	for name := range networksByRole {
 		for _, namespace := range []string{"team-a", "kube-system"} {
-			base.networks[Reference{namespace, name}] = facts([]Reference{{namespace, name}}).Networks[0].Network
+			base.networks[Reference{namespace, name}] = facts([]Reference{{namespace, name}}).Networks[0].Value
 		}
 	}
 	f.Fuzz(func(t *testing.T, first, networks, pools, pool, routes, namespace string) {
@@ -62,7 +62,7 @@ func FuzzJudge(f *testing.F) {
 		}
 		pod := Parse(completed, config)
 		known := c.facts(pod.Questions())
-		verdict := pod.Judge(known)
+		verdict := Judge(pod.With(known))
 		if verdict.Undecided != nil {
 			t.Fatal(verdict.Undecided)
 		}
@@ -81,7 +81,7 @@ func FuzzJudge(f *testing.F) {
 				t.Errorf("filled in, and yet: %s", finding.Message)
 			}
 		}
-		again := pod.Judge(known)
+		again := Judge(pod.With(known))
 		if verdict.Explanation(Warn) != again.Explanation(Warn) {
 			t.Errorf("judged again:\n%s\nfirst:\n%s", again.Explanation(Warn), verdict.Explanation(Warn))
 		}

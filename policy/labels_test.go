@@ -123,7 +123,7 @@ func TestInheritedLabel(t *testing.T) {
 	for label, want := range map[string]string{strings.Repeat("a", 64): "warn label-value-too-long", strings.Repeat("b", 64): "deny label-value-too-long"} {
 		s := workload(label)
 		v, before := (&flatCluster{}).judge(t, s, DefaultConfig()), (&flatCluster{}).judge(t, old, DefaultConfig())
-		v.Inherit(s, old, &before)
+		Inherit(&v, s, old, &before)
 		if got := ids(v); got != want {
 			t.Errorf("%s: %q, want %q", label, got, want)
 		}

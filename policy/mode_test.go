@@ -46,8 +46,8 @@ func TestModes(t *testing.T) {
 					pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web",
 						Annotations: map[string]string{multus.DefaultNetworkAnnotation: "router"}}, config)
 					f := facts(pod.Questions().Networks)
-					f.Namespace.Namespace = CompileNamespace(labels, nil)
-					v := pod.Judge(f)
+					f.Namespace.Value = CompileNamespace(labels, nil)
+					v := Judge(pod.With(f))
 					got := ids(v)
 					if v.Exempt != "" {
 						got = exempt
@@ -80,7 +80,7 @@ func TestPlayedMode(t *testing.T) {
 			t.Fatal(err)
 		}
 		pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Mode: ModeWarn, Annotations: map[string]string{multus.DefaultNetworkAnnotation: "router"}}, config)
-		if v := pod.Judge(facts(pod.Questions().Networks)); v.Mode != test.want {
+		if v := Judge(pod.With(facts(pod.Questions().Networks))); v.Mode != test.want {
 			t.Errorf("%s: mode %s", test.config, v.Mode)
 		}
 	}

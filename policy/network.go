@@ -180,18 +180,6 @@ func (u *Users) Add(kind, namespace, name string) {
 	}
 }
 
-// Uses says whether a subject asks for a network, be it exempt or not. Beside its
-// annotations the configuration decides: the cluster's own network is used by every pod
-// that names no other as its first.
-func (c *Config) Uses(s *Subject, network Reference) bool {
-	if s.HostNetwork {
-		return false
-	}
-	pod := &Pod{Subject: s, config: c}
-	pod.parseNetworks()
-	return slices.Contains(pod.references, network)
-}
-
 // network is a subject with what rules need to judge it.
 type network struct {
 	*NetworkSubject
@@ -199,6 +187,29 @@ type network struct {
 	facts  NetworkFacts
 	mode   cniconf.CoordinatorMode
 }
+
+// networkRule is a rule of networks.
+type networkRule = Rule[*network]
+
+// networkRules holds every rule of networks, in the order in which findings are reported.
+var networkRules = []networkRule{
+	ruleNADConfigInvalid,
+	ruleNADAnnotationInvalid,
+	ruleNADMacvlanInvalid,
+	ruleNADMasterNameTooLong,
+	ruleMasterMissingOnNodes,
+	ruleNADCNIVersionUnsupported,
+	ruleNADRoleContradiction,
+	ruleNADVLANWithoutEffect,
+	ruleNADVLANMismatch,
+	ruleNADHostLocalOnSharedLink,
+	ruleNADAddressOverlap,
+	ruleNADPassthruShared,
+	ruleNADInUse,
+}
+
+// deletionRules are those of a network that is deleted: only what concerns its users.
+var deletionRules = []networkRule{ruleNADInUse}
 
 // Judge runs the rules over the network. No namespace exempts it: networks live in
 // those whose pods are not judged. Of one that is deleted only that is said which
@@ -214,7 +225,7 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 	old := &NetworkSubject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(NetworkFacts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	v.inherit(func(f *Finding) bool { return s.hadBefore(f, &before) })
+	v.inherit("this network has what a new one is refused for", func(f *Finding) bool { return s.hadBefore(f, &before) })
 	return v
 }
 
@@ -231,22 +242,27 @@ func (s *NetworkSubject) hadBefore(f *Finding, before *Verdict) bool {
 }
 
 func (s *NetworkSubject) judge(f NetworkFacts, c *Config) Verdict {
-	facts := Facts{CoordinatorMode: f.CoordinatorMode}
-	n := &network{NetworkSubject: s, config: c, facts: f, mode: facts.coordinatorMode(c)}
+	n := &network{NetworkSubject: s, config: c, facts: f, mode: c.coordinatorMode(f.CoordinatorMode)}
+	rules := networkRules
+	if s.Deleted {
+		rules = deletionRules
+	}
 	var v Verdict
-	for i := range table {
-		r := &table[i]
-		if r.checkNetwork == nil || s.Deleted && r.ID != ruleNADInUseID || c.action(r) == Off {
-			continue
+	for i := range rules {
+		r := &rules[i]
+		if action := c.action(r.ID, r.Default); action != Off {
+			v.add(r.ID, action, 0, r.Check(n), n.path)
 		}
-		v.report(r, c, r.checkNetwork(n), func(f *Finding) string {
-			if f.Annotation != "" {
-				return "metadata.annotations[" + f.Annotation + "]"
-			}
-			return f.Field
-		})
 	}
 	return v
+}
+
+// path is the place of a finding in the object.
+func (n *network) path(f *Finding) string {
+	if f.Annotation != "" {
+		return "metadata.annotations[" + f.Annotation + "]"
+	}
+	return f.Field
 }
 
 // configField is where the CNI configuration stands.

@@ -75,7 +75,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decodeNAD(t, tt.new, tt.old).Judge(NetworkFacts{}, DefaultConfig())
-			if got := rulesOf(&v) + ": " + strings.Join(v.Warnings("NetworkAttachmentDefinition"), "; "); got != tt.want {
+			if got := rulesOf(&v) + ": " + strings.Join(v.Warnings(), "; "); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})

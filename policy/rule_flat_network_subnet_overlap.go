@@ -10,20 +10,10 @@ import (
 
 // V2 compares a subnet with others of the same mode until the first one that it does
 // not collide with (pkg/common/common.go); V1 since June 2023.
-var ruleFlatNetworkSubnetOverlap = Rule{
+var ruleFlatNetworkSubnetOverlap = subnetRule{
 	ID:      "flat-network-subnet-overlap",
-	Title:   "Two subnets of Rancher's flat network hand out the same addresses",
-	Group:   groupFlat,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "Subnets on the same master and VLAN are one layer 2 domain, in which an address may be handed out by one of them only. Their `cidr` may overlap when both have " +
-		"`ranges`, and these have no address in common. Subnets of both generations are compared with each other; where one is the other's copy, as Rancher's migrator makes it, with the same name and CIDR, it is a warning. macvlan and ipvlan do not go together on one master and VLAN.",
-	Remedy: "Give both subnets `ranges` that have nothing in common, or another VLAN.",
-	Wrong: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
-		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.90, to: 10.30.0.120}]}\n",
-	Right: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
-		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.120, to: 10.30.0.140}]}\n",
-	checkSubnet: func(s *subnet) []Finding {
+	Check: func(s *subnet) []Finding {
 		if s.facts.Subnets == nil {
 			return nil
 		}
@@ -69,6 +59,9 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	return Finding{}, false
 }
 
+// mostConfirmedSubnets is how many of them are confirmed: of more, nobody would read.
+const mostConfirmedSubnets = 64
+
 // Colliding are those of the subnets that the subject does not go together with, as many
 // as are worth confirming.
 func (s *SubnetSubject) Colliding(f SubnetFacts) []*flatnetwork.Subnet {
@@ -77,7 +70,7 @@ func (s *SubnetSubject) Colliding(f SubnetFacts) []*flatnetwork.Subnet {
 		return nil
 	}
 	for other := range f.Subnets {
-		if _, ok := s.overlap(other); ok && len(found) < mostContested {
+		if _, ok := s.overlap(other); ok && len(found) < mostConfirmedSubnets {
 			found = append(found, other)
 		}
 	}

@@ -15,26 +15,14 @@ import (
 // Kubernetes' own limit (LabelValueMaxLength in apimachinery). The API server refuses
 // such a label after mutating admission and before validating admission, so that both
 // of our webhooks look.
-var ruleLabelValueTooLong = Rule{
+var ruleLabelValueTooLong = podRule{
 	ID:      "label-value-too-long",
-	Title:   "A label value has more than 63 bytes",
-	Group:   groupAddresses,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "Kubernetes takes label values of up to 63 bytes, not 253. A list of addresses does not belong into a label: put it into an annotation.\n\n" +
-		"The controllers of Rancher's flat network write the name of the subnet into a label of the pod, so that a longer name fails the pod. Warnings are what Rancher makes of a workload's " +
-		"name: the label `workload.user.cattle.io/workloadselector`, which is `apps.KIND-NAMESPACE-NAME` and by which V2 looks for the workload's own addresses, " +
-		"and the Service that the controller makes beside that of the workload, with `-macvlan` (V1) or `-flat-network` (V2) behind the name.",
-	Remedy: "Shorten the value, or move it to an annotation.",
-	Wrong: "metadata:\n  labels:\n    addresses: 10.30.0.121-10.30.0.122-10.30.0.123-10.30.0.124-10.30.0.125-10.30.0.126\n" +
-		"  annotations:\n    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	Right: "metadata:\n  labels:\n    addresses: 10.30.0.121-10.30.0.122\n" +
-		"  annotations:\n    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	check: func(p *Pod) []Finding {
-		found := findings{kept: p.longLabels()}
+	Check: func(p *View) []Finding {
+		found := findings{kept: longLabels(p.Subject)}
 		p.flatFaults(&found, flatnetwork.ProblemLabel)
-		for _, r := range p.flat {
-			if !r.inert() {
+		for r := range p.FlatRequests {
+			if !r.Unattached() {
 				p.derivedNames(&found, r.Generation)
 			}
 		}
@@ -44,7 +32,7 @@ var ruleLabelValueTooLong = Rule{
 
 // derivedNames adds what is made of a workload's name where the flat network serves its
 // pods, and is longer than it may be.
-func (p *Pod) derivedNames(found *findings, g flatnetwork.Generation) {
+func (p *View) derivedNames(found *findings, g flatnetwork.Generation) {
 	s := p.Subject
 	if !s.Template() || strings.HasSuffix(s.Name, "*") {
 		return
@@ -80,10 +68,10 @@ func shorterName(length int) string {
 }
 
 // longLabels are the findings about labels that the pod itself has.
-func (p *Pod) longLabels() []Finding {
+func longLabels(s *Subject) []Finding {
 	var found findings
-	for _, key := range slices.Sorted(maps.Keys(p.Subject.Labels)) {
-		value := p.Subject.Labels[key]
+	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
+		value := s.Labels[key]
 		if len(value) <= validation.LabelValueMaxLength {
 			continue
 		}
@@ -115,11 +103,12 @@ func (s *Subject) HasLongLabel() bool {
 // that an inventory would have to tell. Modes do not count: the API server refuses the
 // object in any namespace.
 func JudgeLabels(s *Subject, c *Config) Verdict {
-	p := Parse(s, c)
-	if p.exempt != "" {
-		return Verdict{Exempt: p.exempt}
+	if exempt := c.exemptNamespace(s.Namespace); exempt != "" {
+		return Verdict{Exempt: exempt}
 	}
 	var v Verdict
-	v.report(&ruleLabelValueTooLong, c, p.longLabels(), s.path)
+	if action := c.action(ruleLabelValueTooLong.ID, ruleLabelValueTooLong.Default); action != Off {
+		v.add(ruleLabelValueTooLong.ID, action, 0, longLabels(s), s.path)
+	}
 	return v
 }

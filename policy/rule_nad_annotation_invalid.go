@@ -14,21 +14,10 @@ import (
 // maxVLAN is the highest VLAN that a switch takes: 4095 is reserved (IEEE 802.1Q).
 const maxVLAN = 4094
 
-var ruleNADAnnotationInvalid = Rule{
+var ruleNADAnnotationInvalid = networkRule{
 	ID:      "nad-annotation-invalid",
-	Title:   "An annotation of a network has a value that nobody can read",
-	Group:   groupNetworks,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "`v1.multus-underlay-cni.io/coexist-types` is a list of strings in JSON, `v1.multus-underlay-cni.io/vlanId` a number from 0 to 4094, and " +
-		"`macvlan-webhook.io/default-ippools` an object with lists of pools. A value of `v1.multus-underlay-cni.io/instance-type` that is not known is a warning: " +
-		"the role of the network then follows from its plugins. Spaces around the number of a VLAN are a warning, too.",
-	Remedy: "Write the value in the form that the message names, or remove the annotation.",
-	Wrong: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: macvlan_underlay\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	Right: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: '[\"macvlan_underlay\"]'\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		var found findings
 		if value := n.source.Annotations[cniconf.InstanceTypeAnnotation]; value != "" && !cniconf.KnownInstanceType(value) {
 			found.add(true, func() Finding {

@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 // ReadsAsBefore says whether an update changes nothing that rules read.
@@ -17,8 +15,8 @@ func (s *Subject) ReadsAsBefore(old *Subject) bool {
 // Inherit makes warnings of denials for what stood in the object before an update,
 // so that nobody has to repair an object to scale it: those that the verdict on the
 // old object has as well, at a place that the update leaves as it was.
-func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
-	v.inherit(func(f *Finding) bool {
+func Inherit(v *Verdict, subject, old *Subject, before *Verdict) {
+	v.inherit(subject.InheritedClause(), func(f *Finding) bool {
 		untouched := subject.HostNetwork == old.HostNetwork
 		if f.Annotation != "" {
 			value, there := old.Annotations[f.Annotation]
@@ -36,11 +34,18 @@ func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
 	}
 }
 
+// InheritedClause says what a denial means that an update of the subject inherits.
+func (s *Subject) InheritedClause() string {
+	return "the next pods of this " + s.Kind + " will be refused"
+}
+
 // inherit makes warnings of the denials that an update found in place.
-func (v *Verdict) inherit(hadBefore func(*Finding) bool) {
+//
+// The clause is that of [Verdict.Inherited].
+func (v *Verdict) inherit(clause string, hadBefore func(*Finding) bool) {
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Action == Deny && hadBefore(f) {
-			f.Action, f.Inherited = Warn, true
+			f.Action, f.Inherited, v.Inherited = Warn, true, clause
 		}
 	}
 }
@@ -58,28 +63,21 @@ func (f *Finding) sameAs(before Finding) bool {
 // characters: one for every finding that warns, one for all that are inherited,
 // since they are not about what is being done, and one for a mode that does not
 // count.
-func (v *Verdict) Warnings(kind string) []string {
-	var lines, inherited []string
+func (v *Verdict) Warnings() []string {
+	var lines, rules []string
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		switch {
 		case f.Inherited:
-			if !slices.Contains(inherited, f.Rule) {
-				inherited = append(inherited, f.Rule)
+			if !slices.Contains(rules, f.Rule) {
+				rules = append(rules, f.Rule)
 			}
 		case f.Action == Warn:
 			lines = append(lines, f.Warning())
 		}
 	}
-	if len(inherited) > 0 {
-		fact := "the next pods of this " + kind + " will be refused"
-		switch kind {
-		case networkKind:
-			fact = "this network has what a new one is refused for"
-		case flatnetwork.V1.SubnetKind(), flatnetwork.V2.SubnetKind():
-			fact = "this subnet has what a new one is refused for"
-		}
-		lines = append(lines, shortened(fact+": "+strings.Join(inherited, ", ")))
+	if len(rules) > 0 {
+		lines = append(lines, shortened(v.Inherited+": "+strings.Join(rules, ", ")))
 	}
 	if v.ModeNote != "" {
 		lines = append(lines, shortened(v.ModeNote))

@@ -162,7 +162,7 @@ func (d *Decider) respond(req admission.Request, subject *policy.Subject, v *pol
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
-	warnings := v.Warnings(subject.Kind)
+	warnings := v.Warnings()
 	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {

@@ -41,7 +41,7 @@ func newExplain(s streams) *cobra.Command {
 				return fmt.Errorf("no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(args[0]))
 			}
 			if format == "markdown" {
-				return ruledoc.Markdown(s.out, []policy.Rule{rule})
+				return ruledoc.Markdown(s.out, []policy.RuleDoc{rule})
 			}
 			return ruledoc.Text(s.out, rule)
 		},

@@ -73,7 +73,7 @@ func BenchmarkFacts(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				facts := inv.Facts(b.Context(), q)
-				if facts.Networks[1].Network == nil || facts.Namespace.Namespace == nil || facts.Pools.Index.Pool("vlan9-v4") == nil {
+				if facts.Networks[1].Value == nil || facts.Namespace.Value == nil || facts.Pools.Index.Pool("vlan9-v4") == nil {
 					b.Fatalf("%+v", facts)
 				}
 			}

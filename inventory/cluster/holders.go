@@ -215,7 +215,7 @@ func (i *Inventory) withNamed(ctx context.Context, q *policy.Questions, facts po
 	for _, ref := range networks {
 		network := i.networks.lookup(ref)
 		if network == nil && !begun {
-			network = i.readNetwork(ctx, ref).Network
+			network = i.readNetwork(ctx, ref).Value
 		}
 		if network != nil {
 			facts.Networks[ref] = network
@@ -224,7 +224,7 @@ func (i *Inventory) withNamed(ctx context.Context, q *policy.Questions, facts po
 	for _, ref := range subnets {
 		subnet := i.subnets.lookup(ref)
 		if subnet == nil && !begun {
-			subnet = i.subnets.read(ctx, ref).Subnet
+			subnet = i.subnets.read(ctx, ref).Value
 		}
 		if subnet != nil {
 			facts.Subnets[ref] = subnet

@@ -17,6 +17,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 const (
@@ -156,15 +157,15 @@ func (i *Inventory) Ready() error {
 
 // Facts implements [inventory.Inventory].
 func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Fact, len(q.Networks)), Subnets: make([]policy.SubnetFact, len(q.Subnets))}
+	facts := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks)), Subnets: make([]policy.Answer[flatnetwork.Subnet], len(q.Subnets))}
 	var missing sync.WaitGroup
 	for n, ref := range q.Networks {
-		if facts.Networks[n].Network = i.networks.lookup(ref); facts.Networks[n].Network == nil {
+		if facts.Networks[n].Value = i.networks.lookup(ref); facts.Networks[n].Value == nil {
 			missing.Go(func() { facts.Networks[n] = i.readNetwork(ctx, ref) })
 		}
 	}
 	if q.Namespace != "" {
-		if facts.Namespace.Namespace = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Namespace == nil {
+		if facts.Namespace.Value = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Value == nil {
 			missing.Go(func() { facts.Namespace = i.readNamespace(ctx, q.Namespace) })
 		}
 	}
@@ -173,7 +174,7 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 		missing.Go(func() { facts.Pools = i.pools.unfilled(ctx) })
 	}
 	for n, ref := range q.Subnets {
-		if facts.Subnets[n].Subnet = i.subnets.lookup(ref); facts.Subnets[n].Subnet == nil {
+		if facts.Subnets[n].Value = i.subnets.lookup(ref); facts.Subnets[n].Value == nil {
 			missing.Go(func() { facts.Subnets[n] = i.subnets.read(ctx, ref) })
 		}
 	}
@@ -233,12 +234,12 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	return fresh
 }
 
-func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Fact {
+func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Answer[cniconf.Network] {
 	read := i.networks.reader.read(ctx, ref)
-	return policy.Fact{Network: read.value, Err: read.err, Fresh: read.fresh}
+	return policy.Answer[cniconf.Network]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
-func (i *Inventory) readNamespace(ctx context.Context, name string) policy.NamespaceFact {
+func (i *Inventory) readNamespace(ctx context.Context, name string) policy.Answer[policy.Namespace] {
 	read := i.namespaces.reader.read(ctx, policy.Reference{Name: name})
-	return policy.NamespaceFact{Namespace: read.value, Err: read.err, Fresh: read.fresh}
+	return policy.Answer[policy.Namespace]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }

@@ -113,7 +113,7 @@ func networks(names ...string) policy.Questions {
 	return q
 }
 
-func role(f policy.Fact) cniconf.Role {
+func role(f policy.Answer[cniconf.Network]) cniconf.Role {
 	if f.Network == nil {
 		return ""
 	}
@@ -174,7 +174,7 @@ func TestLiveReads(t *testing.T) {
 func TestRefreshReadsAgain(t *testing.T) {
 	kubectl(t, network("refreshed", "router"), "apply", "-f", "-")
 	inv, _ := open(t, false)
-	old := policy.Facts{Networks: []policy.Fact{{Network: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
+	old := policy.Facts{Networks: []policy.Answer[cniconf.Network]{{Value: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
 	if f := inv.Refresh(t.Context(), networks("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
 		t.Errorf("got %+v", f)
 	}

@@ -31,7 +31,7 @@ func namespace(name, pool string) *corev1.Namespace {
 	}}
 }
 
-func namesPool(f policy.NamespaceFact, pool string) bool {
+func namesPool(f policy.Answer[policy.Namespace], pool string) bool {
 	return f.Err == nil && f.Namespace != nil && slices.Equal(f.Namespace.Pools.IPv4, []string{pool}) && f.Namespace.Labels["team"] == "a"
 }
 

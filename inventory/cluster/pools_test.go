@@ -366,7 +366,7 @@ func TestPoolsAndNamespacesForbidden(t *testing.T) {
 	if !apierrors.IsForbidden(facts.Pools.Err) || facts.Pools.Index != nil || facts.Pools.EveryFresh {
 		t.Errorf("pools: %+v", facts.Pools)
 	}
-	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Namespace != nil || facts.Namespace.Fresh {
+	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Value != nil || facts.Namespace.Fresh {
 		t.Errorf("namespace: %+v", facts.Namespace)
 	}
 }

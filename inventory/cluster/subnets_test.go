@@ -68,7 +68,7 @@ func subnetQuestion(g flatnetwork.Generation, name string) policy.Questions {
 	return policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: name}}}
 }
 
-func hasCIDR(f policy.SubnetFact, cidr string) bool {
+func hasCIDR(f policy.Answer[flatnetwork.Subnet], cidr string) bool {
 	return f.Err == nil && !f.Unknown && f.Subnet != nil && f.Subnet.CIDR.String() == cidr
 }
 
@@ -134,7 +134,7 @@ func TestSubnetsInstalledLater(t *testing.T) {
 		if f := facts.Subnets[0]; !f.Unknown || f.Subnet != nil || f.Err != nil {
 			t.Errorf("without the resource: %+v", f)
 		}
-		facts.Subnets[0] = policy.SubnetFact{}
+		facts.Subnets[0] = policy.Answer[flatnetwork.Subnet]{}
 		if f := inventory.Refresh(t.Context(), q, facts).Subnets[0]; !f.Unknown || !f.Fresh || f.Err != nil {
 			t.Errorf("without the resource, asked again: %+v", f)
 		}

@@ -124,8 +124,8 @@ func (i *Inventory) above(first policy.Identity) ownership {
 
 // subnetFact answers about one subnet. Without any of its generation it is not known
 // which there are.
-func (i *Inventory) subnetFact(ref flatnetwork.SubnetReference) policy.SubnetFact {
-	fact := policy.SubnetFact{Subnet: i.subnets[ref], Unknown: true, Fresh: true}
+func (i *Inventory) subnetFact(ref flatnetwork.SubnetReference) policy.Answer[flatnetwork.Subnet] {
+	fact := policy.Answer[flatnetwork.Subnet]{Value: i.subnets[ref], Unknown: true, Fresh: true}
 	for other := range i.subnets {
 		fact.Unknown = fact.Unknown && other.Generation != ref.Generation
 	}

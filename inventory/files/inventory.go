@@ -238,18 +238,18 @@ func (i *Inventory) Pools() int { return len(i.pools) }
 // the subnets of a generation without any.
 func (i *Inventory) Facts(_ context.Context, q policy.Questions) policy.Facts {
 	f := policy.Facts{
-		Networks:        make([]policy.Fact, len(q.Networks)),
+		Networks:        make([]policy.Answer[cniconf.Network], len(q.Networks)),
 		NamesOnly:       len(i.networks) == 0,
 		CoordinatorMode: i.coordinatorMode,
-		Namespace:       policy.NamespaceFact{Namespace: i.namespaces[q.Namespace], Fresh: true},
+		Namespace:       policy.Answer[policy.Namespace]{Value: i.namespaces[q.Namespace], Fresh: true},
 		Pools:           policy.PoolFacts{Index: i.index, EveryFresh: true},
 	}
 	for n, ref := range q.Networks {
 		f.Networks[n].Fresh = true
 		if f.NamesOnly {
-			f.Networks[n].Network = cniconf.FromName(ref.Namespace, ref.Name)
+			f.Networks[n].Value = cniconf.FromName(ref.Namespace, ref.Name)
 		} else {
-			f.Networks[n].Network = i.networks[ref]
+			f.Networks[n].Value = i.networks[ref]
 		}
 	}
 	for _, ref := range q.Subnets {
@@ -279,7 +279,7 @@ func (i *Inventory) Nodes(context.Context) iter.Seq[*policy.Node] { return maps.
 func (i *Inventory) Users(_ context.Context, network policy.Reference, config *policy.Config) policy.Users {
 	var users policy.Users
 	for _, u := range i.order {
-		if s := i.users[u]; config.Uses(s, network) {
+		if s := i.users[u]; policy.Uses(config, s, network) {
 			users.Add(s.Kind, s.Namespace, s.Name)
 		}
 	}

@@ -90,7 +90,7 @@ func TestLaterLayersOverride(t *testing.T) {
 	if p := facts.Pools.Index.Pool("vlan100-v4"); !p.Disabled || inv.Pools() != 2 {
 		t.Errorf("pool: %+v, of %d", p, inv.Pools())
 	}
-	if n := facts.Namespace.Namespace; n.Labels["team"] != "b" || n.Pools.IPv4 != nil {
+	if n := facts.Namespace.Value; n.Labels["team"] != "b" || n.Pools.IPv4 != nil {
 		t.Errorf("namespace: %+v", n)
 	}
 }

@@ -70,14 +70,14 @@ func (c *flatCluster) judge(t testing.TB, s *Subject, config *Config) Verdict {
 	pod := Parse(s, config)
 	q := pod.Questions()
 	f := Facts{
-		Namespace: NamespaceFact{Namespace: c.namespace},
+		Namespace: Answer[Namespace]{Value: c.namespace},
 		Holders:   HolderFacts{Holders: c.holders, Owners: c.owners, Networks: map[Reference]*cniconf.Network{}, Subnets: map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}, Err: c.err},
 	}
 	for _, ref := range q.Networks {
-		f.Networks = append(f.Networks, Fact{Network: networkNamed(ref)})
+		f.Networks = append(f.Networks, Answer[cniconf.Network]{Value: networkNamed(ref)})
 	}
 	for _, ref := range q.Subnets {
-		f.Subnets = append(f.Subnets, SubnetFact{Subnet: subnetNamed(t, ref)})
+		f.Subnets = append(f.Subnets, Answer[flatnetwork.Subnet]{Value: subnetNamed(t, ref)})
 	}
 	for _, h := range c.holders {
 		for _, claim := range h.Claims {
@@ -90,7 +90,7 @@ func (c *flatCluster) judge(t testing.TB, s *Subject, config *Config) Verdict {
 			}
 		}
 	}
-	return pod.Judge(f)
+	return Judge(pod.With(f))
 }
 
 // flatAnnotations ask one generation for addresses; an empty list is left out.
@@ -384,10 +384,9 @@ func TestContestedAddressesAreConfirmed(t *testing.T) {
 	c := &flatCluster{holders: []HolderFact{held(identity("Deployment", "db", ""), flatAnnotations(v2, "vlan300", "10.30.0.22", ""))}}
 	s := subjectOf(identity("Deployment", "web", ""), fixed)
 	v := c.judge(t, s, DefaultConfig())
-	pod := Parse(s, DefaultConfig())
-	pod.Judge(Facts{Networks: []Fact{{Network: networkNamed(Reference{"team-a", "rancher-flat-network"})}},
-		Subnets: []SubnetFact{{Subnet: subnetNamed(t, flatnetwork.SubnetReference{Generation: v2, Name: "vlan300"})}}, Holders: HolderFacts{Holders: c.holders}})
-	q, open := pod.Unconfirmed(&v)
+	view := Parse(s, DefaultConfig()).With(Facts{Networks: []Answer[cniconf.Network]{{Value: networkNamed(Reference{"team-a", "rancher-flat-network"})}},
+		Subnets: []Answer[flatnetwork.Subnet]{{Value: subnetNamed(t, flatnetwork.SubnetReference{Generation: v2, Name: "vlan300"})}}, Holders: HolderFacts{Holders: c.holders}})
+	q, open := view.Unconfirmed(&v)
 	if !open || len(q.Addresses.IPs) != 1 || q.Addresses.IPs[0].String() != "10.30.0.22" || len(q.Addresses.MACs) != 0 {
 		t.Errorf("%t, %+v", open, q.Addresses)
 	}
