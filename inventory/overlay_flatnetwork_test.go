@@ -84,7 +84,7 @@ func TestOverlayOfSubnets(t *testing.T) {
 				t.Errorf("subnets (-want +got):\n%s", diff)
 			}
 			for n, f := range inv.Refresh(t.Context(), q, facts).Subnets {
-				if before := facts.Subnets[n]; !f.Fresh || f.Subnet != before.Subnet || f.Unknown != before.Unknown {
+				if before := facts.Subnets[n]; !f.Fresh || f.Value != before.Value || f.Unknown != before.Unknown {
 					t.Errorf("refreshed: %+v, before %+v", f, before)
 				}
 			}
@@ -110,8 +110,8 @@ func subnetTexts(facts []policy.Answer[flatnetwork.Subnet]) (all []string) {
 		switch {
 		case f.Unknown:
 			text = "unknown"
-		case f.Subnet != nil:
-			text = f.Subnet.CIDR.String()
+		case f.Value != nil:
+			text = f.Value.CIDR.String()
 		}
 		if !f.Fresh {
 			text += " (stale)"

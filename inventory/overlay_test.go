@@ -97,13 +97,13 @@ func TestOverlay(t *testing.T) {
 	q := policy.Questions{Networks: names("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}}
 	facts := inv.Facts(t.Context(), q)
 
-	if n := facts.Networks; n[0].Network == nil || n[0].Fresh || n[1].Network == nil || !n[1].Fresh || n[2].Network != nil || facts.NamesOnly {
+	if n := facts.Networks; n[0].Value == nil || n[0].Fresh || n[1].Value == nil || !n[1].Fresh || n[2].Value != nil || facts.NamesOnly {
 		t.Errorf("networks: %+v", n)
 	}
 	if facts.CoordinatorMode != "overlay" {
 		t.Errorf("the mode of coordinators is %q", facts.CoordinatorMode)
 	}
-	if n := facts.Namespace; n.Namespace == nil || n.Namespace.Labels["from"] != "top" || !n.Fresh {
+	if n := facts.Namespace; n.Value == nil || n.Value.Labels["from"] != "top" || !n.Fresh {
 		t.Errorf("namespace: %+v", n)
 	}
 	checkPools := func(pools policy.PoolFacts) {
@@ -153,7 +153,7 @@ func TestOverlayWhereOneHasNothing(t *testing.T) {
 	}
 
 	facts = inventory.Overlay(open(t, top), open(t, "")).Facts(t.Context(), q)
-	if n := facts.Networks[0]; n.Network == nil || !n.Network.NameOnly {
+	if n := facts.Networks[0]; n.Value == nil || !n.Value.NameOnly {
 		t.Errorf("a network that only its name tells of: %+v", n)
 	}
 	if p := facts.Pools; p.Index.Pool("above") == nil || !p.Confirmed(&q) {

@@ -275,11 +275,11 @@ func (outdated) Facts(_ context.Context, q policy.Questions) policy.Facts {
 	return f
 }
 
-func (outdated) Refresh(_ context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks))}
+func (outdated) Refresh(_ context.Context, q policy.Questions, f policy.Facts) policy.Facts {
 	for n := range q.Networks {
-		f.Networks[n].Err = errors.New("connection refused")
+		f.Networks[n] = policy.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
+	f.Namespace = policy.Answer[policy.Namespace]{Err: errors.New("connection refused")}
 	return f
 }
 

@@ -115,15 +115,19 @@ func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config
 	}
 	result := result(o, namespace, subject.PodPath, &verdict)
 	result.Patch = subject.Patch()
-	for i := range verdict.Interfaces {
-		iface := &verdict.Interfaces[i]
-		shown := report.Interface{Name: iface.Name, Role: string(iface.Role), Evidence: string(iface.Evidence)}
+	var interfaces []policy.Interface
+	if request := policy.Parse(subject, config); verdict.Exempt == "" {
+		interfaces = request.With(inv.Facts(ctx, request.Questions())).KnownInterfaces()
+	}
+	for i := range interfaces {
+		iface := &interfaces[i]
+		shown := report.Interface{Name: iface.Name, Role: string(iface.Role()), Evidence: string(iface.Evidence())}
 		if iface.Reference != (policy.Reference{}) {
 			shown.Network = iface.Reference.String()
 		}
-		if iface.Pools != nil {
+		if iface.Pools() != nil {
 			shown.Pools = &report.Pools{
-				IPv4: append([]string{}, iface.Pools.IPv4...), IPv6: append([]string{}, iface.Pools.IPv6...), Source: string(iface.Pools.Source),
+				IPv4: append([]string{}, iface.Pools().IPv4...), IPv6: append([]string{}, iface.Pools().IPv6...), Source: string(iface.Pools().Source),
 			}
 		}
 		result.Interfaces = append(result.Interfaces, shown)

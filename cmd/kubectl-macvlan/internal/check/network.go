@@ -33,7 +33,7 @@ func judgeNetwork(ctx context.Context, o *files.Object, inv, stored inventory.In
 	subject.Namespace = namespace
 	before := stored.Facts(ctx, policy.Questions{Networks: []policy.Reference{subject.Reference()}})
 	if fact := before.Networks[0]; fact.Err == nil && !before.NamesOnly {
-		subject.Replace(fact.Network)
+		subject.Replace(fact.Value)
 	}
 	verdict := inventory.JudgeNetwork(ctx, inv, subject, config)
 	return result(o, namespace, "", &verdict), nil
