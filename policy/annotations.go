@@ -15,10 +15,10 @@ import (
 var annotationKeys = slices.Concat([]string{
 	multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation,
 	spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation,
-}, spiderpoolKeys, flatnetwork.V1.Annotations(), flatnetwork.V2.Annotations())
+}, SpiderpoolAnnotations, flatnetwork.V1.Annotations(), flatnetwork.V2.Annotations())
 
-// spiderpoolKeys are Spiderpool's annotations of pods that concern addresses.
-var spiderpoolKeys = []string{
+// SpiderpoolAnnotations are Spiderpool's annotations of pods that concern addresses.
+var SpiderpoolAnnotations = []string{
 	spiderpool.SubnetsAnnotation, spiderpool.SubnetAnnotation,
 	spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation,
 	spiderpool.PoolsAnnotation, spiderpool.PoolAnnotation,

@@ -185,7 +185,7 @@ func podOf(pairs ...string) *Subject {
 // config reads a PolicyConfig without its head.
 func config(t testing.TB, text string) *Config {
 	t.Helper()
-	c, err := ParseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + text))
+	c, err := parseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + text), anyRule)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -212,4 +212,21 @@ func newLargeCluster(t testing.TB, n int) *cluster {
 			100+i/250, i%250, []string{"lan", "wan"}[i%2]))
 	}
 	return c
+}
+
+// anyRule stands for the list of all rules: those of networks and subnets are not known here.
+func anyRule(string) bool { return true }
+
+// reparsed is a configuration as it would be read from a file.
+func reparsed(t testing.TB, c *Config) *Config {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := parseConfig(text, anyRule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

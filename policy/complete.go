@@ -214,7 +214,7 @@ func (v *View) Completed() *Subject {
 	completed := *v.Subject
 	completed.Annotations = maps.Clone(v.Subject.Annotations)
 	completed.Annotations[spiderpool.PoolsAnnotation] = v.plan.Value
-	completed.filledIn = v.plan.sources
+	completed.FilledIn = v.plan.sources
 	return &completed
 }
 
@@ -229,7 +229,7 @@ type PatchOperation struct {
 // subject was decoded from; nil when it has changed nothing. The object has
 // annotations already: without networks there is nothing to fill in.
 func (s *Subject) Patch() []PatchOperation {
-	if s.filledIn == nil {
+	if s.FilledIn == nil {
 		return nil
 	}
 	// The slash is escaped as RFC 6901 demands.

@@ -219,7 +219,7 @@ func TestComplete(t *testing.T) {
 			}
 			// As the webhooks see it: what is stored has forgotten who filled it in.
 			stored := *completed
-			stored.filledIn = nil
+			stored.FilledIn = nil
 			if again := s.cluster.complete(&stored, c); again != &stored {
 				t.Errorf("completed again: %v", again.Annotations)
 			}
@@ -242,7 +242,7 @@ func TestCompleteKeepsTheSubject(t *testing.T) {
 	s.Labels, s.Controller = map[string]string{"app": "web"}, Controller{"apps/v1", "ReplicaSet"}
 	got := newCluster(t).complete(s, DefaultConfig())
 	want := *s
-	want.Annotations, want.filledIn = got.Annotations, got.filledIn
+	want.Annotations, want.FilledIn = got.Annotations, got.FilledIn
 	if diff := cmp.Diff(&want, got, cmp.AllowUnexported(Subject{})); diff != "" || len(got.Annotations) != 2 {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -47,8 +47,7 @@ type Config struct {
 	Relaxable     metav1.LabelSelector `json:"relaxable"`
 	AlwaysEnforce []string             `json:"alwaysEnforce"`
 
-	clusterNetwork Reference
-	relaxable      labels.Selector
+	relaxable labels.Selector
 }
 
 // MultusConfig holds the settings of Multus that decide what annotations mean.
@@ -186,15 +185,8 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 	if c.Multus.DefaultNetworkNamespace == "" {
 		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
 	}
-	if n := c.Multus.ClusterNetwork; n != "" {
-		namespace, name, found := strings.Cut(n, "/")
-		if !found {
-			namespace, name = c.Multus.DefaultNetworkNamespace, n
-		}
-		if namespace == "" || name == "" || strings.Contains(name, "/") {
-			bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(n)), "multus", "clusterNetwork")
-		}
-		c.clusterNetwork = Reference{namespace, name}
+	if n := c.ClusterNetwork(); n != (Reference{}) && (n.Namespace == "" || n.Name == "" || strings.Contains(n.Name, "/")) {
+		bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
 	}
 	switch c.Spiderpool.CoordinatorMode {
 	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
@@ -275,6 +267,21 @@ func (c *Config) action(rule string, byDefault Action) Action {
 		return a
 	}
 	return byDefault
+}
+
+// ClusterNetwork is the cluster's own network; the zero value when that is a plain CNI
+// configuration.
+func (c *Config) ClusterNetwork() Reference {
+	n := c.Multus.ClusterNetwork
+	namespace, name, found := strings.Cut(n, "/")
+	switch {
+	case n == "":
+		return Reference{}
+	case !found:
+		return Reference{c.Multus.DefaultNetworkNamespace, n}
+	default:
+		return Reference{namespace, name}
+	}
 }
 
 // coordinatorMode is the mode of coordinators that name none, given that of the cluster,

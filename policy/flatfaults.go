@@ -20,15 +20,16 @@ func flatFaultCheck(problems ...flatnetwork.Problem) func(*View) []Finding {
 // flatFaults adds what [flatFaultCheck] reports.
 func (p *View) flatFaults(found *findings, problems ...flatnetwork.Problem) {
 	for r := range p.FlatRequests {
-		inert := r.Unattached()
+		attached, known := r.Attached()
+		unattached := known && !attached
 		for n := range r.Faults {
 			f := &r.Faults[n]
 			// Without the network there is nothing that would wait for an address.
 			waits := f.Problem == flatnetwork.ProblemNoIP
-			if !slices.Contains(problems, f.Problem) || inert && waits {
+			if !slices.Contains(problems, f.Problem) || unattached && waits {
 				continue
 			}
-			found.add(f.Softened || inert || waits && !r.attached, func() Finding {
+			found.add(f.Softened || unattached || waits && !attached, func() Finding {
 				return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: f.Remedy}
 			})
 		}

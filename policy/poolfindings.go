@@ -167,7 +167,7 @@ func (p *View) unsuppliedFinding(s *InterfacePools, l *PoolList) Finding {
 // else where the interface is asked for. Without a pool it is at the list.
 func (p *View) at(s *InterfacePools, l *PoolList, pool string) Finding {
 	// What was filled in stands in nobody's file.
-	if s.Choice.Source != spiderpool.SourcePod || p.Subject.filledIn != nil {
+	if s.Choice.Source != spiderpool.SourcePod || p.Subject.FilledIn != nil {
 		return p.atInterface(s.Interface)
 	}
 	annotation, element := spiderpool.PoolAnnotation, -1
@@ -254,11 +254,10 @@ func (p *View) poolRemedy(s *InterfacePools, l *PoolList) string {
 func (p *View) fittingPools(i *Interface, family int, taken map[string]bool) []string {
 	const most = 3
 	var bound, free []string
-	pools := p.facts.Pools.Index
 	request := p.PoolRequest(family, p.MultusName(i))
-	names := pools.Names(family)
+	names := p.PoolNames(family)
 	for _, name := range names[:min(len(names), MaxCandidates)] {
-		pool := pools.Pool(name)
+		pool := p.Pool(name)
 		if misfit, _ := pool.Misfit(request); misfit != spiderpool.MisfitNone || pool.Exhausted() || taken[name] {
 			continue
 		}

@@ -141,8 +141,8 @@ func (r *Request) lineUp(hasDefault bool) {
 		eth0.Unreadable = unreadable(r.defaultFaults, 0)
 	case hasDefault:
 		eth0.Annotation, eth0.Unreadable = multus.DefaultNetworkAnnotation, true
-	case r.Config.clusterNetwork != (Reference{}):
-		eth0.Reference = r.Config.clusterNetwork
+	case r.Config.ClusterNetwork() != (Reference{}):
+		eth0.Reference = r.Config.ClusterNetwork()
 	default:
 		eth0.Unreadable = true
 		eth0.role = cniconf.RoleDefault

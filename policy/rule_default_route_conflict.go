@@ -14,7 +14,7 @@ var ruleDefaultRouteConflict = podRule{
 	Check: func(p *View) []Finding {
 		// Multus makes this check only when there are further networks; the
 		// routes of a default-network alone pass.
-		if len(p.networkElements) == 0 {
+		if len(p.Interfaces()) < 2 {
 			return nil
 		}
 		var found []Finding

@@ -8,11 +8,17 @@ var ruleFlatNetworkKeysMixed = podRule{
 	ID:      "flat-network-keys-mixed",
 	Default: Deny,
 	Check: func(p *View) []Finding {
-		if len(p.flat) < 2 || p.flat[0].Void() || p.flat[1].Void() {
+		var both []*FlatRequest
+		for r := range p.FlatRequests {
+			if !r.Void() {
+				both = append(both, r)
+			}
+		}
+		if len(both) < 2 {
 			return nil
 		}
 		// The one to remove is the one that is not attached, if that is known.
-		keep, drop := p.flat[1], p.flat[0]
+		keep, drop := both[1], both[0]
 		if keep.Unattached() && !drop.Unattached() {
 			keep, drop = drop, keep
 		}

@@ -19,7 +19,7 @@ func checkPoolsExist(p *View) []Finding {
 	p.misfits(&found, spiderpool.MisfitMissing)
 	for n := range p.Supplies() {
 		s := &p.Supplies()[n]
-		if p.facts.Pools.Index == nil || s.Choice.Unknown {
+		if !p.PoolsKnown() || s.Choice.Unknown {
 			continue
 		}
 		if s.Choice.Source == spiderpool.SourceNone {

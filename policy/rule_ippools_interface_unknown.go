@@ -33,9 +33,9 @@ func checkListedInterfaces(p *View) []Finding {
 		switch {
 		case iface == nil:
 			problem, softened = "is not one of the pod's: Spiderpool refuses the pod", u == maybeUsed
-		case iface.Annotation == "" && iface.ref < 0 && u == maybeUsed:
+		case iface.Annotation == "" && iface.Unreadable && u == maybeUsed:
 			continue
-		case iface.Annotation == "" && iface.ref < 0:
+		case iface.Annotation == "" && iface.Unreadable:
 			problem = "is on the cluster's own network, for which Spiderpool has no pools: it refuses the pod"
 		default:
 			yes, known := p.FromSpiderpool(iface)

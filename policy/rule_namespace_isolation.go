@@ -20,7 +20,7 @@ var ruleNamespaceIsolation = podRule{
 		var found []Finding
 		for i := range p.Interfaces() {
 			iface := &p.Interfaces()[i]
-			if iface.Annotation != multus.NetworksAnnotation || iface.ref < 0 {
+			if iface.Annotation != multus.NetworksAnnotation || iface.Unreadable {
 				continue
 			}
 			namespace := iface.Reference.Namespace

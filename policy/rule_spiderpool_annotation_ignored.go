@@ -18,7 +18,7 @@ func checkIgnored(p *View) []Finding {
 	}
 	var found []Finding
 	nobody := p.spiderpoolUse() == unused
-	for _, key := range spiderpoolKeys {
+	for _, key := range SpiderpoolAnnotations {
 		if _, there := p.Subject.Annotations[key]; !there {
 			continue
 		}

@@ -47,8 +47,8 @@ func TestScale(t *testing.T) {
 	} {
 		t.Run(tt.kind+" "+tt.spec, func(t *testing.T) {
 			apiVersion, spec := "v1", tt.spec
-			for version, kinds := range podPaths {
-				if _, ok := kinds[tt.kind]; ok {
+			for _, version := range []string{"apps/v1", "batch/v1"} {
+				if HoldsPod(version, tt.kind) {
 					apiVersion = version
 				}
 			}

@@ -55,9 +55,9 @@ type Subject struct {
 	// Resources are the names in the resource limits of the pod's first container.
 	Resources []string
 
-	// filledIn says where the pools in the annotations come from, by the name of
+	// FilledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [Pod.Complete] that put them there.
-	filledIn map[string]spiderpool.Source
+	FilledIn map[string]spiderpool.Source
 }
 
 // Controller names a kind of workload.

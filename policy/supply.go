@@ -65,7 +65,7 @@ var Families = [2]int{spiderpool.IPv4, spiderpool.IPv6}
 func (r *Request) parsePools() {
 	annotations := r.Subject.Annotations
 	var tooLarge []string
-	for _, key := range spiderpoolKeys {
+	for _, key := range SpiderpoolAnnotations {
 		if len(annotations[key]) > maxAnnotationBytes {
 			tooLarge = append(tooLarge, key)
 		}
@@ -197,7 +197,7 @@ func (v *View) asKnown(c spiderpool.Choice) spiderpool.Choice {
 // sourceOf is where an interface's pools come from, seen through what was filled
 // in before.
 func (v *View) sourceOf(s *InterfacePools) spiderpool.Source {
-	if source, ok := v.Subject.filledIn[s.Interface.Name]; ok {
+	if source, ok := v.Subject.FilledIn[s.Interface.Name]; ok {
 		return source
 	}
 	return s.Choice.Source

@@ -75,7 +75,7 @@ func (v *View) resolve() {
 			continue
 		}
 		i.network = v.facts.Networks[i.ref].Value
-		own := i.Reference == v.Config.clusterNetwork
+		own := i.Reference == v.Config.ClusterNetwork()
 		switch {
 		case i.network != nil:
 			i.role, i.evidence = i.network.Role(mode)
