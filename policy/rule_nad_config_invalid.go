@@ -19,7 +19,7 @@ var ruleNADConfigInvalid = Rule{
 		"  config: '{\"cniVersion\": \"0.3.1\", \"plugins\": [{\"type\": \"macvlan\", \"master\": \"bond0.100\"}]}'\n",
 	checkNetwork: func(n *network) []Finding {
 		const remedy = "correct spec.config: it is a CNI configuration in JSON, with a \"type\" or a list of \"plugins\""
-		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault)
+		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault())
 		if why == "" {
 			return nil
 		}

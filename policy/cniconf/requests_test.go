@@ -9,10 +9,12 @@ import (
 	"unicode"
 
 	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 )
 
-// text is a fault in one line.
-func (f AddressFault) text() string {
+// faultText is a fault in one line.
+func faultText(f ipam.AddressFault) string {
 	duplicate := ""
 	if f.Duplicate {
 		duplicate = " (duplicate)"
@@ -99,7 +101,7 @@ func TestAddressFaults(t *testing.T) {
 				`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","capabilities":{"ips":true},"ipam":%s}%s]}`, tt.ipam, tt.chained)})
 			var got []string
 			for _, f := range n.AddressFaults(tt.ips, tt.firstInterface) {
-				got = append(got, f.text())
+				got = append(got, faultText(f))
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
@@ -124,7 +126,7 @@ func TestAddressFaultsOfVersions(t *testing.T) {
 		n := Compile(Source{Name: "a", Config: `{` + version + `"type":"macvlan","ipam":{"type":"static","addresses":[{"address":"10.0.0.9/24"}]}}`})
 		got := ""
 		for _, f := range n.AddressFaults([]string{"10.0.0.7/24", "fd00::7/64"}, false) {
-			got += f.text()
+			got += faultText(f)
 		}
 		if got != want {
 			t.Errorf("{%s\n got %s\nwant %s", version, got, want)
@@ -205,8 +207,8 @@ func FuzzAddressFaults(f *testing.F) {
 			if fault.Index < -1 || fault.Index >= len(asked) || fault.Detail == "" || fault.Want == "" || fault.Effect == "" {
 				t.Errorf("%+v", fault)
 			}
-			if strings.ContainsFunc(fault.text(), func(r rune) bool { return !unicode.IsPrint(r) }) || len(fault.text()) > 2000 {
-				t.Errorf("%d bytes: %q", len(fault.text()), fault.text())
+			if strings.ContainsFunc(faultText(fault), func(r rune) bool { return !unicode.IsPrint(r) }) || len(faultText(fault)) > 2000 {
+				t.Errorf("%d bytes: %q", len(faultText(fault)), faultText(fault))
 			}
 		}
 	})
