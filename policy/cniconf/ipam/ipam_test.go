@@ -46,7 +46,7 @@ func TestCompile(t *testing.T) {
 				{prefix: prefix("3ffe:ffff:0:1ff::1/64")},
 			}}},
 		{name: "dhcp", kind: "dhcp", main: `{"ipam":{"request":[]}}`, want: dhcp{}},
-		{name: "another", kind: "whereabouts", main: `{"ipam":{"range":"10.0.0.0/8"}}`, want: &other{name: "whereabouts"}},
+		{name: "another", kind: "calico-ipam", main: `{"ipam":{"subnet":"10.0.0.0/8"}}`, want: &other{name: "calico-ipam"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAnswers(t *testing.T) {
 	tests := map[string]answers{
 		"":            {old: true},
 		"dhcp":        {old: true},
-		"whereabouts": {old: true},
+		"calico-ipam": {old: true},
 		"static":      {spans: 1, old: true, assigns: true},
 		"host-local":  {spans: 1, nodeLocal: true, store: "/var/lib/cni/networks/a", old: true, assigns: true, besideReader: true},
 		"spiderpool":  {pools: true},
