@@ -65,7 +65,7 @@ func TestCompile(t *testing.T) {
 			Annotations: map[string]string{ResourceNameAnnotation: "spidernet.io/sriov_netdevice"},
 			Config:      `{"cniVersion":"0.3.1","type":"sriov","ipam":{"type":"whereabouts","range":"10.0.0.0/8"}}`,
 		}, Network{
-			Plugins: []string{"sriov"}, CNIVersion: "0.3.1", IPAM: ipamOf("whereabouts", ""),
+			Plugins: []string{"sriov"}, CNIVersion: "0.3.1", IPAM: ipamOf("whereabouts", `"range":"10.0.0.0/8"`),
 			ResourceName: "spidernet.io/sriov_netdevice",
 		}},
 		{"type beside plugins is a single plugin", Source{Config: `{"type":"bridge","plugins":[{"type":"macvlan"}]}`},

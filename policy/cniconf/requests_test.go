@@ -90,8 +90,8 @@ func TestAddressFaults(t *testing.T) {
 			[]string{`-1 ignored: have no effect: the network has no IPAM plugin and so no addresses; accepted: no "ips"`}},
 		{"no IPAM, before a router", `{}`, router, []string{"10.0.0.7", "10.0.0.8"}, false,
 			[]string{`-1 fails: are refused by the plugin "router", which reads one address without a prefix length, and could have no effect: the network has no IPAM plugin and so no addresses; accepted: no "ips"`}},
-		{"another IPAM", `{"type":"whereabouts"}`, "", []string{"10.0.0.7", "10.0.0.7"}, false, nil},
-		{"another IPAM, before a coordinator", `{"type":"whereabouts"}`, coordinator, []string{"10.0.0.7/24", "10.0.0.8"}, false, []string{
+		{"another IPAM", `{"type":"calico-ipam"}`, "", []string{"10.0.0.7", "10.0.0.7"}, false, nil},
+		{"another IPAM, before a coordinator", `{"type":"calico-ipam"}`, coordinator, []string{"10.0.0.7/24", "10.0.0.8"}, false, []string{
 			`-1 fails: are 2, and the plugin "coordinator" reads one; accepted: one address without a prefix length`,
 			`0 fails: has a prefix length, and the plugin "coordinator" reads an address without one; accepted: "10.0.0.7"`}},
 	}
@@ -137,7 +137,7 @@ func TestAddressFaultsOfVersions(t *testing.T) {
 // TestPlainArguments compares the verdict on plugins that decode the address of
 // CNI_ARGS, as Spiderpool's do, with that of the decoder.
 func TestPlainArguments(t *testing.T) {
-	n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":{"type":"whereabouts"}},{"type":"veth"}]}`})
+	n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":{"type":"calico-ipam"}},{"type":"veth"}]}`})
 	for ips, refused := range map[string]bool{
 		"10.0.0.7": false, "fd00::7": false, "::ffff:10.0.0.7": false,
 		"10.0.0.7/24": true, "fd00::7/64": true, "10.0.0.7,10.0.0.8": true, "10.0.0.7,10.0.0.7": true,

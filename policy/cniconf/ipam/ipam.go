@@ -7,9 +7,7 @@
 // [Plugin]; [ordinary] answers it for the others.
 package ipam
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // Plugin is an IPAM plugin with its part of one network's configuration. It is
 // immutable.
@@ -70,26 +68,29 @@ type Source struct {
 
 // reader compiles the configuration of one plugin.
 type reader struct {
-	read func(Source) Plugin
+	kind string
 	// asWritten says that the plugin's fields mean what they say only where the main
 	// plugin hands them on as they are.
 	asWritten bool
+	read      func(Source) Plugin
 }
 
-// known are the plugins with a file of their own, by their types.
-var known = map[string]reader{
-	noneType:       {readNone, true},
-	hostLocalType:  {readHostLocal, true},
-	staticType:     {readStatic, true},
-	dhcpType:       {readDHCP, true},
-	spiderpoolType: {readSpiderpool, false},
+// known are the plugins with a file of their own.
+var known = []reader{
+	{noneType, true, readNone},
+	{hostLocalType, true, readHostLocal},
+	{staticType, true, readStatic},
+	{dhcpType, true, readDHCP},
+	{spiderpoolType, false, readSpiderpool},
 }
 
 // Compile reads the part of a configuration that is about addresses. It never fails:
 // what cannot be used is said in [Plugin.Fault].
 func Compile(s Source) Plugin {
-	if r, ok := known[s.Type]; ok && !(r.asWritten && s.Completed) {
-		return r.read(s)
+	for _, r := range known {
+		if r.kind == s.Type && !(r.asWritten && s.Completed) {
+			return r.read(s)
+		}
 	}
 	return readOther(s)
 }

@@ -92,9 +92,9 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%q\n got %+v\nwant %+v", kind, got, want)
 		}
 	}
-	for kind := range known {
-		if _, tested := tests[kind]; !tested {
-			t.Errorf("the answers of %q are not tested", kind)
+	for _, r := range known {
+		if _, tested := tests[r.kind]; !tested {
+			t.Errorf("the answers of %q are not tested", r.kind)
 		}
 	}
 }
