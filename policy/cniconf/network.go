@@ -72,7 +72,8 @@ type Network struct {
 	// ResourceName is the value of [ResourceNameAnnotation].
 	ResourceName string
 
-	// DefaultPools is what [DefaultPoolsAnnotation] says, nil without it.
+	// DefaultPools are those of pods that name none; nil where the network says nothing
+	// of them. [Compile] does not set them: see package defaultpools.
 	DefaultPools *DefaultPools
 
 	// Unusable says why every pod that uses the network will fail, as a clause
@@ -83,6 +84,16 @@ type Network struct {
 	annotated, chained, fallback *ground
 	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
 	ipvlanMaster string
+}
+
+// DefaultPools are the Spiderpool pools that a network gives to pods that name none.
+type DefaultPools struct {
+	// IPv4 and IPv6 are names of pools, or patterns of them. Without any, pods get
+	// no default on this network, whatever the configuration says.
+	IPv4, IPv6 []string
+	// Fault says why the annotation cannot be used, as a sentence about it; empty
+	// when it can.
+	Fault string
 }
 
 // Capabilities are runtime requests of a pod that a plugin declares to take
@@ -103,7 +114,6 @@ func Compile(s Source) *Network {
 		OnNode:       s.Config == "",
 		IPAM:         ipam.Unknown,
 		ResourceName: s.Annotations[ResourceNameAnnotation],
-		DefaultPools: readDefaultPools(s.Annotations),
 		annotated:    groundOfAnnotation(s.Annotations[InstanceTypeAnnotation]),
 	}
 	if !n.OnNode {
