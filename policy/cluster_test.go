@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
@@ -72,9 +73,9 @@ func (c *cluster) setNetwork(ref, mode, ipam, defaults string) {
 	}
 	source.Annotations = map[string]string{cniconf.ResourceNameAnnotation: "example.com/" + r.Name}
 	if defaults != "" {
-		source.Annotations[cniconf.DefaultPoolsAnnotation] = defaults
+		source.Annotations[defaultpools.Annotation] = defaults
 	}
-	c.networks[r] = cniconf.Compile(source)
+	c.networks[r] = defaultpools.Compile(source)
 }
 
 // setPool adds a pool, or replaces it, given its spec in JSON without the brackets.

@@ -8,6 +8,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 )
 
 // Annotations of NetworkAttachmentDefinitions that DaoCloud's multus-underlay chart
@@ -21,7 +22,7 @@ const (
 // networkAnnotationKeys are the annotations of a NetworkAttachmentDefinition that
 // rules read.
 var networkAnnotationKeys = []string{
-	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, cniconf.DefaultPoolsAnnotation,
+	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, defaultpools.Annotation,
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
 

@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
@@ -58,7 +58,7 @@ func (p *View) unassignable(found *findings, i *Interface) {
 		if fault.Duplicate {
 			continue // a rule of its own
 		}
-		found.add(fault.Effect == cniconf.EffectIgnored, func() Finding {
+		found.add(fault.Effect == ipam.EffectIgnored, func() Finding {
 			f := p.AtElement(i, "ips", fault.Index)
 			f.Message = "the addresses that interface " + quote.Value(i.Name) + " asks for"
 			if fault.Index >= 0 {

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // maxVLAN is the highest VLAN that a switch takes: 4095 is reserved (IEEE 802.1Q).
@@ -61,12 +61,12 @@ var ruleNADAnnotationInvalid = networkRule{
 				})
 			}
 		}
-		if value, ok := n.source.Annotations[cniconf.DefaultPoolsAnnotation]; ok {
-			_, faults := spiderpool.ParsePool(cniconf.DefaultPoolsAnnotation, value)
+		if value, ok := n.source.Annotations[defaultpools.Annotation]; ok {
+			faults := defaultpools.Faults(value)
 			for i := range faults {
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: cniconf.DefaultPoolsAnnotation,
+						Annotation: defaultpools.Annotation,
 						Offset:     faults[i].Offset,
 						Message:    faults[i].Message(),
 						Remedy:     `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,

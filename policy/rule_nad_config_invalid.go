@@ -8,7 +8,7 @@ var ruleNADConfigInvalid = networkRule{
 	Default: Deny,
 	Check: func(n *network) []Finding {
 		const remedy = "correct spec.config: it is a CNI configuration in JSON, with a \"type\" or a list of \"plugins\""
-		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault)
+		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault())
 		if why == "" {
 			return nil
 		}

@@ -5,7 +5,7 @@ var ruleNADHostLocalOnSharedLink = networkRule{
 	Default: Warn,
 	Check: func(n *network) []Finding {
 		m := n.macvlan()
-		if m == nil || m.LinkInContainer || n.compiled.IPAM.Type != "host-local" || n.compiled.IPAM.Fault != "" {
+		if m == nil || m.LinkInContainer || !n.compiled.IPAM.NodeLocal() || n.compiled.IPAM.Fault() != "" {
 			return nil
 		}
 		return n.at("ipam", "host-local hands out the same addresses on every node: pods on two nodes get one address twice",

@@ -48,5 +48,5 @@ func correctNetwork(r Reference) string {
 
 // unusable says why every pod on the network fails, or nothing.
 func unusable(n *cniconf.Network) string {
-	return cmp.Or(n.Unusable, n.MacvlanFault, n.IPAM.Fault, n.CNIVersionFault)
+	return cmp.Or(n.Unusable, n.MacvlanFault, n.IPAM.Fault(), n.CNIVersionFault)
 }

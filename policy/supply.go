@@ -99,7 +99,7 @@ func (v *View) FromSpiderpool(i *Interface) (yes, known bool) {
 		// Calico's, has an IPAM plugin of its own.
 		return false, i.role == cniconf.RoleDefault
 	default:
-		return i.network.IPAM.Spiderpool(), true
+		return i.network.IPAM.Pools() != nil, true
 	}
 }
 
@@ -125,9 +125,10 @@ func (v *View) supplyInterfaces() {
 			hasDefaults = hasDefaults || origin != ""
 		}
 		v.supplies = append(v.supplies, InterfacePools{Interface: iface})
+		named := iface.network.IPAM.Pools()
 		interfaces = append(interfaces, spiderpool.Interface{
 			Name: iface.Name, Position: n, Network: v.MultusName(iface),
-			IPv4Pools: iface.network.IPAM.IPv4Pools, IPv6Pools: iface.network.IPAM.IPv6Pools,
+			IPv4Pools: named.IPv4, IPv6Pools: named.IPv6,
 			ConfigIPv4: own.IPv4, ConfigIPv6: own.IPv6,
 		})
 	}

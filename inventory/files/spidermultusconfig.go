@@ -7,6 +7,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 )
 
 const (
@@ -81,7 +82,7 @@ func compileSpiderMultusConfig(o *Object, namespace string) (*cniconf.Network, e
 		}
 		source.Config = config
 	}
-	return cniconf.Compile(source), nil
+	return defaultpools.Compile(source), nil
 }
 
 func (c *spiderMultusConfig) config(name string) (string, error) {

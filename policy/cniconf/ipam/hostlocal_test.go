@@ -1,4 +1,4 @@
-package cniconf
+package ipam_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
 func TestHostLocalFaults(t *testing.T) {
@@ -43,14 +45,14 @@ func TestHostLocalFaults(t *testing.T) {
 			"the ranges fd00::1-fd00::7fff:ffff:ffff:ffff of fd00::/65 and fd00::1-fd00::ffff:ffff:ffff:ffff of fd00::/64 overlap"},
 	}
 	for _, tt := range tests {
-		n := Compile(Source{Config: `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"host-local"` + tt.ipam + `}}`})
-		if n.IPAM.Fault != tt.want || n.Unusable != "" {
-			t.Errorf("ipam %s\n got %s (unusable: %q)\nwant %s", tt.ipam, n.IPAM.Fault, n.Unusable, tt.want)
+		n := cniconf.Compile(cniconf.Source{Config: `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"host-local"` + tt.ipam + `}}`})
+		if n.IPAM.Fault() != tt.want || n.Unusable != "" {
+			t.Errorf("ipam %s\n got %s (unusable: %q)\nwant %s", tt.ipam, n.IPAM.Fault(), n.Unusable, tt.want)
 		}
 	}
-	old := Compile(Source{Config: `{"cniVersion":"0.2.0","type":"macvlan","ipam":{"type":"host-local","subnet":"10.0.0.0/24","ranges":[[{"subnet":"10.1.0.0/24"}]]}}`})
-	if want := `more than one set of ranges per address family needs cniVersion "0.3.0" or later`; old.IPAM.Fault != want {
-		t.Errorf("cniVersion 0.2.0\n got %s\nwant %s", old.IPAM.Fault, want)
+	old := cniconf.Compile(cniconf.Source{Config: `{"cniVersion":"0.2.0","type":"macvlan","ipam":{"type":"host-local","subnet":"10.0.0.0/24","ranges":[[{"subnet":"10.1.0.0/24"}]]}}`})
+	if want := `more than one set of ranges per address family needs cniVersion "0.3.0" or later`; old.IPAM.Fault() != want {
+		t.Errorf("cniVersion 0.2.0\n got %s\nwant %s", old.IPAM.Fault(), want)
 	}
 }
 
@@ -58,13 +60,13 @@ func TestHostLocalFaults(t *testing.T) {
 func TestIPAMCompletedOnTheNode(t *testing.T) {
 	for _, ipam := range []string{`"host-local"`, `"host-local","subnet":"usePodCidr"`, `"host-local","subnet":"10.0.0.0/24"`, `"static","addresses":7`} {
 		for plugin, judged := range map[string]bool{"calico": false, "flannel": false, "ipvlan": true, "bridge": true, "host-device": true} {
-			n := Compile(Source{Config: fmt.Sprintf(`{"cniVersion":"0.3.1","type":%q,"ipam":{"type":%s}}`, plugin, ipam)})
+			n := cniconf.Compile(cniconf.Source{Config: fmt.Sprintf(`{"cniVersion":"0.3.1","type":%q,"ipam":{"type":%s}}`, plugin, ipam)})
 			set := n.AddressSet()
-			if got := n.IPAM.Fault != "" || !set.Empty(); got != judged || n.Unusable != "" {
-				t.Errorf("%s with %s is judged: %t (fault %q, unusable %q), want %t", plugin, ipam, got, n.IPAM.Fault, n.Unusable, judged)
+			if got := n.IPAM.Fault() != "" || !set.Empty(); got != judged || n.Unusable != "" {
+				t.Errorf("%s with %s is judged: %t (fault %q, unusable %q), want %t", plugin, ipam, got, n.IPAM.Fault(), n.Unusable, judged)
 			}
-			if want, _, _ := strings.Cut(strings.Trim(ipam, `"`), `"`); n.IPAM.Type != want {
-				t.Errorf("%s: IPAM %q, want %q", plugin, n.IPAM.Type, want)
+			if want, _, _ := strings.Cut(strings.Trim(ipam, `"`), `"`); n.IPAM.Type() != want {
+				t.Errorf("%s: IPAM %q, want %q", plugin, n.IPAM.Type(), want)
 			}
 		}
 	}
@@ -128,12 +130,12 @@ func TestHostLocalAgreesWithThePlugin(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, refusal := allocator.LoadIPAMConfig(conf, "")
-		n := Compile(Source{Config: string(conf)})
+		n := cniconf.Compile(cniconf.Source{Config: string(conf)})
 		if n.Unusable != "" {
 			t.Fatalf("%s: %s", conf, n.Unusable)
 		}
-		if (refusal != nil) != (n.IPAM.Fault != "") {
-			t.Errorf("%s\nhost-local: %v\nhere: %q", conf, refusal, n.IPAM.Fault)
+		if (refusal != nil) != (n.IPAM.Fault() != "") {
+			t.Errorf("%s\nhost-local: %v\nhere: %q", conf, refusal, n.IPAM.Fault())
 		}
 		if refusal == nil {
 			accepted++
@@ -158,10 +160,10 @@ func TestHostLocalManyRanges(t *testing.T) {
 		"11.0.0.0/24":   "",
 		"10.40.7.64/26": "the ranges 10.40.7.1-10.40.7.254 of 10.40.7.0/24 and 10.40.7.65-10.40.7.126 of 10.40.7.64/26 overlap",
 	} {
-		n := Compile(Source{Config: `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"host-local","ranges":[` +
+		n := cniconf.Compile(cniconf.Source{Config: `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"host-local","ranges":[` +
 			b.String() + `[{"subnet":"` + last + `"}]]}}`})
-		if n.IPAM.Fault != want || len(n.IPAM.Ranges) != sets+1 {
-			t.Errorf("with %s: fault %q, want %q; %d sets of ranges", last, n.IPAM.Fault, want, len(n.IPAM.Ranges))
+		if n.IPAM.Fault() != want || len(n.IPAM.Spans()) != sets+1 {
+			t.Errorf("with %s: fault %q, want %q; %d sets of ranges", last, n.IPAM.Fault(), want, len(n.IPAM.Spans()))
 		}
 	}
 }
