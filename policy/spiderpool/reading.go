@@ -62,7 +62,7 @@ func (r *reading) ignore(index int, field string, offset int, value, detail, wan
 // root is the value as a whole.
 func (r *reading) root() jsonplace.Value { return jsonplace.Root(r.value) }
 
-// list looks the elements of a list up.
+// list looks up the elements of a list.
 func (r *reading) list() []element {
 	if r.elements == nil {
 		for _, member := range r.root().Members() {
