@@ -20,7 +20,8 @@ type fuzzStrings struct{ A, Sk string }
 // every place holds what is decoded there.
 func FuzzPlaces(f *testing.F) {
 	for _, s := range []string{
-		``, ` `, `null`, `-1e9`, `"a\u0062\ud834\udd1e"`, `[]`, ` [ 1 , [ ] , { } ] `, `{"a":1,"A":null,"\u0061":"x"}`,
+		``, ` `, `null`, `-1e9`, `"a\u0062\ud834\udd1e"`, `[]`, ` [ 1 , [ ] , { } ] `,
+		`{"a":1,"A":null,"\u0061":"x"}`,
 		"{\"\u017fk\":\"x\",\"s\u212a\":[null],\"\":{\"\":0}}", "\"\xff\"", "{\"a\xff\":\"\xc3\",\"a\":\"\ufffd\"}",
 		`{"a":{"a":[{"a":"]"}]},"b":"}\\"}`, `[1,]`, `{"a" 1}`, `{'a':1}`, `["`, `[tru e]`, `{}{}`, "[\"\n\"]", `]`, `{"a":`, `[[[`,
 	} {
@@ -35,8 +36,11 @@ func FuzzPlaces(f *testing.F) {
 			compare(t, text, Root(text))
 			return
 		}
-		if offset < 0 || offset > len(text) || detail == "" || !strings.HasPrefix(text[offset:], culprit) || culprit == "" && offset > 0 && offset < len(text) {
+		if offset < 0 || offset > len(text) || detail == "" {
 			t.Fatalf("%q is no JSON, and its fault is %d %q %s", text, offset, culprit, detail)
+		}
+		if !strings.HasPrefix(text[offset:], culprit) || culprit == "" && offset > 0 && offset < len(text) {
+			t.Fatalf("%q: the culprit %q does not stand at %d", text, culprit, offset)
 		}
 		// What is no JSON is walked through without leaving it.
 		walk(Root(text), 0)
