@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // ten are the IP and MAC addresses of the n-th workload, ten of each.
@@ -41,7 +41,7 @@ func BenchmarkJudgeAddresses(b *testing.B) {
 			b.Run(fmt.Sprintf("workloads=%d/%s", workloads, what), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					verdict := inventory.Judge(b.Context(), inv, subject, policy.DefaultConfig())
+					verdict := review.JudgePod(b.Context(), inv, policy.DefaultConfig(), subject)
 					if taken := verdict.Decision() == policy.Deny; taken != (what == "taken") {
 						b.Fatal(verdict.Explanation(policy.Warn))
 					}

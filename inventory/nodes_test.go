@@ -7,6 +7,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // node is a Node that says it has one link.
@@ -21,7 +22,7 @@ func saidOf(t *testing.T, inv inventory.Inventory) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := inventory.JudgeNetwork(t.Context(), inv, network, policy.DefaultConfig())
+	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			return f.Message

@@ -14,6 +14,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // subnet is a MacvlanSubnet, and fixed a Deployment that fixes an address of one.
@@ -189,7 +190,7 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 		{"nobody's", pod("default", ""), policy.Deny},
 		{"of another namespace", pod("other", owner), policy.Deny},
 	} {
-		verdict := inventory.Judge(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), subject, policy.DefaultConfig())
+		verdict := review.JudgePod(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), policy.DefaultConfig(), subject)
 		if got := verdict.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
 		}
@@ -230,61 +231,9 @@ func TestRecordsInFiles(t *testing.T) {
 		{"a Deployment that is being deleted", fixed("web", "u4, deletionTimestamp: '2024-01-01T00:00:00Z'", "below"), policy.Warn},
 	} {
 		below := strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)
-		verdict := inventory.Judge(t.Context(), open(t, below+tt.world), s, policy.DefaultConfig())
+		verdict := review.JudgePod(t.Context(), open(t, below+tt.world), policy.DefaultConfig(), s)
 		if got := verdict.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, verdict.Explanation(policy.Warn))
 		}
-	}
-}
-
-// A subnet that stands in the way only in memory does not stand in the way.
-func TestOverlapIsConfirmed(t *testing.T) {
-	const object = `{"metadata":{"name":"new","namespace":"kube-system"},"spec":{"master":"eth1","cidr":"10.0.0.0/24"}}`
-	s, err := policy.DecodeSubnet(flatnetwork.V1, "kube-system", []byte(object), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stale := open(t, subnet("old", "10.0.0.0/24"))
-	for _, tt := range []struct {
-		name string
-		now  *files.Inventory
-		want policy.Action
-	}{
-		{"still there", stale, policy.Deny},
-		{"gone", open(t, ""), policy.Allow},
-		{"elsewhere now", open(t, subnet("old", "10.0.1.0/24")), policy.Allow},
-	} {
-		if verdict := inventory.JudgeSubnet(t.Context(), &remembered{stale, tt.now}, s, policy.DefaultConfig()); verdict.Decision() != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, verdict.Decision(), tt.want)
-		}
-	}
-}
-
-// remembered answers as a cluster does whose cache lags behind.
-type remembered struct {
-	inventory.Inventory
-	now inventory.Inventory
-}
-
-func (r *remembered) Refresh(ctx context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
-	return r.now.Facts(ctx, q)
-}
-
-// What is filled in rests on neither subnets nor addresses, so that no creation waits for
-// them twice.
-func TestCompleteAsksForPoolsAlone(t *testing.T) {
-	asked := &witness{Inventory: open(t, "")}
-	s, err := policy.DecodeSubject("v1", "Pod", "default", []byte(`{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach",`+
-		`"macvlan.pandaria.cattle.io/ip":"10.0.0.1","macvlan.pandaria.cattle.io/subnet":"a"}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inventory.Complete(t.Context(), asked, s, policy.DefaultConfig())
-	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 0 || !q.Addresses.Empty() {
-		t.Errorf("to fill in: %+v", q)
-	}
-	inventory.Judge(t.Context(), asked, s, policy.DefaultConfig())
-	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 1 || q.Addresses.Empty() {
-		t.Errorf("to judge: %+v", q)
 	}
 }

@@ -186,7 +186,7 @@ func podOf(pairs ...string) *Subject {
 // config reads a PolicyConfig without its head.
 func config(t testing.TB, text string) *Config {
 	t.Helper()
-	c, err := parseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + text), anyRule)
+	c, err := parseConfig([]byte("apiVersion: "+ConfigAPIVersion+"\nkind: "+ConfigKind+"\n"+text), anyRule)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

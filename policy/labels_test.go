@@ -71,7 +71,7 @@ func TestJudgeLabels(t *testing.T) {
 		"exempt: {namespaces: [team-a]}":      "",
 		"limits: {addressPairs: 3}":           "deny label-value-too-long",
 	} {
-		c, err := parseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + config), anyRule)
+		c, err := parseConfig([]byte("apiVersion: "+ConfigAPIVersion+"\nkind: "+ConfigKind+"\n"+config), anyRule)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestModes(t *testing.T) {
 		for _, action := range []string{"deny", "warn", "off"} {
 			for _, label := range []string{"", "enforce", "warn", "off", "Warn", "none"} {
 				t.Run(fmt.Sprintf("%s/%s/label %q", may, action, label), func(t *testing.T) {
-					config, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n" + text + "\nrules: {overlay-as-default-network: " + action + "}\n"), anyRule)
+					config, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\nrules: {overlay-as-default-network: "+action+"}\n"), anyRule)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -75,7 +75,7 @@ func TestPlayedMode(t *testing.T) {
 		config string
 		want   Mode
 	}{{"{}", ModeWarn}, {"{alwaysEnforce: [team-a]}", ModeEnforce}} {
-		config, err := parseConfig([]byte("{apiVersion: macvlan-webhook.io/v1alpha1, kind: PolicyConfig, " + strings.TrimPrefix(test.config, "{")), anyRule)
+		config, err := parseConfig([]byte("{apiVersion: macvlan-webhook.io/v1alpha1, kind: PolicyConfig, "+strings.TrimPrefix(test.config, "{")), anyRule)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestModeConfiguration(t *testing.T) {
 		"alwaysEnforce: ['team-*']":                               `line 3, column 18: alwaysEnforce[0] "team-*" is no name of a namespace`,
 		"relaxable: {matchExpressions: [{key: a, operator: Is}]}": "line 3, column 1: relaxable: ",
 	} {
-		_, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n" + text + "\n"), anyRule)
+		_, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\n"), anyRule)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}

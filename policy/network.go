@@ -82,8 +82,8 @@ func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
 
 // DecodeNetwork reads a NetworkAttachmentDefinition in JSON: the object that is
 // written, and the one that it replaces (an update), or only the one that is there
-// (it is deleted); nil stands for none. The namespace given stands in for an object
-// that has none.
+// (it is deleted); nil stands for none. The namespace given is the one that counts, as
+// in [DecodeSubject].
 //
 // It is a [*FieldError] when a field that rules read has the wrong type.
 func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error) {
@@ -127,7 +127,7 @@ func decodeNetwork(namespace string, object []byte) (cniconf.Source, bool, error
 		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: problem}
 	}
 	return cniconf.Source{
-		Namespace: cmp.Or(n.Metadata.Namespace, namespace),
+		Namespace: cmp.Or(namespace, n.Metadata.Namespace),
 		// A config without a name gets that of the object, which will begin so.
 		Name:        cmp.Or(n.Metadata.Name, n.Metadata.GenerateName),
 		Annotations: n.Metadata.Annotations.values,

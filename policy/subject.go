@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -233,8 +234,9 @@ func asWritten(field string) string {
 	return field
 }
 
-// DecodeSubject reads what the rules need from an object in JSON. The namespace
-// given stands in for an object that has none.
+// DecodeSubject reads what the rules need from an object in JSON. The namespace given
+// is the one that counts: an object that a request or a file carries may name none, or
+// another. Where it is empty, the object's own counts.
 //
 // It is an error when the kind holds no pod ([HoldsPod]), and a [*FieldError] when
 // a field that rules read has the wrong type; unknown fields are passed over.
@@ -277,7 +279,7 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 	s := &Subject{
 		APIVersion:  apiVersion,
 		Kind:        kind,
-		Namespace:   meta.Namespace,
+		Namespace:   cmp.Or(namespace, meta.Namespace),
 		Name:        meta.Name,
 		PodPath:     path,
 		Annotations: pod.Metadata.Annotations.values,
@@ -288,9 +290,6 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		Scale:       scale.of(kind),
 		Deleting:    meta.DeletionTimestamp != "",
 		Ended:       status.ended() && (kind == kindPod || kind == "Job"),
-	}
-	if s.Namespace == "" {
-		s.Namespace = namespace
 	}
 	for _, owner := range meta.OwnerReferences {
 		if owner.IsController {

@@ -1,8 +1,8 @@
 // Package webhook is the admission server: an AdmissionReview comes in, the
 // verdict goes out.
 //
-//   - [Decider] decides: it reads the object, asks the inventory, lets the rules
-//     judge and words the answer.
+//   - [Decider] decides: it makes a change of the request, has it judged, and words
+//     the answer (respond.go). How a verdict is reached is package review's.
 //   - endpoint (http.go) guards it: what is no AdmissionReview, too large or too
 //     slow is answered there.
 //   - [Server] serves it over TLS, answers probes and metrics beside it, and

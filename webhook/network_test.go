@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -113,6 +114,13 @@ func TestOperationsOnNetworks(t *testing.T) {
 	const used = `"name":"used","namespace":"team-a"`
 	broken, good := network(used, `{`), network(used, `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}`)
 	labelled := network(used+`,"labels":{"a":"b"}`, `{`)
+	// Made before there was a webhook, or while it was away.
+	var labels strings.Builder
+	for n := range 3000 {
+		fmt.Fprintf(&labels, `,"example.com/label-%d":"x"`, n)
+	}
+	large := network(used+`,"labels":{`+labels.String()[1:]+`}`, `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}`)
+	unreadable := []byte(`{"metadata":{` + used + `,"annotations":{"v1.multus-underlay-cni.io/vlanId":7}}}`)
 	config := policy.DefaultConfig()
 	config.Exempt.Namespaces, config.Exempt.Users = []string{"team-a"}, []string{"joe"}
 	url, registry := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
@@ -131,6 +139,13 @@ func TestOperationsOnNetworks(t *testing.T) {
 		{"deleted while it is broken", networkRequest(t, "DELETE", "team-a", nil, broken), true, "warn nad-in-use", 0, ""},
 		{"by an exempt user", strings.Replace(networkRequest(t, "CREATE", "team-a", broken, nil), "jane", "joe", 1), true, "", 0, ""},
 		{"of a wrong type", networkRequest(t, "CREATE", "team-a", []byte(`{"spec":{"config":7}}`), nil), false, "", http.StatusUnprocessableEntity, "spec.config: the value is of the wrong type"},
+		{"repaired", networkRequest(t, "UPDATE", "team-a", good, large), true, "", 0, ""},
+		{"unreadable before, broken now", networkRequest(t, "UPDATE", "team-a", broken, unreadable), false, "deny nad-config-invalid", http.StatusForbidden, ""},
+		{"unreadable before and after", networkRequest(t, "UPDATE", "team-a", unreadable, unreadable), true,
+			"warn macvlan-webhook could not judge this NetworkAttachmentDefinition", 0, ""},
+		{"unreadable now", networkRequest(t, "UPDATE", "team-a", unreadable, good), false, "", http.StatusUnprocessableEntity, "metadata.annotations: the value of v1.multus-underlay-cni.io/vlanId is not a text"},
+		{"deleted with large labels", strings.Replace(networkRequest(t, "DELETE", "team-a", nil, large), `"name":"a"`, `"name":"used"`, 1), true, "warn nad-in-use", 0, ""},
+		{"deleted, which nobody can read", strings.Replace(networkRequest(t, "DELETE", "team-a", nil, []byte(`{"metadata":7}`)), `"name":"a"`, `"name":"used"`, 1), true, "warn nad-in-use", 0, ""},
 		{"its status", strings.Replace(networkRequest(t, "UPDATE", "team-a", broken, broken), `"operation"`, `"subResource":"status","operation"`, 1), true, "", 0, ""},
 	}
 	for _, tt := range tests {
@@ -154,8 +169,8 @@ func TestOperationsOnNetworks(t *testing.T) {
 		})
 	}
 	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_verdicts_total Findings, by rule and action.\n# TYPE macvlan_webhook_verdicts_total counter\n"+
-		"macvlan_webhook_verdicts_total{action=\"deny\",rule=\"nad-config-invalid\"} 2\nmacvlan_webhook_verdicts_total{action=\"warn\",rule=\"nad-config-invalid\"} 1\n"+
-		"macvlan_webhook_verdicts_total{action=\"warn\",rule=\"nad-in-use\"} 2\n"), "macvlan_webhook_verdicts_total"); err != nil {
+		"macvlan_webhook_verdicts_total{action=\"deny\",rule=\"nad-config-invalid\"} 3\nmacvlan_webhook_verdicts_total{action=\"warn\",rule=\"nad-config-invalid\"} 1\n"+
+		"macvlan_webhook_verdicts_total{action=\"warn\",rule=\"nad-in-use\"} 4\n"), "macvlan_webhook_verdicts_total"); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // Workloads reads workloads from the cluster.
@@ -23,11 +23,16 @@ type Workloads interface {
 }
 
 // scalable are the kinds of the workloads that have a scale.
-var scalable = map[schema.GroupVersionResource]string{
-	{Group: "apps", Version: "v1", Resource: "deployments"}:        "Deployment",
-	{Group: "apps", Version: "v1", Resource: "statefulsets"}:       "StatefulSet",
-	{Group: "apps", Version: "v1", Resource: "replicasets"}:        "ReplicaSet",
-	{Group: "", Version: "v1", Resource: "replicationcontrollers"}: "ReplicationController",
+var scalable = scaledKinds()
+
+func scaledKinds() map[schema.GroupVersionResource]review.Kind {
+	scaled := map[schema.GroupVersionResource]review.Kind{}
+	for _, kind := range review.Kinds() {
+		if kind.Scaled {
+			scaled[schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind).GroupVersion().WithResource(kind.Resource)] = kind
+		}
+	}
+	return scaled
 }
 
 // scale answers the scaling of a workload. It is refused for what the number of pods
@@ -51,21 +56,23 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *poli
 	}
 	object, err := d.Workloads.Workload(ctx, resource, req.Namespace, req.Name)
 	if err != nil {
-		d.Logger.Warn("a scaled workload could not be read", "kind", kind, "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name), "error", err)
+		d.Logger.Warn("a scaled workload could not be read", "kind", kind.Kind, "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name), "error", err)
 		return admission.Allowed("")
 	}
-	old, err := policy.DecodeSubject(resource.GroupVersion().String(), kind, req.Namespace, object)
-	if err != nil || old.Spawned() {
+	outcome, err := review.Judge(ctx, d.Inventory, config, review.Change{
+		APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: req.Namespace, Name: req.Name,
+		Operation: review.Update, New: object, Old: object, Replicas: &scale.Spec.Replicas,
+		Final: true, PassSpawned: true,
+	})
+	if err != nil || outcome.Unread != "" || outcome.Spawned {
 		return admission.Allowed("")
 	}
-	scaled := *old
-	scaled.Scale = old.Scale.With(scale.Spec.Replicas)
-	verdict := inventory.JudgeUpdate(ctx, d.Inventory, &scaled, old, config)
+	verdict := &outcome.Verdict
 	verdict.Undecided = nil
 	// What would be a warning at any other time as well is none of the scaling.
 	verdict.Findings = slices.DeleteFunc(verdict.Findings, func(f policy.Finding) bool {
 		return f.Action == policy.Warn && !f.Inherited && !policy.OnScale(f.Rule)
 	})
-	d.Metrics.count(&verdict)
-	return d.respond(req, &scaled, &verdict)
+	d.Metrics.count(verdict)
+	return d.respond(req, &outcome)
 }

@@ -81,6 +81,28 @@ func TestWorkloads(t *testing.T) {
 	}
 }
 
+// What an update finds unreadable need not be repaired, in the words of kubectl-macvlan,
+// whichever webhook is asked; and it excuses nothing that is wrong now.
+func TestUnreadableUpdates(t *testing.T) {
+	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), io.Discard, time.Minute)
+	unreadable := workload("Deployment", `"k8s.v1.cni.cncf.io/networks":7`, "")
+	for _, path := range []string{"/validate", "/mutate"} {
+		r := ask(t, url+path, change("Deployment", unreadable, unreadable))
+		if want := "macvlan-webhook could not judge this Deployment: part of its template is too large or not readable"; !r.Allowed || strings.Join(r.Warnings, "\n") != want {
+			t.Errorf("%s, unreadable before and after: %+v", path, r)
+		}
+		if r := ask(t, url+path, change("Deployment", unreadable, workload("Deployment", overlayExtra, ""))); r.Allowed || r.Result.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s, unreadable now: %+v", path, r)
+		}
+	}
+	if r := ask(t, url+"/validate", change("Deployment", workload("Deployment", overlayFirst, ""), unreadable)); r.Allowed || r.Result.Code != http.StatusForbidden {
+		t.Errorf("unreadable before: %+v", r)
+	}
+	if r := ask(t, url+"/validate", change("Deployment", workload("Deployment", overlayExtra, ""), unreadable)); !r.Allowed || len(r.Warnings) > 0 {
+		t.Errorf("repaired: %+v", r)
+	}
+}
+
 // An update that leaves what rules read as it is does not wait for an inventory
 // that does not answer.
 func TestUpdateWithoutAnswers(t *testing.T) {

@@ -32,7 +32,6 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
-	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
@@ -355,41 +354,5 @@ func TestDeadlineIsAnsweredInWords(t *testing.T) {
 	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"undecided\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestConfigFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "policy.yaml")
-	write := func(text string) {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var logs lockedBuilder
-	logger := slog.New(slog.NewTextHandler(&logs, nil))
-	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: none}\n")
-	if _, err := webhook.ReadConfigFile(name, logger); err == nil || !strings.Contains(err.Error(), "line 3") {
-		t.Fatalf("a wrong file at the start: %v", err)
-	}
-	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 3}\n")
-	f, err := webhook.ReadConfigFile(name, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- f.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 5}\n")
-	wait.Until(t, "the change is in force", func() bool { return f.Current().Limits.AddressPairs == 5 })
-	write("kind: [\n")
-	wait.Until(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last good one stays in force") })
-	if f.Current().Limits.AddressPairs != 5 {
-		t.Errorf("in force: %+v", f.Current())
 	}
 }

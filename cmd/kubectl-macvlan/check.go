@@ -81,6 +81,9 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
 		return fmt.Errorf("--namespace %s is no name of a namespace", quote.Value(o.namespace))
 	}
+	if given(files.Stdin, o.files, o.inventory) > 1 {
+		return errors.New("- is given more than once, and standard input can be read only once: name a file in place of all but one of them (-f, --inventory)")
+	}
 	outputs, err := parseOutputs(o.outputs)
 	if err != nil {
 		return err
@@ -114,6 +117,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if r.Summary.Checked == 0 {
 		return fmt.Errorf("nothing to check: none of %d objects is a pod, a network or a subnet, or holds a pod template", r.Summary.Skipped)
 	}
+	r.Version = version
 	for _, output := range outputs {
 		if err := output(o.out, r); err != nil {
 			return err
@@ -123,6 +127,17 @@ func (o *checkOptions) run(ctx context.Context) error {
 		return errFound
 	}
 	return nil
+}
+
+// given is how often a path is among those of several flags.
+func given(path string, flags ...[]string) int {
+	n := 0
+	for _, p := range slices.Concat(flags...) {
+		if p == path {
+			n++
+		}
+	}
+	return n
 }
 
 func (o *checkOptions) readConfig() (*policy.Config, error) {

@@ -51,7 +51,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	config, err := webhook.ReadConfigFile(o.config, logger)
+	config, err := readConfigFile(o.config, logger)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (o *options) openWorkloads() (webhook.Workloads, error) {
 }
 
 // configValid tells whether the configuration file as it is now is in force.
-func configValid(f *webhook.ConfigFile) prometheus.Collector {
+func configValid(f *configFile) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "macvlan_webhook_config_valid",
 		Help: "1 while the configuration file is in force, 0 while it cannot be used and the last good one stays in force.",

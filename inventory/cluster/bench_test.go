@@ -10,11 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // full is a cache that is filled already.
@@ -96,7 +96,7 @@ func BenchmarkJudge(b *testing.B) {
 				config := policy.DefaultConfig()
 				b.ReportAllocs()
 				for b.Loop() {
-					verdict := inventory.Judge(b.Context(), inv, subject, config)
+					verdict := review.JudgePod(b.Context(), inv, config, subject)
 					if verdict.Decision() != policy.Allow || verdict.Undecided != nil {
 						b.Fatalf("%+v", verdict)
 					}

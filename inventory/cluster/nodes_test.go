@@ -15,6 +15,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -48,7 +49,7 @@ func said(t *testing.T, inv inventory.Inventory, master string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := inventory.JudgeNetwork(t.Context(), inv, network, policy.DefaultConfig())
+	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			return f.Message

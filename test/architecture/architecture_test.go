@@ -15,8 +15,9 @@ const module = "github.com/macvlan-webhook/macvlan-webhook"
 // mayImport lists, for each room of the product, the others that it may import.
 // cmd puts everything together; test may import anything.
 var mayImport = map[string][]string{
-	"cmd":       {"webhook", "inventory", "policy", "certs"},
-	"webhook":   {"inventory", "policy"},
+	"cmd":       {"webhook", "review", "inventory", "policy", "certs"},
+	"webhook":   {"review", "inventory", "policy"},
+	"review":    {"inventory", "policy"},
 	"inventory": {"policy"},
 	"policy":    nil,
 	"certs":     nil,
@@ -93,6 +94,8 @@ func TestCheck(t *testing.T) {
 		{"downwards", "cmd/a", []string{module + "/webhook", module + "/policy/multus", "os"}, 0},
 		{"within a room", "policy", []string{module + "/policy/multus"}, 0},
 		{"upwards", "policy/multus", []string{module + "/inventory"}, 1},
+		{"answers that judge", "inventory/cluster", []string{module + "/review"}, 1},
+		{"a verdict that is worded", "review", []string{module + "/webhook", module + "/inventory", module + "/policy"}, 1},
 		{"a program", "webhook", []string{module + "/cmd/a/internal/b"}, 1},
 		{"tests", "certs", []string{module + "/test/controlplane"}, 1},
 		{"tests may", "test/demo", []string{module + "/cmd/a/internal/b", module + "/policy"}, 0},

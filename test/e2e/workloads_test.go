@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	judging "github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
@@ -121,7 +121,7 @@ func TestTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			verdict := inventory.Judge(t.Context(), inv, subject, config)
+			verdict := judging.JudgePod(t.Context(), inv, config, subject)
 			deny := verdict.Decision() == policy.Deny
 			var said string
 			if k.kind == "Deployment" {

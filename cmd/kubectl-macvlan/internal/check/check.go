@@ -2,6 +2,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // Options say how objects are judged.
@@ -37,24 +38,20 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 	var errs []error
 	for i := range objects {
 		o := &objects[i]
-		var result report.Result
-		var err error
-		generation, isSubnet := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind)
-		switch {
-		case isSubnet && !o.Deleted:
-			result, err = judgeSubnet(ctx, o, generation, inv, config, options.Namespace)
-		case isNetwork(o):
-			result, err = judgeNetwork(ctx, o, inv, options.Stored, config, options.Namespace)
-		case policy.HoldsPod(o.APIVersion, o.Kind) && !o.Deleted:
-			result, err = judge(ctx, o, inv, config, options)
-		default:
+		kind, checked := review.KindOf(o.APIVersion, o.Kind)
+		if !checked || o.Deleted && !kind.Judges(review.Delete) {
 			r.Summary.Skipped++
 			continue
+		}
+		outcome, err := review.Judge(ctx, inv, config, change(o, options))
+		if err == nil {
+			err = outcome.Verdict.Undecided
 		}
 		if err != nil {
 			errs = append(errs, located(o, err))
 			continue
 		}
+		result := result(o, &outcome)
 		r.Summary.Checked++
 		if len(result.Patch) > 0 {
 			r.Summary.Patched++
@@ -84,77 +81,62 @@ func located(o *files.Object, err error) error {
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }
 
-func judge(ctx context.Context, o *files.Object, inv inventory.Inventory, config *policy.Config, options Options) (report.Result, error) {
-	namespace := options.Namespace
-	if o.Namespace != "" {
-		namespace = o.Namespace
+// change is what becomes of an object, as in admission: it is written, over the one that
+// is stored under its name, unless a stored AdmissionReview says something else.
+func change(o *files.Object, options Options) review.Change {
+	c := review.Change{
+		APIVersion: o.APIVersion, Kind: o.Kind, Namespace: cmp.Or(o.Namespace, options.Namespace), Name: o.Name,
+		Operation: review.Create, New: o.JSON, Stored: options.Stored, Mode: options.Mode,
 	}
-	subject, err := policy.DecodeSubject(o.APIVersion, o.Kind, namespace, o.JSON)
-	if err != nil {
-		return report.Result{}, err
+	switch {
+	case o.Deleted:
+		c.Operation, c.New, c.Old = review.Delete, nil, o.JSON
+	case o.Old != nil:
+		c.Operation, c.Old = review.Update, o.Old
 	}
-	// The file may stand for a request whose namespace is another than the
-	// object's own.
-	subject.Namespace, subject.Mode = namespace, options.Mode
-	// As in admission: first what is missing is filled in, then the outcome is
-	// judged.
-	subject = inventory.Complete(ctx, inv, subject, config)
-	var verdict policy.Verdict
-	if o.Old == nil {
-		verdict = inventory.Judge(ctx, inv, subject, config)
-	} else {
-		old, err := policy.DecodeSubject(o.APIVersion, o.Kind, namespace, o.Old)
-		if err != nil {
-			return report.Result{}, err
-		}
-		old.Namespace, old.Mode = namespace, options.Mode
-		verdict = inventory.JudgeUpdate(ctx, inv, subject, old, config)
-	}
-	if verdict.Undecided != nil {
-		return report.Result{}, verdict.Undecided
-	}
-	result := result(o, namespace, subject.PodPath, &verdict)
-	result.Patch = subject.Patch()
-	var interfaces []policy.Interface
-	if request := policy.Parse(subject, config); verdict.Exempt == "" {
-		interfaces = request.With(inv.Facts(ctx, request.Questions())).KnownInterfaces()
-	}
-	for i := range interfaces {
-		iface := &interfaces[i]
-		shown := report.Interface{Name: iface.Name, Role: string(iface.Role()), Evidence: string(iface.Evidence())}
-		if iface.Reference != (policy.Reference{}) {
-			shown.Network = iface.Reference.String()
-		}
-		if iface.Pools() != nil {
-			shown.Pools = &report.Pools{
-				IPv4: append([]string{}, iface.Pools().IPv4...), IPv6: append([]string{}, iface.Pools().IPv6...), Source: string(iface.Pools().Source),
-			}
-		}
-		result.Interfaces = append(result.Interfaces, shown)
-	}
-	return result, nil
+	return c
 }
 
-// result is what a report says of a verdict on what stands at podPath in the object.
-func result(o *files.Object, namespace, podPath string, verdict *policy.Verdict) report.Result {
+// result is what a report says of an outcome.
+func result(o *files.Object, outcome *review.Outcome) report.Result {
+	verdict := &outcome.Verdict
 	result := report.Result{
-		Object:     report.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: namespace, Name: o.Name},
+		Object:     report.Object(outcome.Object),
 		Source:     report.Source{Path: o.Path, Document: o.Document, Line: o.Position(0).Line},
 		Decision:   string(verdict.Decision()),
 		Exempt:     verdict.Exempt,
+		Unread:     outcome.Unread,
 		Mode:       shownMode(verdict.Mode),
 		ModeNote:   verdict.ModeNote,
 		Findings:   []report.Finding{},
+		Patch:      outcome.Patch,
 		Interfaces: []report.Interface{},
 	}
 	for i := range verdict.Findings {
 		f := &verdict.Findings[i]
-		at := o.Position(f.Offset, path(podPath, f)...)
+		at := o.Position(f.Offset, path(outcome.PodPath, f)...)
 		result.Findings = append(result.Findings, report.Finding{
 			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
 		})
 	}
+	for i := range outcome.Interfaces {
+		result.Interfaces = append(result.Interfaces, shownInterface(&outcome.Interfaces[i]))
+	}
 	return result
+}
+
+// shownInterface is what a report says of an interface.
+func shownInterface(i *policy.Interface) report.Interface {
+	shown := report.Interface{Name: i.Name, Role: string(i.Role()), Evidence: string(i.Evidence())}
+	if i.Reference != (policy.Reference{}) {
+		shown.Network = i.Reference.String()
+	}
+	if i.Pools() != nil {
+		shown.Pools = &report.Pools{
+			IPv4: append([]string{}, i.Pools().IPv4...), IPv6: append([]string{}, i.Pools().IPv6...), Source: string(i.Pools().Source),
+		}
+	}
+	return shown
 }
 
 // shownMode leaves out the mode that nobody asked for.

@@ -5,7 +5,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -23,6 +22,9 @@ type Report struct {
 	Kind       string   `json:"kind"`
 	Summary    Summary  `json:"summary"`
 	Results    []Result `json:"results"`
+
+	// Version of the program, for the forms that name their author.
+	Version string `json:"-"`
 }
 
 // Summary counts objects. Skipped are those of kinds that are not checked,
@@ -42,6 +44,9 @@ type Result struct {
 	Decision string `json:"decision"`
 	// Exempt says why the object was not judged, if so.
 	Exempt string `json:"exempt,omitempty"`
+	// Unread says, in a sentence, why the object passes unjudged although part of it
+	// cannot be read, if so.
+	Unread string `json:"unread,omitempty"`
 	// Mode of the object's namespace where it is not enforce: in warn, denials are
 	// warnings.
 	Mode string `json:"mode,omitempty"`
@@ -104,25 +109,30 @@ type Pools struct {
 // Writer writes a report in one form.
 type Writer func(io.Writer, *Report) error
 
-var writers = map[string]Writer{
-	"text": Text,
-	"json": JSON,
+// forms are all forms, the default one first. A new one is a line here, and a file.
+var forms = []struct {
+	name  string
+	write Writer
+}{
+	{"text", Text},
+	{"json", JSON},
 }
 
 // ByName returns the writer of a form.
 func ByName(name string) (Writer, error) {
-	if w, ok := writers[name]; ok {
-		return w, nil
+	for _, f := range forms {
+		if f.name == name {
+			return f.write, nil
+		}
 	}
 	return nil, fmt.Errorf("output format %.80q: %s is expected", name, strings.Join(Forms(), " or "))
 }
 
-// Forms are the names of all forms.
+// Forms are the names of all forms, the default one first.
 func Forms() []string {
 	var names []string
-	for name := range writers {
-		names = append(names, name)
+	for _, f := range forms {
+		names = append(names, f.name)
 	}
-	slices.Sort(names)
 	return names
 }

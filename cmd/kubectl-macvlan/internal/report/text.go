@@ -15,8 +15,10 @@ func Text(w io.Writer, r *Report) error {
 	var b bytes.Buffer
 	for i := range r.Results {
 		result := &r.Results[i]
-		if result.ModeNote != "" {
-			fmt.Fprintf(&b, "%s:%d: note: %s\n  %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), result.ModeNote)
+		for _, note := range []string{result.ModeNote, result.Unread} {
+			if note != "" {
+				fmt.Fprintf(&b, "%s:%d: note: %s\n  %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), note)
+			}
 		}
 		for _, op := range result.Patch {
 			fmt.Fprintf(&b, "%s:%d: patch: %s\n  admission adds %s: %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), op.Path, op.Value)

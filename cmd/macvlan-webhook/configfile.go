@@ -1,4 +1,4 @@
-package webhook
+package main
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 // two seconds adds nothing to that and needs no watch on swapped symlinks.
 const configInterval = 2 * time.Second
 
-// ConfigFile is a configuration file that is read again when it changes.
-type ConfigFile struct {
+// configFile is a configuration file that is read again when it changes.
+type configFile struct {
 	path    string
 	logger  *slog.Logger
 	current atomic.Pointer[policy.Config]
@@ -29,9 +29,9 @@ type ConfigFile struct {
 	problem atomic.Pointer[error]
 }
 
-// ReadConfigFile reads a PolicyConfig. Without a path it is the default one.
-func ReadConfigFile(path string, logger *slog.Logger) (*ConfigFile, error) {
-	f := &ConfigFile{path: path, logger: logger}
+// readConfigFile reads a PolicyConfig. Without a path it is the default one.
+func readConfigFile(path string, logger *slog.Logger) (*configFile, error) {
+	f := &configFile{path: path, logger: logger}
 	if path == "" {
 		f.current.Store(policy.DefaultConfig())
 		return f, nil
@@ -50,11 +50,11 @@ func ReadConfigFile(path string, logger *slog.Logger) (*ConfigFile, error) {
 }
 
 // Current is the configuration in force.
-func (f *ConfigFile) Current() *policy.Config { return f.current.Load() }
+func (f *configFile) Current() *policy.Config { return f.current.Load() }
 
 // Run reads the file again whenever it changes, until ctx ends. A file that
 // cannot be used leaves the last good configuration in force, and is logged.
-func (f *ConfigFile) Run(ctx context.Context) error {
+func (f *configFile) Run(ctx context.Context) error {
 	if f.path == "" {
 		return nil
 	}
@@ -71,14 +71,14 @@ func (f *ConfigFile) Run(ctx context.Context) error {
 }
 
 // Problem is what is wrong with the file as it is now; nil when it is in force.
-func (f *ConfigFile) Problem() error {
+func (f *configFile) Problem() error {
 	if p := f.problem.Load(); p != nil {
 		return fmt.Errorf("%w; the last good configuration is in force", *p)
 	}
 	return nil
 }
 
-func (f *ConfigFile) reload() {
+func (f *configFile) reload() {
 	text, err := os.ReadFile(f.path)
 	if err != nil {
 		f.text = nil
@@ -102,7 +102,7 @@ func (f *ConfigFile) reload() {
 }
 
 // complain logs a problem with the file once, not each time it is looked at.
-func (f *ConfigFile) complain(err error) {
+func (f *configFile) complain(err error) {
 	if p := f.problem.Load(); p != nil && (*p).Error() == err.Error() {
 		return
 	}

@@ -1,0 +1,96 @@
+package review
+
+import (
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+)
+
+// Operation is what is done to an object, in the words of admission.
+type Operation string
+
+// What is done to an object.
+const (
+	Create Operation = "CREATE"
+	Update Operation = "UPDATE"
+	Delete Operation = "DELETE"
+)
+
+// Kind is a kind of objects that are judged.
+type Kind struct {
+	APIVersion, Kind string
+	// Resource is the name of its objects in webhook configurations.
+	Resource string
+	// Operations are those that admission is to ask about.
+	Operations []Operation
+	// Scaled says that admission is to ask about its scale as well: an update of
+	// Resource/scale.
+	Scaled bool
+
+	subject subject
+	// generation is that of subnets; 0 for other subjects.
+	generation flatnetwork.Generation
+}
+
+// subject is what an object is judged as.
+type subject int
+
+const (
+	ofPods subject = iota
+	ofNetworks
+	ofSubnets
+)
+
+// HoldsPods says that objects of the kind are pods, or make pods of a template.
+func (k Kind) HoldsPods() bool { return k.subject == ofPods }
+
+// Judges says whether admission is to ask about an operation.
+func (k Kind) Judges(o Operation) bool { return slices.Contains(k.Operations, o) }
+
+var (
+	// Nobody reads the annotations of a pod that exists already.
+	creation = []Operation{Create}
+	writing  = []Operation{Create, Update}
+	// That a network goes concerns the pods that use it.
+	writingAndDeletion = []Operation{Create, Update, Delete}
+)
+
+var kinds = []Kind{
+	{APIVersion: "v1", Kind: "Pod", Resource: "pods", Operations: creation},
+	{APIVersion: "apps/v1", Kind: "Deployment", Resource: "deployments", Operations: writing, Scaled: true},
+	{APIVersion: "apps/v1", Kind: "StatefulSet", Resource: "statefulsets", Operations: writing, Scaled: true},
+	{APIVersion: "apps/v1", Kind: "DaemonSet", Resource: "daemonsets", Operations: writing},
+	{APIVersion: "apps/v1", Kind: "ReplicaSet", Resource: "replicasets", Operations: writing, Scaled: true},
+	{APIVersion: "v1", Kind: "ReplicationController", Resource: "replicationcontrollers", Operations: writing, Scaled: true},
+	{APIVersion: "batch/v1", Kind: "Job", Resource: "jobs", Operations: writing},
+	{APIVersion: "batch/v1", Kind: "CronJob", Resource: "cronjobs", Operations: writing},
+	{
+		APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Resource: inventory.NetworkResource,
+		Operations: writingAndDeletion, subject: ofNetworks,
+	},
+	subnets(flatnetwork.V1),
+	subnets(flatnetwork.V2),
+}
+
+// subnets is the kind of the subnets of one generation of Rancher's flat network.
+func subnets(g flatnetwork.Generation) Kind {
+	return Kind{
+		APIVersion: inventory.FlatNetworkVersion(g).String(), Kind: g.SubnetKind(), Resource: g.SubnetResource(),
+		Operations: writing, subject: ofSubnets, generation: g,
+	}
+}
+
+// Kinds are all kinds of objects that are judged. The slice is the caller's own.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
+// KindOf is the kind of that API version and name; false where its objects are not
+// judged.
+func KindOf(apiVersion, kind string) (Kind, bool) {
+	for i := range kinds {
+		if kinds[i].Kind == kind && kinds[i].APIVersion == apiVersion {
+			return kinds[i], true
+		}
+	}
+	return Kind{}, false
+}

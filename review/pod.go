@@ -1,0 +1,99 @@
+package review
+
+import (
+	"context"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// judgePod judges a pod, or a workload by the template that it makes pods of.
+func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *policy.Config) (Outcome, error) {
+	subject, out, err := c.readPod()
+	if subject == nil {
+		return out, err
+	}
+	if c.PassSpawned && subject.Spawned() {
+		out.Spawned = true
+		return out, nil
+	}
+	if !c.Final {
+		subject = CompletePod(ctx, inv, config, subject)
+		out.Patch = subject.Patch()
+	}
+	var view *policy.View
+	out.Verdict, view = judgeView(ctx, inv, config, subject)
+	if out.Verdict.Exempt == "" {
+		out.Interfaces = view.KnownInterfaces()
+	}
+	if out.Verdict.Decision() == policy.Deny || out.Verdict.Undecided != nil {
+		if old := c.oldPod(); old != nil {
+			before := JudgePod(ctx, inv, config, old)
+			policy.Inherit(&out.Verdict, subject, old, &before)
+		}
+	}
+	return out, nil
+}
+
+// Complete fills in what a pod leaves to the configuration, and judges nothing but what
+// has to be refused before anything is filled in: a label that is too long. The API server
+// would refuse that in its own words before it asks for a verdict. Errors are those of
+// [Judge]; of objects that hold no pod there is nothing to fill in.
+func Complete(ctx context.Context, inv inventory.Inventory, config *policy.Config, c Change) (Outcome, error) {
+	if kind, ok := KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() {
+		return Outcome{Object: c.object(c.Namespace, c.Name)}, nil
+	}
+	subject, out, err := c.readPod()
+	if subject == nil {
+		return out, err
+	}
+	if subject.HasLongLabel() {
+		if verdict := policy.JudgeLabels(subject, config); verdict.Decision() == policy.Deny {
+			out.Verdict = verdict
+			return out, nil
+		}
+	}
+	out.Patch = CompletePod(ctx, inv, config, subject).Patch()
+	return out, nil
+}
+
+// readPod reads the new object. The subject is nil where it cannot be read; what becomes of
+// the change then is the outcome or the error.
+func (c *Change) readPod() (*policy.Subject, Outcome, error) {
+	subject, err := c.decodePod(c.New)
+	if err != nil {
+		part := "its template"
+		if c.Kind == inventory.PodKind.Kind {
+			part = "it"
+		}
+		out, err := c.unread(err, part, func() error {
+			_, err := c.decodePod(c.Old)
+			return err
+		})
+		return nil, out, err
+	}
+	if c.Replicas != nil {
+		subject.Scale = subject.Scale.With(*c.Replicas)
+	}
+	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name), PodPath: subject.PodPath}, nil
+}
+
+// oldPod is what stood there before an update; nil when there was nothing that could be
+// read.
+func (c *Change) oldPod() *policy.Subject {
+	if c.old() == nil {
+		return nil
+	}
+	// The subject is nil where there is an error.
+	old, _ := c.decodePod(c.old())
+	return old
+}
+
+func (c *Change) decodePod(object []byte) (*policy.Subject, error) {
+	subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, c.Namespace, object)
+	if err != nil {
+		return nil, err
+	}
+	subject.Mode = c.Mode
+	return subject, nil
+}

@@ -1,0 +1,121 @@
+// Package review is the one road from "an object was written" to a verdict: it decodes
+// the object, fills in what is left to the configuration, asks the inventory, lets the
+// rules judge, confirms a refusal by a fresh read, and spares an update what stood there
+// before. The admission server and kubectl-macvlan both take it, each from its own [Change]
+// and with its own words for the [Outcome], so that both say the same of the same object.
+//
+// [Kinds] are the kinds of objects that are judged: pods and the workloads that make
+// them, NetworkAttachmentDefinitions, and the subnets of Rancher's flat network. Each of the
+// three has a file of its own here. Below them are [JudgePod], [JudgeNetwork] and
+// [JudgeSubnet], for subjects that are decoded already.
+package review
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+)
+
+// Change is an object that is written or deleted.
+type Change struct {
+	APIVersion, Kind string
+	// Namespace is the one that counts: an object that a request or a file carries may
+	// name none, or another. Where it is empty, the object's own counts.
+	Namespace string
+	// Name of the object, where the object itself cannot be read.
+	Name      string
+	Operation Operation
+	// New is the object in JSON, and Old the one that it takes the place of, or that is
+	// deleted. New is nil for a deletion, and Old where it is not known or there is none.
+	New, Old []byte
+
+	// Stored is what there is without the change. A network is judged as a change of what
+	// Stored has under its name, where Old is nil. It may be nil itself.
+	Stored inventory.Inventory
+	// Mode, when it is not empty, stands in for that of the namespace.
+	Mode policy.Mode
+	// Final says that New is what will be stored, so that nothing is filled in any more.
+	Final bool
+	// PassSpawned says to pass what a workload made of its own template
+	// ([policy.Subject.Spawned]): that was judged when somebody wrote it.
+	PassSpawned bool
+	// Replicas is to how many pods a workload is scaled, in place of what New says of it;
+	// nil where it is not scaled.
+	Replicas *int
+}
+
+// Object names a Kubernetes object. The name is the object's generateName with a trailing
+// * when it is not known yet.
+type Object struct{ APIVersion, Kind, Namespace, Name string }
+
+// Outcome is what is to be said and done about a change.
+type Outcome struct {
+	Object Object
+	// PodPath is the path of the pod in the object, as in [policy.Subject].
+	PodPath string
+	Verdict policy.Verdict
+	// Interfaces the pod will have, the first one first. None for a pod that is not judged,
+	// or where an annotation cannot be read.
+	Interfaces []policy.Interface
+	// Patch is what is filled in; nil for nothing. The verdict is on the outcome of it.
+	Patch []policy.PatchOperation
+	// Unread says, in a sentence, that there is no verdict because the object cannot be
+	// read, nor could be before: then it passes. It is empty otherwise.
+	Unread string
+	// Spawned says that there is no verdict because a workload made the object of its
+	// template ([Change.PassSpawned]).
+	Spawned bool
+}
+
+// Judge gives the verdict on a change.
+//
+// It is an error when [Kinds] do not have the kind, or its deletion, and when the object that is written
+// cannot be read, a [*policy.FieldError] then. An old object that cannot be read is as
+// good as none: nothing is inherited from it, since it is repaired now. Where neither can be
+// read, for the same reason, the change passes: it need not be repaired to be worked with. And
+// nothing has to be readable to be deleted.
+func Judge(ctx context.Context, inv inventory.Inventory, config *policy.Config, c Change) (Outcome, error) {
+	kind, ok := KindOf(c.APIVersion, c.Kind)
+	if !ok || c.Operation == Delete && !kind.Judges(Delete) {
+		return Outcome{}, fmt.Errorf("%s of %s %s is not judged", c.Operation, c.APIVersion, c.Kind)
+	}
+	switch kind.subject {
+	case ofNetworks:
+		return c.judgeNetwork(ctx, inv, config)
+	case ofSubnets:
+		return c.judgeSubnet(ctx, inv, config, kind.generation)
+	default:
+		return c.judgePod(ctx, inv, config)
+	}
+}
+
+// old is what an update takes the place of; nil where that is not known, and for any other
+// operation.
+func (c *Change) old() []byte {
+	if c.Operation != Update {
+		return nil
+	}
+	return c.Old
+}
+
+// object names the object of a change, given the namespace and the name that stand in it.
+func (c *Change) object(namespace, name string) Object {
+	return Object{APIVersion: c.APIVersion, Kind: c.Kind, Namespace: cmp.Or(c.Namespace, namespace), Name: name}
+}
+
+// unread is the outcome where the new object cannot be read. It passes when the old one
+// could not be read either, for the same reason, which readOld returns.
+func (c *Change) unread(problem error, part string, readOld func() error) (Outcome, error) {
+	if c.old() != nil {
+		if before := readOld(); before != nil && before.Error() == problem.Error() {
+			return Outcome{
+				Object: c.object(c.Namespace, c.Name),
+				Unread: "macvlan-webhook could not judge this " + c.Kind + ": part of " + part + " is too large or not readable",
+			}, nil
+		}
+	}
+	return Outcome{}, problem
+}
