@@ -43,12 +43,24 @@ func (a *podAnnotations) UnmarshalJSON(text []byte) (err error) {
 // keepAnnotations decodes the annotations of some keys. It also returns the key
 // among them whose value is no text, if any.
 func keepAnnotations(text []byte, keys []string) (values map[string]string, wrong string, err error) {
+	return keep(text, "metadata.annotations", keys, func(key string) bool { return slices.Contains(keys, key) })
+}
+
+// keepLabels decodes the labels of some keys. It also returns a key, not only among them,
+// whose value is no text, if any.
+func keepLabels(text []byte, keys []string) (values map[string]string, wrong string, err error) {
+	return keep(text, "metadata.labels", keys, func(string) bool { return true })
+}
+
+// keep decodes the values of some keys of an object at a field, and returns the last of the
+// keys that have to be texts and are not.
+func keep(text []byte, field string, keys []string, haveToBeText func(key string) bool) (values map[string]string, wrong string, err error) {
 	if string(text) == "null" {
 		return nil, "", nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, "", &json.UnmarshalTypeError{Field: "metadata.annotations", Value: "not an object"}
+		return nil, "", &json.UnmarshalTypeError{Field: field, Value: "not an object"}
 	}
 	var value json.RawMessage
 	for d.More() {
@@ -58,18 +70,22 @@ func keepAnnotations(text []byte, keys []string) (values map[string]string, wron
 		}
 		key, ok := token.(string)
 		if !ok {
-			return nil, "", errors.New("a key of the annotations is no text")
+			return nil, "", errors.New("a key of " + field + " is no text")
 		}
 		value = value[:0]
 		if err := d.Decode(&value); err != nil {
 			return nil, "", err
 		}
-		if !slices.Contains(keys, key) {
+		wanted := slices.Contains(keys, key)
+		// null decodes as an empty text.
+		if isText := value[0] == '"' || string(value) == "null"; !isText && haveToBeText(key) {
+			wrong = key
+		}
+		if !wanted {
 			continue
 		}
 		var decoded string
 		if json.Unmarshal(value, &decoded) != nil {
-			wrong = key
 			continue
 		}
 		if values == nil {

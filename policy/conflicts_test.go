@@ -453,3 +453,29 @@ func TestClaimsAreBounded(t *testing.T) {
 		t.Errorf("%d claims, want %d", n, maxClaims)
 	}
 }
+
+// Where UIDs are not known, as in files, objects of one kind and name are told apart by
+// their API groups, and not by versions.
+func TestIdentityIs(t *testing.T) {
+	of := func(apiVersion, uid string) Identity {
+		return Identity{Controller{apiVersion, "StatefulSet"}, "team-a", "db", uid}
+	}
+	for _, tt := range []struct {
+		a, b Identity
+		want bool
+	}{
+		{of("apps/v1", ""), of("apps/v1", ""), true},
+		{of("apps/v1", ""), of("apps/v1beta1", ""), true},
+		{of("apps/v1", ""), of("apps.kruise.io/v1beta1", ""), false},
+		{of("apps/v1", ""), of("v1", ""), false},
+		{of("v1", ""), of("v2", ""), true},
+		{of("apps/v1", "u1"), of("apps.kruise.io/v1beta1", "u1"), true},
+		{of("apps/v1", "u1"), of("apps/v1", "u2"), false},
+		{of("apps/v1", "u1"), of("apps/v1", ""), true},
+		{Identity{}, Identity{}, false},
+	} {
+		if got := tt.a.Is(tt.b); got != tt.want {
+			t.Errorf("%+v is %+v: %t", tt.a, tt.b, got)
+		}
+	}
+}

@@ -61,7 +61,7 @@ type networkShape struct {
 	Metadata struct {
 		objectMeta
 		Annotations networkAnnotations `json:"annotations"`
-		Labels      podLabels          `json:"labels"`
+		Labels      networkLabels      `json:"labels"`
 	} `json:"metadata"`
 	Spec struct {
 		Config string `json:"config"`
@@ -80,10 +80,25 @@ func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
+// networkLabels are the labels of a network that are read: of others there may be any
+// number.
+type networkLabels struct {
+	values map[string]string
+	// wrong is a key whose value is no text, if any.
+	wrong string
+}
+
+// UnmarshalJSON keeps the label [cniconf.UnderlayTypeLabel].
+func (l *networkLabels) UnmarshalJSON(text []byte) (err error) {
+	l.values, l.wrong, err = keepLabels(text, []string{cniconf.UnderlayTypeLabel})
+	return err
+}
+
 // DecodeNetwork reads a NetworkAttachmentDefinition in JSON: the object that is
 // written, and the one that it replaces (an update), or only the one that is there
 // (it is deleted); nil stands for none. The namespace given is the one that counts, as
 // in [DecodeSubject].
+// From an old object that cannot be read nothing is inherited: it is repaired now.
 //
 // It is a [*FieldError] when a field that rules read has the wrong type.
 func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error) {
@@ -104,11 +119,9 @@ func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error
 	if old == nil {
 		return s, nil
 	}
-	before, _, err := decodeNetwork(namespace, old)
-	if err != nil {
-		return nil, err
+	if before, _, err := decodeNetwork(namespace, old); err == nil {
+		s.old, s.oldSource = cniconf.Compile(before), &before
 	}
-	s.old, s.oldSource = cniconf.Compile(before), &before
 	return s, nil
 }
 
@@ -123,8 +136,8 @@ func decodeNetwork(namespace string, object []byte) (cniconf.Source, bool, error
 		return cniconf.Source{}, false, &FieldError{Field: "metadata.annotations", Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
-	if problem := n.Metadata.Labels.problem; problem != "" {
-		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: problem}
+	if n.Metadata.Labels.wrong != "" {
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: notAText}
 	}
 	return cniconf.Source{
 		Namespace: cmp.Or(namespace, n.Metadata.Namespace),

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -299,6 +300,33 @@ func BenchmarkJudgeNetwork(b *testing.B) {
 		v := subject.Judge(NetworkFacts{Networks: networks}, DefaultConfig())
 		if len(v.Findings) != 2 {
 			b.Fatal(rulesOf(&v))
+		}
+	}
+}
+
+// Of labels only one is read: a network that has ever so many can be made, repaired and
+// deleted.
+func TestNetworkWithManyLabels(t *testing.T) {
+	var labels strings.Builder
+	for n := range 4000 {
+		fmt.Fprintf(&labels, `"label-%d" : "value" , `, n)
+	}
+	config, err := json.Marshal(`{"cniVersion":"0.3.1","type":"macvlan","master":"bond0"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := []byte(`{"metadata":{"name":"a","labels":{` + labels.String() + `"daocloud.io.multus/underlay-cni-type" : "overlay"}},"spec":{"config":` + string(config) + `}}`)
+	if len(object) < maxLabelBytes {
+		t.Fatalf("the labels have %d bytes only", len(object))
+	}
+	for name, s := range map[string]*NetworkSubject{
+		"made": decodeNAD(t, object, nil), "changed": decodeNAD(t, object, object), "deleted": decodeNAD(t, nil, object),
+	} {
+		if role, evidence := s.compiled.Role(cniconf.ModeAuto); role != cniconf.RoleOverlay || evidence != cniconf.EvidenceLabel {
+			t.Errorf("%s: role %s by %s", name, role, evidence)
+		}
+		if v := s.Judge(NetworkFacts{}, DefaultConfig()); v.Decision() == Deny {
+			t.Errorf("%s: %s", name, v.Explanation(Warn))
 		}
 	}
 }

@@ -38,12 +38,9 @@ func (c *Change) network() (*policy.NetworkSubject, error) {
 		}
 		subject.Name = cmp.Or(subject.Name, c.Name)
 		return subject, nil
-	case c.old() != nil:
-		if subject, err := policy.DecodeNetwork(c.Namespace, c.New, c.Old); err == nil {
-			return subject, nil
-		}
+	default:
+		return policy.DecodeNetwork(c.Namespace, c.New, c.old())
 	}
-	return policy.DecodeNetwork(c.Namespace, c.New, nil)
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
