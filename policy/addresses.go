@@ -86,7 +86,7 @@ func (v *View) InterfaceOf(a *RequestedAddress) *Interface {
 // AtAddress is a finding at an address.
 func (v *View) AtAddress(a *RequestedAddress) Finding {
 	if a.List != nil {
-		return Finding{Annotation: a.List.Annotation, Offset: a.List.Entries[a.Index].Offset}
+		return Finding{Place: AtAnnotation(a.List.Annotation, a.List.Entries[a.Index].Offset)}
 	}
 	return v.AtElement(v.InterfaceOf(a), a.Field, a.Index)
 }
@@ -94,7 +94,7 @@ func (v *View) AtAddress(a *RequestedAddress) Finding {
 // AtElement is a finding at a field of the element that asks for an interface, for
 // index >= 0 at a member of it.
 func (v *View) AtElement(i *Interface, field string, index int) Finding {
-	return Finding{Annotation: i.Annotation, Offset: multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, index)}
+	return Finding{Place: AtAnnotation(i.Annotation, multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, index))}
 }
 
 // parseAddresses reads the addresses that the annotations fix. Those that cannot be

@@ -36,10 +36,9 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*View) []F
 					continue
 				}
 				found = append(found, Finding{
-					Annotation: a.key,
-					Offset:     f.Offset,
-					Message:    faultMessage(noun, f),
-					Remedy:     remedy,
+					Place:   AtAnnotation(a.key, f.Offset),
+					Message: faultMessage(noun, f),
+					Remedy:  remedy,
 				})
 			}
 			if count > maxFaults {

@@ -30,7 +30,7 @@ func (p *View) flatFaults(found *findings, problems ...flatnetwork.Problem) {
 				continue
 			}
 			found.add(f.Softened || unattached || waits && !attached, func() Finding {
-				return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: f.Remedy}
+				return Finding{Place: AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: f.Remedy}
 			})
 		}
 	}

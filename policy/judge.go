@@ -116,7 +116,7 @@ func (v *View) Judge(rules []podRule) Verdict {
 		// Whether a finding denies rests on the namespace's mode, whatever it says.
 		v.parts = OnNamespace
 		found := r.Check(v)
-		verdict.add(r.ID, action, v.parts, found, v.Subject.path)
+		verdict.add(r.ID, action, v.parts, found, v.Subject.PodPath)
 	}
 	if verdict.Decision() != Deny {
 		verdict.Undecided = v.undecided()
@@ -154,9 +154,10 @@ func (v *View) undecided() error {
 }
 
 // add adds the findings of a rule, with the action that the mode leaves them.
-func (v *Verdict) add(id string, action Action, restsOn Parts, found []Finding, path func(*Finding) string) {
+func (v *Verdict) add(id string, action Action, restsOn Parts, found []Finding, podPath string) {
 	for _, f := range found {
-		f.Rule, f.Action, f.Path, f.restsOn = id, action, path(&f), restsOn
+		f.Rule, f.Action, f.restsOn = id, action, restsOn
+		f.Place = f.Place.In(podPath)
 		switch {
 		case f.softened:
 			f.Action = Warn
@@ -188,7 +189,7 @@ func (v *Verdict) Explanation(least Action) string {
 }
 
 func (f *Finding) writeTo(b *strings.Builder) {
-	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path, f.Message)
+	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path(), f.Message)
 	if f.Remedy != "" {
 		b.WriteString("\nTo fix it: ")
 		b.WriteString(f.Remedy)

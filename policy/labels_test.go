@@ -53,8 +53,8 @@ func TestPairsInLabels(t *testing.T) {
 				t.Errorf("a long label: %t, findings about labels: %v", s.HasLongLabel(), about.Findings)
 			}
 			for _, f := range v.Findings {
-				if want := "metadata.labels[" + tt.key + "]"; f.Path != want {
-					t.Errorf("%s at %s, want %s", f.Rule, f.Path, want)
+				if want := "metadata.labels[" + tt.key + "]"; f.Path() != want {
+					t.Errorf("%s at %s, want %s", f.Rule, f.Path(), want)
 				}
 			}
 		})
@@ -102,7 +102,7 @@ func TestDerivedNames(t *testing.T) {
 			if f.Rule != "label-value-too-long" {
 				continue
 			}
-			if found++; f.Action != Warn || f.Path != "metadata.name" {
+			if found++; f.Action != Warn || f.Path() != "metadata.name" {
 				t.Errorf("%s %s: %+v", tt.kind, tt.name, f)
 			}
 		}

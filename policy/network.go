@@ -247,11 +247,11 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 // text, in which a fault may move: what it says there has to be the same. An annotation
 // has to be as it was.
 func (s *NetworkSubject) hadBefore(f *Finding, before *Verdict) bool {
-	if f.Annotation != "" && s.oldSource.Annotations[f.Annotation] != s.source.Annotations[f.Annotation] {
+	if key := f.Place.Annotation(); key != "" && s.oldSource.Annotations[key] != s.source.Annotations[key] {
 		return false
 	}
 	return slices.ContainsFunc(before.Findings, func(old Finding) bool {
-		return f.Rule == old.Rule && f.Path == old.Path && f.Message == old.Message
+		return f.Rule == old.Rule && f.Path() == old.Path() && f.Message == old.Message
 	})
 }
 
@@ -265,18 +265,10 @@ func (s *NetworkSubject) judge(f NetworkFacts, c *Config) Verdict {
 	for i := range rules {
 		r := &rules[i]
 		if action := c.action(r.ID, r.Default); action != Off {
-			v.add(r.ID, action, 0, r.Check(n), n.path)
+			v.add(r.ID, action, 0, r.Check(n), "")
 		}
 	}
 	return v
-}
-
-// path is the place of a finding in the object.
-func (n *network) path(f *Finding) string {
-	if f.Annotation != "" {
-		return "metadata.annotations[" + f.Annotation + "]"
-	}
-	return f.Field
 }
 
 // configField is where the CNI configuration stands.
@@ -284,7 +276,7 @@ const configField = "spec.config"
 
 // atConfig is a finding at an offset in the configuration.
 func atConfig(offset int, message, remedy string) []Finding {
-	return []Finding{{Field: configField, Offset: offset, Message: message, Remedy: remedy}}
+	return []Finding{{Place: AtField(configField).At(offset), Message: message, Remedy: remedy}}
 }
 
 // at is a finding at a key of the main plugin.

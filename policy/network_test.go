@@ -220,10 +220,10 @@ func TestPlacesInNetwork(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decodeNAD(t, nad("a", tt.config), nil).Judge(NetworkFacts{}, DefaultConfig())
-			if len(v.Findings) != 1 || v.Findings[0].Path != "spec.config" {
+			if len(v.Findings) != 1 || v.Findings[0].Path() != "spec.config" {
 				t.Fatalf("findings %+v", v.Findings)
 			}
-			if got := tt.config[v.Findings[0].Offset:]; got != tt.want {
+			if got := tt.config[v.Findings[0].Place.Offset:]; got != tt.want {
 				t.Errorf("%s points at %s, want %s", v.Findings[0].Rule, got, tt.want)
 			}
 		})

@@ -174,15 +174,15 @@ func (p *View) at(s *InterfacePools, l *PoolList, pool string) Finding {
 	if p.PoolAnnotations().HasPools {
 		annotation, element = spiderpool.PoolsAnnotation, s.Choice.Element
 	}
-	f := Finding{Annotation: annotation}
+	f := Finding{Place: AtAnnotation(annotation, 0)}
 	if l != nil {
 		index := -1
 		if pool != "" {
 			index = s.Choice.WrittenAs(l.Family, pool)
 		}
-		f.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, fmt.Sprintf("ipv%d", l.Family), index)
+		f.Place.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, fmt.Sprintf("ipv%d", l.Family), index)
 	} else {
-		f.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, "", -1)
+		f.Place.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, "", -1)
 	}
 	return f
 }
@@ -191,9 +191,9 @@ func (p *View) at(s *InterfacePools, l *PoolList, pool string) Finding {
 // cluster's own network is asked for nowhere.
 func (p *View) atInterface(i *Interface) Finding {
 	if i.Annotation == "" {
-		return Finding{Field: "metadata.annotations"}
+		return Finding{Place: AtField("metadata.annotations")}
 	}
-	return Finding{Annotation: i.Annotation, Offset: p.LocateNetwork(i)}
+	return Finding{Place: AtAnnotation(i.Annotation, p.LocateNetwork(i))}
 }
 
 // namedFor continues "pool ..., " and says who names the pools of a list, and for
@@ -299,7 +299,7 @@ func (p *View) spiderFaults(found *findings, softened bool, remedy string, probl
 			continue
 		}
 		found.add(softened || u == maybeUsed, func() Finding {
-			return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: remedy}
+			return Finding{Place: AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: remedy}
 		})
 	}
 }

@@ -70,21 +70,9 @@ type Finding struct {
 	Rule string
 	// Action is Deny or Warn.
 	Action Action
-	// Annotation is the key at fault; empty when the fault is at Field.
-	Annotation string
-	// Label is the key of the label at fault, for faults in the pod's labels.
-	Label string
-	// Field is the path at fault below the pod (or its template), such as
-	// "spec.hostNetwork", for faults outside the annotations and labels. OfObject says
-	// that it begins at the object itself, which is another place on a template.
-	Field    string
-	OfObject bool
-	// Offset is where in the value of the annotation or field, a text, the culprit
-	// begins, in bytes.
-	Offset int
-	// Path is the full path in the object, such as
-	// metadata.annotations[k8s.v1.cni.cncf.io/networks].
-	Path string
+	// Place is where in the object the culprit stands; as a rule returns it, where in the
+	// pod.
+	Place Place
 	// Message states the fact, with values quoted, and what is accepted.
 	Message string
 	// Remedy says what to write instead; it may span lines.
@@ -104,3 +92,6 @@ type Finding struct {
 	// whatever the rule's action is.
 	softened bool
 }
+
+// Path is the place in the object as people write it, without the offset.
+func (f *Finding) Path() string { return f.Place.String() }

@@ -38,10 +38,9 @@ var ruleDefaultRouteConflict = podRule{
 			}
 			if count > 1 {
 				found = append(found, Finding{
-					Annotation: last.Annotation,
-					Offset:     multus.Locate(p.Subject.Annotations[last.Annotation], last.Index, "default-route", member),
-					Message:    fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
-					Remedy:     "leave default-route on one network only",
+					Place:   AtAnnotation(last.Annotation, multus.Locate(p.Subject.Annotations[last.Annotation], last.Index, "default-route", member)),
+					Message: fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
+					Remedy:  "leave default-route on one network only",
 				})
 			}
 		}

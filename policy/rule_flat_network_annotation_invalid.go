@@ -22,7 +22,7 @@ var ruleFlatNetworkAnnotationInvalid = podRule{
 			found.add(true, func() Finding {
 				first, last := r.IPs.Entries[0].Text, r.IPs.Entries[1].Text
 				return Finding{
-					Annotation: r.IPs.Annotation,
+					Place: AtAnnotation(r.IPs.Annotation, 0),
 					Message: fmt.Sprintf("%s is the two addresses %s and %s: there are no ranges",
 						quote.Value(p.Subject.Annotations[r.IPs.Annotation]), quote.Value(first), quote.Value(last)),
 					Remedy: "write every address that a pod may get, with - between them; leave it if two are meant",
@@ -32,7 +32,7 @@ var ruleFlatNetworkAnnotationInvalid = podRule{
 		for _, l := range p.labelLists() {
 			found.add(true, func() Finding {
 				return Finding{
-					Label:   l.key,
+					Place:   AtLabel(l.key),
 					Message: fmt.Sprintf("the label holds %s, and addresses are read from the annotation of that name only", quote.Value(p.Subject.Labels[l.key])),
 					Remedy:  "move it to metadata.annotations",
 				}

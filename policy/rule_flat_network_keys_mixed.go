@@ -24,7 +24,7 @@ var ruleFlatNetworkKeysMixed = podRule{
 		}
 		key := p.firstKey(drop.Generation)
 		return []Finding{{
-			Annotation: key,
+			Place: AtAnnotation(key, 0),
 			Message: "the annotations " + key + " and " + p.firstKey(keep.Generation) + " belong to two generations of the flat network (" +
 				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers know nothing of each other",
 			Remedy: "remove the annotations " + drop.Generation.Prefix() + "*",

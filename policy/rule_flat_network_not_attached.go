@@ -22,9 +22,9 @@ var ruleFlatNetworkNotAttached = podRule{
 			}
 			if p.Subject.HostNetwork {
 				found = append(found, Finding{
-					Annotation: key,
-					Message:    "the pod uses the host's network, so that its annotation has no effect",
-					Remedy:     "remove the annotations " + g.Prefix() + "*, or hostNetwork: true",
+					Place:   AtAnnotation(key, 0),
+					Message: "the pod uses the host's network, so that its annotation has no effect",
+					Remedy:  "remove the annotations " + g.Prefix() + "*, or hostNetwork: true",
 				})
 				continue
 			}
@@ -35,9 +35,9 @@ var ruleFlatNetworkNotAttached = podRule{
 			}
 			name := g.Networks()[0]
 			found = append(found, Finding{
-				Annotation: key,
-				Message:    fmt.Sprintf("no Multus annotation attaches the network of the flat network (%s), %s, so that the annotation has no effect", g, quote.Value(name)),
-				Remedy:     fmt.Sprintf("attach it, besides the other networks:\n  %s: '[{\"name\":\"%s\",\"interface\":\"eth1\"}]'", multus.NetworksAnnotation, name),
+				Place:   AtAnnotation(key, 0),
+				Message: fmt.Sprintf("no Multus annotation attaches the network of the flat network (%s), %s, so that the annotation has no effect", g, quote.Value(name)),
+				Remedy:  fmt.Sprintf("attach it, besides the other networks:\n  %s: '[{\"name\":\"%s\",\"interface\":\"eth1\"}]'", multus.NetworksAnnotation, name),
 			})
 		}
 		return found

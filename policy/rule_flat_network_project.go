@@ -24,9 +24,9 @@ var ruleFlatNetworkProject = podRule{
 				continue
 			}
 			f := Finding{
-				Annotation: r.Generation.SubnetAnnotation(),
-				Remedy:     "name a subnet of project " + quote.Value(namespace.Project) + ", or one whose label project is empty; this lists both:\n  kubectl get " + r.Generation.SubnetResource() + " -n " + r.Generation.SubnetNamespace() + " -l 'project in (" + namespace.Project + ",)'",
-				softened:   r.Unattached(),
+				Place:    AtAnnotation(r.Generation.SubnetAnnotation(), 0),
+				Remedy:   "name a subnet of project " + quote.Value(namespace.Project) + ", or one whose label project is empty; this lists both:\n  kubectl get " + r.Generation.SubnetResource() + " -n " + r.Generation.SubnetNamespace() + " -l 'project in (" + namespace.Project + ",)'",
+				softened: r.Unattached(),
 			}
 			switch {
 			case s.HasProject:

@@ -8,7 +8,7 @@ var ruleFlatNetworkSubnetInvalid = subnetRule{
 	Check: func(s *subnet) []Finding {
 		var found findings
 		for _, f := range s.compiled.Faults() {
-			found.add(f.Softened, func() Finding { return Finding{Field: f.Field, Message: f.Message(), Remedy: f.Remedy} })
+			found.add(f.Softened, func() Finding { return Finding{Place: AtField(f.Field), Message: f.Message(), Remedy: f.Remedy} })
 		}
 		return found.list()
 	},

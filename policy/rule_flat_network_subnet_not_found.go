@@ -18,7 +18,7 @@ var ruleFlatNetworkSubnetNotFound = podRule{
 				continue
 			}
 			answer, g := p.SubnetAnswer(r), r.Generation
-			f := Finding{Annotation: g.SubnetAnnotation(), softened: p.Subject.Template() || r.Unattached()}
+			f := Finding{Place: AtAnnotation(g.SubnetAnnotation(), 0), softened: p.Subject.Template() || r.Unattached()}
 			switch {
 			case answer.Value != nil && answer.Value.Failure != "":
 				f.softened = true

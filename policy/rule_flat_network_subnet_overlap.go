@@ -24,7 +24,7 @@ var ruleFlatNetworkSubnetOverlap = subnetRule{
 			}
 		}
 		slices.SortFunc(overlaps, func(a, b Finding) int {
-			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+			return cmp.Or(cmp.Compare(a.Path(), b.Path()), cmp.Compare(a.Message, b.Message))
 		})
 		var found findings
 		for _, f := range overlaps {
@@ -39,7 +39,7 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	kind, name := other.Reference.Generation.SubnetKind(), quote.Value(other.Reference.Name)
 	if detail := s.compiled.Overlap(other); detail != "" {
 		f := Finding{
-			Field: "spec.cidr", Message: "the subnet " + detail,
+			Place: AtField("spec.cidr"), Message: "the subnet " + detail,
 			Remedy: "choose other addresses than " + kind + " " + name + ", give both subnets ranges that have none in common, or another VLAN",
 		}
 		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
@@ -52,7 +52,7 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	}
 	if detail := s.compiled.Mixes(other); detail != "" {
 		return Finding{
-			Field: "spec.flatMode", Message: "the subnet " + detail,
+			Place: AtField("spec.flatMode"), Message: "the subnet " + detail,
 			Remedy: "write flatMode: " + other.FlatMode + ", or choose another master or VLAN",
 		}, true
 	}

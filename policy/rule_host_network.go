@@ -22,7 +22,7 @@ var ruleHostNetwork = podRule{
 			return nil
 		}
 		return []Finding{{
-			Field:   "spec.hostNetwork",
+			Place:   AtField("spec.hostNetwork"),
 			Message: "the pod uses the host's network, so its annotation " + key + " has no effect",
 			Remedy:  "remove the network annotations, or hostNetwork: true",
 		}}

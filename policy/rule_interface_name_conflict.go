@@ -25,10 +25,9 @@ var ruleInterfaceNameConflict = podRule{
 				}
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.Locate(iface, "interface"),
-				Message:    fmt.Sprintf("the interface of network %s would be called %s, %s", iface.Label(), quote.Value(c.Name), with),
-				Remedy:     "name the interface of none of the networks, or of all of them, each differently, and none of them lo or eth0",
+				Place:   AtAnnotation(iface.Annotation, p.Locate(iface, "interface")),
+				Message: fmt.Sprintf("the interface of network %s would be called %s, %s", iface.Label(), quote.Value(c.Name), with),
+				Remedy:  "name the interface of none of the networks, or of all of them, each differently, and none of them lo or eth0",
 			})
 		}
 		return found

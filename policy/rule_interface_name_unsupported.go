@@ -20,10 +20,9 @@ var ruleInterfaceNameUnsupported = podRule{
 		var found []Finding
 		add := func(i *Interface, problem string) {
 			found = append(found, Finding{
-				Annotation: i.Annotation,
-				Offset:     p.Locate(i, "interface"),
-				Message:    fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.Label(), problem),
-				Remedy:     "leave the interface names out: they are then eth0, net1, net2 and so on",
+				Place:   AtAnnotation(i.Annotation, p.Locate(i, "interface")),
+				Message: fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.Label(), problem),
+				Remedy:  "leave the interface names out: they are then eth0, net1, net2 and so on",
 			})
 		}
 		for n := range p.Interfaces() {

@@ -29,7 +29,7 @@ var ruleIPPoolsInterfaceMissing = podRule{
 			}
 			found.add(false, func() Finding {
 				return Finding{
-					Annotation: spiderpool.PoolsAnnotation,
+					Place: AtAnnotation(spiderpool.PoolsAnnotation, 0),
 					Message: fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool and is not in the list: Spiderpool refuses the pod",
 						quote.Value(s.Interface.Name), s.Interface.Label()),
 					Remedy: p.listRemedy(s, taken),

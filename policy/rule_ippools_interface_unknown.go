@@ -51,10 +51,9 @@ func checkListedInterfaces(p *View) []Finding {
 				label = fmt.Sprintf("element %d names no interface and is for %s, which", e+1, quote.Value(name))
 			}
 			return Finding{
-				Annotation: spiderpool.PoolsAnnotation,
-				Offset:     spiderpool.Locate(spiderpool.PoolsAnnotation, p.Subject.Annotations[spiderpool.PoolsAnnotation], e, "interface", -1),
-				Message:    label + " " + problem,
-				Remedy:     "list the interfaces whose networks use Spiderpool, each with its name: " + p.suppliedNames(),
+				Place:   AtAnnotation(spiderpool.PoolsAnnotation, spiderpool.Locate(spiderpool.PoolsAnnotation, p.Subject.Annotations[spiderpool.PoolsAnnotation], e, "interface", -1)),
+				Message: label + " " + problem,
+				Remedy:  "list the interfaces whose networks use Spiderpool, each with its name: " + p.suppliedNames(),
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func (p *View) derivedNames(found *findings, g flatnetwork.Generation) {
 	if label := "apps." + kind + "-" + s.Namespace + "-" + s.Name; s.APIVersion == "apps/v1" && len(label) > validation.LabelValueMaxLength {
 		found.add(true, func() Finding {
 			return Finding{
-				Field: "metadata.name", OfObject: true,
+				Place:   AtObject("metadata.name"),
 				Message: fmt.Sprintf("Rancher makes the label value %s of this name, which has %d bytes, and Kubernetes takes up to %d", quote.Value(label), len(label), validation.LabelValueMaxLength),
 				Remedy:  shorterName(len(s.Name) - len(label) + validation.LabelValueMaxLength),
 			}
@@ -50,7 +50,7 @@ func (p *View) derivedNames(found *findings, g flatnetwork.Generation) {
 	if service := s.Name + g.ServiceSuffix(); len(service) > validation.DNS1123LabelMaxLength {
 		found.add(true, func() Finding {
 			return Finding{
-				Field: "metadata.name", OfObject: true,
+				Place:   AtObject("metadata.name"),
 				Message: fmt.Sprintf("a Service of this name gets another one beside it, %s, which has %d characters, and a Service may have %d", quote.Value(service), len(service), validation.DNS1123LabelMaxLength),
 				Remedy:  fmt.Sprintf("shorten the name to %d characters, where a Service has the workload's name", validation.DNS1123LabelMaxLength-len(g.ServiceSuffix())),
 			}
@@ -77,7 +77,7 @@ func longLabels(s *Subject) []Finding {
 		}
 		found.add(false, func() Finding {
 			return Finding{
-				Label: key,
+				Place: AtLabel(key),
 				Message: fmt.Sprintf("the value %s of label %s has %d bytes, and Kubernetes takes label values of up to %d", quote.Value(value), quote.Value(key),
 					len(value), validation.LabelValueMaxLength),
 				Remedy: "shorten it, or put it into an annotation: lists of addresses are read from annotations only",
@@ -108,7 +108,7 @@ func JudgeLabels(s *Subject, c *Config) Verdict {
 	}
 	var v Verdict
 	if action := c.action(ruleLabelValueTooLong.ID, ruleLabelValueTooLong.Default); action != Off {
-		v.add(ruleLabelValueTooLong.ID, action, 0, longLabels(s), s.path)
+		v.add(ruleLabelValueTooLong.ID, action, 0, longLabels(s), s.PodPath)
 	}
 	return v
 }

@@ -22,9 +22,9 @@ var ruleNADAnnotationInvalid = networkRule{
 		if value := n.source.Annotations[cniconf.InstanceTypeAnnotation]; value != "" && !cniconf.KnownInstanceType(value) {
 			found.add(true, func() Finding {
 				return Finding{
-					Annotation: cniconf.InstanceTypeAnnotation,
-					Message:    fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
-					Remedy:     "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
+					Place:   AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
+					Message: fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
+					Remedy:  "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
 				}
 			})
 		}
@@ -32,10 +32,9 @@ var ruleNADAnnotationInvalid = networkRule{
 			if problem, at := listFault(value); problem != "" {
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: coexistTypesAnnotation,
-						Offset:     at,
-						Message:    "the value " + quote.Value(value) + " " + problem + "; accepted: a list of strings in JSON",
-						Remedy:     `write a list such as ["default","macvlan_overlay"]`,
+						Place:   AtAnnotation(coexistTypesAnnotation, at),
+						Message: "the value " + quote.Value(value) + " " + problem + "; accepted: a list of strings in JSON",
+						Remedy:  `write a list such as ["default","macvlan_overlay"]`,
 					}
 				})
 			}
@@ -46,17 +45,17 @@ var ruleNADAnnotationInvalid = networkRule{
 			case err != nil || id < 0 || id > maxVLAN:
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: vlanIDAnnotation,
-						Message:    fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
-						Remedy:     "write the number of the VLAN that the master carries, or \"0\" for none",
+						Place:   AtAnnotation(vlanIDAnnotation, 0),
+						Message: fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
+						Remedy:  "write the number of the VLAN that the master carries, or \"0\" for none",
 					}
 				})
 			case number != value:
 				found.add(true, func() Finding {
 					return Finding{
-						Annotation: vlanIDAnnotation,
-						Message:    fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
-						Remedy:     fmt.Sprintf("write %q", number),
+						Place:   AtAnnotation(vlanIDAnnotation, 0),
+						Message: fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
+						Remedy:  fmt.Sprintf("write %q", number),
 					}
 				})
 			}
@@ -66,10 +65,9 @@ var ruleNADAnnotationInvalid = networkRule{
 			for i := range faults {
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: defaultpools.Annotation,
-						Offset:     faults[i].Offset,
-						Message:    faults[i].Message(),
-						Remedy:     `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
+						Place:   AtAnnotation(defaultpools.Annotation, faults[i].Offset),
+						Message: faults[i].Message(),
+						Remedy:  `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
 					}
 				})
 			}

@@ -15,7 +15,7 @@ var ruleNADInUse = networkRule{
 	Default: Warn,
 	Check: func(n *network) []Finding {
 		f := Finding{
-			Field: "metadata.name", Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
+			Place: AtField("metadata.name"), Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
 			Remedy: "move the workloads to another network first, and delete this one when no pod uses it any more",
 		}
 		if !n.Deleted {

@@ -13,10 +13,10 @@ var ruleNADRoleContradiction = networkRule{
 			return nil
 		}
 		return []Finding{{
-			Annotation: cniconf.InstanceTypeAnnotation,
-			Message:    why,
-			Remedy:     "make the annotation say what the plugins do, or chain the plugin that fits it: veth (or a coordinator in mode underlay) for macvlan_underlay, router (or mode overlay) for macvlan_overlay",
-			softened:   n.compiled.Contradiction(cniconf.ModeDisable) == "",
+			Place:    AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
+			Message:  why,
+			Remedy:   "make the annotation say what the plugins do, or chain the plugin that fits it: veth (or a coordinator in mode underlay) for macvlan_underlay, router (or mode overlay) for macvlan_overlay",
+			softened: n.compiled.Contradiction(cniconf.ModeDisable) == "",
 		}}
 	},
 }

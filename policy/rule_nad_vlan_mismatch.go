@@ -23,9 +23,9 @@ var ruleNADVLANMismatch = networkRule{
 			return nil
 		}
 		return []Finding{{
-			Annotation: vlanIDAnnotation,
-			Message:    fmt.Sprintf("the annotation says VLAN %d, but master %s is by its name in VLAN %d, and pods are where the master is", said, quote.Value(m.Master), made),
-			Remedy:     fmt.Sprintf("write %q, or name the master of VLAN %d in spec.config", strconv.Itoa(made), said),
+			Place:   AtAnnotation(vlanIDAnnotation, 0),
+			Message: fmt.Sprintf("the annotation says VLAN %d, but master %s is by its name in VLAN %d, and pods are where the master is", said, quote.Value(m.Master), made),
+			Remedy:  fmt.Sprintf("write %q, or name the master of VLAN %d in spec.config", strconv.Itoa(made), said),
 		}}
 	},
 }

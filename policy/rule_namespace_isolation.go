@@ -28,8 +28,7 @@ var ruleNamespaceIsolation = podRule{
 				continue
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.LocateNetwork(iface),
+				Place: AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
 				Message: fmt.Sprintf("network %s is in another namespace than the pod (%s), and Multus isolates namespaces; accepted: networks of the pod's own namespace and of %q",
 					iface.Label(), quote.Value(p.Subject.Namespace), p.Config.Multus.GlobalNamespaces),
 				Remedy: "use a network of the pod's own namespace, or ask the platform team to put this one into a global namespace",

@@ -26,10 +26,9 @@ var ruleNetworkConfigUnusable = podRule{
 				continue
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.LocateNetwork(iface),
-				Message:    "network " + iface.Label() + " cannot be used by any pod: " + why,
-				Remedy:     correctNetwork(iface.Reference),
+				Place:   AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message: "network " + iface.Label() + " cannot be used by any pod: " + why,
+				Remedy:  correctNetwork(iface.Reference),
 			})
 		}
 		return found

@@ -24,10 +24,9 @@ var ruleNetworkNotCoordinated = podRule{
 				continue
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.LocateNetwork(iface),
-				Message:    "network " + iface.Label() + " has no active coordinator, veth or router plugin: nobody adjusts the pod's routes for it",
-				Remedy:     "chain a coordinator to the network if the pod is to talk to more than that network's own subnet",
+				Place:   AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message: "network " + iface.Label() + " has no active coordinator, veth or router plugin: nobody adjusts the pod's routes for it",
+				Remedy:  "chain a coordinator to the network if the pod is to talk to more than that network's own subnet",
 			})
 		}
 		return found

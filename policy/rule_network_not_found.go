@@ -31,11 +31,10 @@ var ruleNetworkNotFound = podRule{
 					"  kubectl get network-attachment-definitions --all-namespaces", iface.Annotation, quote.Value(iface.Reference.Namespace))
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.LocateNetwork(iface),
-				Message:    "network " + iface.Label() + " does not exist: no NetworkAttachmentDefinition has that namespace and name",
-				Remedy:     remedy,
-				softened:   p.Subject.Template(),
+				Place:    AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message:  "network " + iface.Label() + " does not exist: no NetworkAttachmentDefinition has that namespace and name",
+				Remedy:   remedy,
+				softened: p.Subject.Template(),
 			})
 		}
 		return found

@@ -20,8 +20,7 @@ var ruleOverlayAsDefaultNetwork = podRule{
 			return nil
 		}
 		return []Finding{{
-			Annotation: first.Annotation,
-			Offset:     p.LocateNetwork(first),
+			Place: AtAnnotation(first.Annotation, p.LocateNetwork(first)),
 			Message: "network " + first.Label() + " is an overlay network (" + first.Because() + ") and cannot be the pod's first interface; " +
 				"accepted: a standalone network, or no " + multus.DefaultNetworkAnnotation + " at all",
 			Remedy: "remove " + multus.DefaultNetworkAnnotation + " and write it as an extra network:\n" +

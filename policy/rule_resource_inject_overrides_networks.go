@@ -20,7 +20,7 @@ var ruleResourceInjectOverridesNetworks = podRule{
 			where = "the namespace's"
 		}
 		return []Finding{{
-			Annotation: multus.NetworksAnnotation,
+			Place: AtAnnotation(multus.NetworksAnnotation, 0),
 			Message: "with " + where + " annotation " + key + " (" + quote.Value(value) +
 				") Spiderpool writes the networks itself: a list written by hand is replaced",
 			Remedy: "leave out " + multus.NetworksAnnotation + ", or " + key,

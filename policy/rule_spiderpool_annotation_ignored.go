@@ -22,7 +22,7 @@ func checkIgnored(p *View) []Finding {
 		if _, there := p.Subject.Annotations[key]; !there {
 			continue
 		}
-		f := Finding{Annotation: key, Remedy: "remove it"}
+		f := Finding{Place: AtAnnotation(key, 0), Remedy: "remove it"}
 		switch {
 		case key == spiderpool.DefaultRouteNICAnnotation:
 			// The coordinator reads it, whoever gives the addresses.

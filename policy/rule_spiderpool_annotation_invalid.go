@@ -35,10 +35,10 @@ func checkSpiderpoolAnnotations(p *View) []Finding {
 		return found
 	}
 	return append(found, Finding{
-		Annotation: spiderpool.DefaultRouteNICAnnotation,
-		Message:    "interface " + quote.Value(name) + " is not one of the pod's: the default route stays where it is",
-		Remedy:     "name an interface of the pod, such as " + quote.Value(p.Interfaces()[len(p.Interfaces())-1].Name),
-		softened:   true,
+		Place:    AtAnnotation(spiderpool.DefaultRouteNICAnnotation, 0),
+		Message:  "interface " + quote.Value(name) + " is not one of the pod's: the default route stays where it is",
+		Remedy:   "name an interface of the pod, such as " + quote.Value(p.Interfaces()[len(p.Interfaces())-1].Name),
+		softened: true,
 	})
 }
 
@@ -68,8 +68,7 @@ func (p *View) lostRoutes() []Finding {
 		}
 		found.add(true, func() Finding {
 			return Finding{
-				Annotation: spiderpool.RoutesAnnotation,
-				Offset:     spiderpool.Locate(spiderpool.RoutesAnnotation, p.Subject.Annotations[spiderpool.RoutesAnnotation], n, "gw", -1),
+				Place: AtAnnotation(spiderpool.RoutesAnnotation, spiderpool.Locate(spiderpool.RoutesAnnotation, p.Subject.Annotations[spiderpool.RoutesAnnotation], n, "gw", -1)),
 				Message: fmt.Sprintf("gateway %s of element %d is in no subnet that the pod's addresses come from: the route is left out; accepted: an address in %s",
 					quote.Value(route.Gateway), n+1, someSubnets(subnets)),
 				Remedy: "name a gateway in one of these subnets, or leave the route out",

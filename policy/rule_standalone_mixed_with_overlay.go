@@ -32,8 +32,7 @@ var ruleStandaloneMixedWithOverlay = podRule{
 			at = standalone
 		}
 		return []Finding{{
-			Annotation: at.Annotation,
-			Offset:     p.LocateNetwork(at),
+			Place: AtAnnotation(at.Annotation, p.LocateNetwork(at)),
 			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
 				overlay.Label() + " (" + overlay.Because() + ") cannot be used by one pod; accepted: networks of one of the two kinds",
 			Remedy: p.separate(standalone, overlay),

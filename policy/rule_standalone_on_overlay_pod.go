@@ -19,8 +19,7 @@ var ruleStandaloneOnOverlayPod = podRule{
 				continue
 			}
 			found = append(found, Finding{
-				Annotation: iface.Annotation,
-				Offset:     p.LocateNetwork(iface),
+				Place: AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
 				Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
 					"whose first interface is on the cluster's own network; accepted: overlay networks",
 				Remedy: p.settleStandalone(),

@@ -21,7 +21,7 @@ var ruleSubnetAnnotationUnsupported = podRule{
 		if !p.reads(key) || p.spiderpoolUse() != used {
 			return nil
 		}
-		f := Finding{Annotation: key, Remedy: "create it through a Deployment or another workload of Kubernetes, or name pools in " + spiderpool.PoolsAnnotation}
+		f := Finding{Place: AtAnnotation(key, 0), Remedy: "create it through a Deployment or another workload of Kubernetes, or name pools in " + spiderpool.PoolsAnnotation}
 		number, numbered := p.Subject.Annotations[spiderpool.IPNumberAnnotation]
 		switch c := p.Subject.Controller; {
 		case c == (Controller{}):
@@ -30,7 +30,7 @@ var ruleSubnetAnnotationUnsupported = podRule{
 			f.Message = "the controller of the pod is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) + ", whose pods Spiderpool cannot count"
 			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
 		case !slices.Contains(ownVersions, c.APIVersion) && strings.Contains(number, "+"):
-			f.Annotation = spiderpool.IPNumberAnnotation
+			f.Place = AtAnnotation(spiderpool.IPNumberAnnotation, 0)
 			f.Message = quote.Value(number) + " is counted above the number of pods, and the controller of this one is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) +
 				", whose pods Spiderpool cannot count; accepted: a number without +"
 			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`

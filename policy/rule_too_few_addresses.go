@@ -112,7 +112,7 @@ func (p *View) fixedLists() []fixedList {
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
 			// How many are meant by a list that cannot be read, nobody knows.
 			if n := len(list.Entries); n > 0 && !r.Unreadable(list) && (shortest.count == 0 || n < shortest.count) {
-				shortest = fixedList{name: list.Annotation, count: n, ignored: r.Ignores(list), at: Finding{Annotation: list.Annotation}}
+				shortest = fixedList{name: list.Annotation, count: n, ignored: r.Ignores(list), at: Finding{Place: AtAnnotation(list.Annotation, 0)}}
 			}
 		}
 		if shortest.count > 0 {

@@ -91,13 +91,13 @@ func (p *View) flatPairSources() []pairSource {
 	for r := range p.FlatRequests {
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
 			longer(r.Generation, pairSource{name: list.Annotation, count: len(list.Entries), inert: r.Unattached(), at: func(n int) Finding {
-				return Finding{Annotation: list.Annotation, Offset: list.Entries[n].Offset}
+				return Finding{Place: AtAnnotation(list.Annotation, list.Entries[n].Offset)}
 			}})
 		}
 	}
 	for _, l := range p.labelLists() {
 		if _, given := p.Subject.Annotations[l.key]; !given {
-			longer(l.generation, pairSource{name: "label " + l.key, count: l.count, at: func(int) Finding { return Finding{Label: l.key} }})
+			longer(l.generation, pairSource{name: "label " + l.key, count: l.count, at: func(int) Finding { return Finding{Place: AtLabel(l.key)} }})
 		}
 	}
 	var sources []pairSource

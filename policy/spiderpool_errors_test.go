@@ -409,8 +409,8 @@ func TestSpiderpoolErrors(t *testing.T) {
 						t.Errorf("the findings do not say %q:\n%s", test.says, text)
 					}
 					for _, f := range v.Findings {
-						if value := s.subject.Annotations[f.Annotation]; f.Offset < 0 || f.Offset > len(value) {
-							t.Errorf("%s points at byte %d of %q", f.Rule, f.Offset, value)
+						if value := s.subject.Annotations[f.Place.Annotation()]; f.Place.Offset < 0 || f.Place.Offset > len(value) {
+							t.Errorf("%s points at byte %d of %q", f.Rule, f.Place.Offset, value)
 						}
 					}
 				})

@@ -85,7 +85,7 @@ func (s *SubnetSubject) judge(f SubnetFacts, c *Config) Verdict {
 	for i := range subnetRules {
 		r := &subnetRules[i]
 		if action := c.action(r.ID, r.Default); action != Off {
-			v.add(r.ID, action, 0, r.Check(&subnet{s, f}), func(f *Finding) string { return f.Field })
+			v.add(r.ID, action, 0, r.Check(&subnet{s, f}), "")
 		}
 	}
 	return v

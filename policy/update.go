@@ -18,13 +18,13 @@ func (s *Subject) ReadsAsBefore(old *Subject) bool {
 func Inherit(v *Verdict, subject, old *Subject, before *Verdict) {
 	v.inherit(subject.InheritedClause(), func(f *Finding) bool {
 		untouched := subject.HostNetwork == old.HostNetwork
-		if f.Annotation != "" {
-			value, there := old.Annotations[f.Annotation]
-			untouched = there && value == subject.Annotations[f.Annotation]
+		if key := f.Place.Annotation(); key != "" {
+			value, there := old.Annotations[key]
+			untouched = there && value == subject.Annotations[key]
 		}
-		if f.Label != "" {
-			value, there := old.Labels[f.Label]
-			untouched = there && value == subject.Labels[f.Label]
+		if key := f.Place.Label(); key != "" {
+			value, there := old.Labels[key]
+			untouched = there && value == subject.Labels[key]
 		}
 		// What falls short by less is better than before, whatever was written.
 		return (untouched || f.shortfall > 0) && slices.ContainsFunc(before.Findings, f.sameAs)
@@ -53,7 +53,7 @@ func (v *Verdict) inherit(clause string, hadBefore func(*Finding) bool) {
 // sameAs says whether a finding is the same one, whatever it leads to. What falls short
 // by less than before is not new.
 func (f *Finding) sameAs(before Finding) bool {
-	if f.Rule != before.Rule || f.Path != before.Path || f.Offset != before.Offset {
+	if f.Rule != before.Rule || !f.Place.Is(before.Place) {
 		return false
 	}
 	return f.Message == before.Message || f.shortfall > 0 && f.shortfall <= before.shortfall

@@ -75,7 +75,7 @@ func (c *Change) readPod() (*policy.Subject, Outcome, error) {
 	if c.Replicas != nil {
 		subject.Scale = subject.Scale.With(*c.Replicas)
 	}
-	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name), PodPath: subject.PodPath}, nil
+	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name)}, nil
 }
 
 // oldPod is what stood there before an update; nil when there was nothing that could be
