@@ -93,5 +93,9 @@ type Finding struct {
 	softened bool
 }
 
+// RestsOn are the parts of an inventory's answers that the rule has read, for a rule of
+// pods: with others the finding might not be there, or not deny.
+func (f *Finding) RestsOn() Parts { return f.restsOn }
+
 // Path is the place in the object as people write it, without the offset.
 func (f *Finding) Path() string { return f.Place.String() }
