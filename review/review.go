@@ -28,12 +28,12 @@ type Change struct {
 	// Name of the object, where the object itself cannot be read.
 	Name      string
 	Operation Operation
-	// New is the object in JSON, and Old the one that it takes the place of, or that is
-	// deleted. New is nil for a deletion, and Old where it is not known or there is none.
+	// New is the object in JSON, nil for a deletion. Old is the one that it takes the place
+	// of, or that is deleted; nil where there is none, or where it is not known.
 	New, Old []byte
 
-	// Stored is what there is without the change. A network is judged as a change of what
-	// Stored has under its name, where Old is nil. It may be nil itself.
+	// Stored is what there is without the change; it may be nil. Where Old is nil, a network
+	// is judged as a change of what Stored has under its name.
 	Stored inventory.Inventory
 	// Mode, when it is not empty, stands in for that of the namespace.
 	Mode policy.Mode
@@ -70,11 +70,13 @@ type Outcome struct {
 
 // Judge gives the verdict on a change.
 //
-// It is an error when [Kinds] do not have the kind, or its deletion, and when the object that is written
-// cannot be read, a [*policy.FieldError] then. An old object that cannot be read is as
-// good as none: nothing is inherited from it, since it is repaired now. Where neither can be
-// read, for the same reason, the change passes: it need not be repaired to be worked with. And
-// nothing has to be readable to be deleted.
+// An old object that cannot be read is as good as none: nothing is inherited from it, since
+// it is repaired now. Where neither can be read, for the same reason, the change passes: an
+// object need not be repaired to be worked with. And nothing has to be readable to be
+// deleted.
+//
+// It is an error when the kind, or its deletion, is not among what [Kinds] say is judged;
+// and a [*policy.FieldError] when the object that is written cannot be read.
 func Judge(ctx context.Context, inv inventory.Inventory, config *policy.Config, c Change) (Outcome, error) {
 	kind, ok := KindOf(c.APIVersion, c.Kind)
 	if !ok || c.Operation == Delete && !kind.Judges(Delete) {
