@@ -11,19 +11,37 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// annotationKeys are the annotations that rules read.
-var annotationKeys = slices.Concat([]string{
-	multus.DefaultNetworkAnnotation, multus.NetworksAnnotation, mirrorAnnotation,
-	spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation,
-}, SpiderpoolAnnotations, flatnetwork.V1.Annotations(), flatnetwork.V2.Annotations())
+// Annotations of pods that rules read, by what they do. The match conditions of the webhook
+// configurations name the same ones: a test compares them.
+var (
+	// networkKeys ask for networks.
+	networkKeys = []string{multus.NetworksAnnotation, multus.DefaultNetworkAnnotation}
+	// InjectAnnotations let Spiderpool's own webhook write the networks.
+	InjectAnnotations = []string{spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation}
+	// PoolAnnotations name pools or subnets of Spiderpool: nothing is filled in beside them.
+	PoolAnnotations = []string{
+		spiderpool.PoolAnnotation, spiderpool.PoolsAnnotation, spiderpool.SubnetAnnotation, spiderpool.SubnetsAnnotation,
+	}
+	// dependentAnnotations of Spiderpool mean something beside the others only.
+	dependentAnnotations = []string{
+		spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation, spiderpool.DefaultRouteNICAnnotation,
+	}
+	flatNetworkAnnotations = slices.Concat(flatnetwork.V1.Annotations(), flatnetwork.V2.Annotations())
 
-// SpiderpoolAnnotations are Spiderpool's annotations of pods that concern addresses.
-var SpiderpoolAnnotations = []string{
-	spiderpool.SubnetsAnnotation, spiderpool.SubnetAnnotation,
-	spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation,
-	spiderpool.PoolsAnnotation, spiderpool.PoolAnnotation,
-	spiderpool.RoutesAnnotation, spiderpool.DefaultRouteNICAnnotation,
-}
+	// JudgedAnnotations make a pod, or the template of pods, one that is judged.
+	JudgedAnnotations = slices.Concat(networkKeys, PoolAnnotations, []string{spiderpool.RoutesAnnotation}, flatNetworkAnnotations)
+	// CompletedAnnotations make a pod one whose pools are filled in.
+	CompletedAnnotations = slices.Concat(networkKeys, InjectAnnotations)
+	// SpiderpoolAnnotations are those of Spiderpool that concern addresses.
+	SpiderpoolAnnotations = []string{
+		spiderpool.SubnetsAnnotation, spiderpool.SubnetAnnotation,
+		spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation,
+		spiderpool.PoolsAnnotation, spiderpool.PoolAnnotation,
+		spiderpool.RoutesAnnotation, spiderpool.DefaultRouteNICAnnotation,
+	}
+
+	annotationKeys = slices.Concat(JudgedAnnotations, InjectAnnotations, dependentAnnotations, []string{mirrorAnnotation})
+)
 
 // podAnnotations are the annotations of a pod that rules read. The others are
 // passed over while decoding: a hostile object can have hundreds of thousands.
