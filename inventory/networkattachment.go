@@ -4,6 +4,7 @@ import (
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 )
 
 // API version and kind of the objects that networks are made of.
@@ -19,7 +20,7 @@ var Networks = Kind{
 
 // CompileNetwork reads what rules need from a NetworkAttachmentDefinition.
 func CompileNetwork(nad *nadv1.NetworkAttachmentDefinition) *cniconf.Network {
-	return cniconf.Compile(cniconf.Source{
+	return defaultpools.Compile(cniconf.Source{
 		Namespace:   nad.Namespace,
 		Name:        nad.Name,
 		Annotations: nad.Annotations,

@@ -13,97 +13,130 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
-// flatRequest is what a pod asks of one generation of the flat network.
-type flatRequest struct {
+// FlatRequest is what a pod asks of one generation of the flat network.
+type FlatRequest struct {
 	*flatnetwork.Request
-	// subnet is the index into the pod's subnets; -1 without one that could exist.
+	// subnet is the index into the request's subnets; -1 without one that could exist.
 	subnet int
+
+	view *View
 	// attached says whether a network of that generation is among the pod's, and known
-	// whether that is known. They are those of the latest verdict.
+	// whether that is known.
 	attached, known bool
 }
 
-// inert says whether nobody reads the request, because no network of its generation is
-// attached.
-func (r *flatRequest) inert() bool { return r.known && !r.attached }
-
-// wanted is one address that a pod asks for by itself, of whichever source.
-type wanted struct {
-	// claim is the address, and the subnet or network it is asked of.
-	claim Claim
-	// text is the address as written, and index where it stands in its list.
-	text  string
-	index int
-	// flat is the request of the flat network that it belongs to, list the list in it;
-	// both are nil for an address that an interface is to get.
-	flat *flatRequest
-	list *flatnetwork.List
-	// iface asks for it, in its field "ips" or "mac".
-	iface *Interface
-	field string
+// Attached says whether a network of the request's generation is among the pod's, and
+// whether that is known.
+func (r *FlatRequest) Attached() (yes, known bool) {
+	r.view.read(onAttachment)
+	return r.attached, r.known
 }
 
-// named is the address as messages name it, with its place in a list of several.
-func (w *wanted) named() string {
-	if w.flat != nil && len(w.list.Entries) > 1 {
-		return fmt.Sprintf("address %d %s", w.index+1, quote.Value(w.text))
+// Unattached says whether nobody reads the request, because it is known that no network
+// of its generation is attached.
+func (r *FlatRequest) Unattached() bool {
+	yes, known := r.Attached()
+	return known && !yes
+}
+
+// RequestedAddress is one address that a pod asks for by itself, of whichever source.
+type RequestedAddress struct {
+	// Claim is the address, and the subnet or network it is asked of.
+	Claim Claim
+	// Text is the address as written, and Index where it stands in its list.
+	Text  string
+	Index int
+	// List of the flat network that it stands in; nil for an address that an interface is
+	// to get.
+	List *flatnetwork.List
+	// Field is "ips" or "mac", for an address that an interface is to get.
+	Field string
+
+	// flat and asked are indices: of the request of the flat network that it belongs to, and
+	// of the interface that it is asked for.
+	flat, asked int
+}
+
+// Named is the address as messages name it, with its place in a list of several.
+func (a *RequestedAddress) Named() string {
+	if a.List != nil && len(a.List.Entries) > 1 {
+		return fmt.Sprintf("address %d %s", a.Index+1, quote.Value(a.Text))
 	}
-	return "address " + quote.Value(w.text)
+	return "address " + quote.Value(a.Text)
 }
 
-// atAddress is a finding at an address.
-func (p *Pod) atAddress(w *wanted) Finding {
-	if w.flat != nil {
-		return Finding{Annotation: w.list.Annotation, Offset: w.list.Entries[w.index].Offset}
+// FlatRequestOf is the request of the flat network that an address belongs to, nil for
+// none.
+func (v *View) FlatRequestOf(a *RequestedAddress) *FlatRequest {
+	if a.List == nil {
+		return nil
 	}
-	return p.atElement(w.iface, w.field, w.index)
+	return &v.flat[a.flat]
 }
 
-// atElement is a finding at a field of the element that asks for an interface, for
+// InterfaceOf is the interface that is to get an address; nil for one of the flat
+// network.
+func (v *View) InterfaceOf(a *RequestedAddress) *Interface {
+	if a.List != nil {
+		return nil
+	}
+	return &v.interfaces[a.asked]
+}
+
+// AtAddress is a finding at an address.
+func (v *View) AtAddress(a *RequestedAddress) Finding {
+	if a.List != nil {
+		return Finding{Place: AtAnnotation(a.List.Annotation, a.List.Entries[a.Index].Offset)}
+	}
+	return v.AtElement(v.InterfaceOf(a), a.Field, a.Index)
+}
+
+// AtElement is a finding at a field of the element that asks for an interface, for
 // index >= 0 at a member of it.
-func (p *Pod) atElement(i *Interface, field string, index int) Finding {
-	return Finding{Annotation: i.annotation, Offset: multus.Locate(p.Subject.Annotations[i.annotation], i.index, field, index)}
+func (v *View) AtElement(i *Interface, field string, index int) Finding {
+	return Finding{Place: AtAnnotation(i.Annotation, multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, index))}
 }
 
 // parseAddresses reads the addresses that the annotations fix. Those that cannot be
 // read are left to the rules of their annotations.
-func (p *Pod) parseAddresses() {
+func (r *Request) parseAddresses() {
 	for _, g := range flatnetwork.Generations {
-		r := flatnetwork.Parse(g, p.Subject.Annotations)
-		if r == nil {
+		parsed := flatnetwork.Parse(g, r.Subject.Annotations)
+		if parsed == nil {
 			continue
 		}
-		flat := &flatRequest{Request: r, subnet: -1}
-		if r.SubnetNamed() {
-			flat.subnet = len(p.flatSubnets)
-			p.flatSubnets = append(p.flatSubnets, flatnetwork.SubnetReference{Generation: g, Name: r.Subnet})
+		flat := FlatRequest{Request: parsed, subnet: -1}
+		if parsed.SubnetNamed() {
+			flat.subnet = len(r.flatSubnets)
+			r.flatSubnets = append(r.flatSubnets, flatnetwork.SubnetReference{Generation: g, Name: parsed.Subnet})
 		}
-		p.flat = append(p.flat, flat)
-		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
+		for _, list := range []*flatnetwork.List{&parsed.IPs, &parsed.MACs} {
 			for n, e := range list.Entries {
-				claim := Claim{IP: e.IP, MAC: e.MAC, Subnet: flatnetwork.SubnetReference{Generation: g, Name: r.Subnet}}
-				p.want(wanted{claim: claim, text: e.Text, index: n, flat: flat, list: list})
+				claim := Claim{IP: e.IP, MAC: e.MAC, Subnet: flatnetwork.SubnetReference{Generation: g, Name: parsed.Subnet}}
+				r.ask(RequestedAddress{Claim: claim, Text: e.Text, Index: n, List: list, flat: len(r.flatAsked)})
 			}
 		}
+		r.flatAsked = append(r.flatAsked, flat)
 	}
-	for n := range p.interfaces {
-		i := &p.interfaces[n]
-		if i.element == nil {
+	for n := range r.asked {
+		i := &r.asked[n]
+		if i.Element == nil {
 			continue
 		}
-		for m, text := range i.element.IPs {
-			p.want(wanted{claim: Claim{IP: requestedIP(text), Network: i.Reference}, text: text, index: m, iface: i, field: "ips"})
+		for m, text := range i.Element.IPs {
+			r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), Network: i.Reference}, Text: text, Index: m, Field: "ips", asked: n})
 		}
-		if address, fault := mac.Parse(i.element.MAC); fault == "" {
-			p.want(wanted{claim: Claim{MAC: address, Network: i.Reference}, text: i.element.MAC, index: -1, iface: i, field: "mac"})
+		if address, fault := mac.Parse(i.Element.MAC); fault == "" {
+			r.ask(RequestedAddress{Claim: Claim{MAC: address, Network: i.Reference}, Text: i.Element.MAC, Index: -1, Field: "mac", asked: n})
 		}
 	}
 }
 
-// want notes an address, unless there is none, or nothing that it is asked of.
-func (p *Pod) want(w wanted) {
-	if (w.claim.IP.IsValid() || w.claim.MAC != (mac.Address{})) && (w.flat != nil || w.claim.Network.Name != "") {
-		p.wants = append(p.wants, w)
+// ask notes an address. One that cannot be read is none, and one of an element whose
+// network cannot be named is asked of nobody.
+func (r *Request) ask(a RequestedAddress) {
+	if (a.Claim.IP.IsValid() || a.Claim.MAC != (mac.Address{})) && (a.List != nil || a.Claim.Network.Name != "") {
+		r.addresses = append(r.addresses, a)
 	}
 }
 
@@ -118,11 +151,11 @@ func requestedIP(text string) netip.Addr {
 	return ip.Unmap()
 }
 
-// addresses are those that the pod asks for, each once.
-func (p *Pod) addresses() Addresses {
-	claims := make([]Claim, len(p.wants))
-	for n := range p.wants {
-		claims[n] = p.wants[n].claim
+// distinctAddresses are those that the annotations fix, each once.
+func (r *Request) distinctAddresses() Addresses {
+	claims := make([]Claim, len(r.addresses))
+	for n := range r.addresses {
+		claims[n] = r.addresses[n].Claim
 	}
 	return addressesOf(claims)
 }
@@ -160,14 +193,13 @@ func (s *Subject) Claims() []Claim {
 	if s.HostNetwork || s.Ended || s.Annotations[multus.DefaultNetworkAnnotation] == "" && s.Annotations[multus.NetworksAnnotation] == "" {
 		return nil
 	}
-	p := &Pod{Subject: s, config: &Config{}}
-	p.parseNetworks()
-	p.parseAddresses()
+	r := &Request{Subject: s, Config: &Config{}}
+	r.parseNetworks()
+	r.parseAddresses()
 	var claims []Claim
-	seen := make(map[Claim]bool, len(p.wants))
-	for n := range p.wants {
-		w := &p.wants[n]
-		for _, c := range p.claimsTo(w) {
+	seen := make(map[Claim]bool, len(r.addresses))
+	for n := range r.addresses {
+		for _, c := range r.claimsTo(&r.addresses[n]) {
 			if len(claims) == maxClaims {
 				return claims
 			}
@@ -185,19 +217,21 @@ const maxClaims = 1000
 
 // claimsTo are the claims to an address. Where no network is called like one of the flat
 // network, each that is asked for may be one.
-func (p *Pod) claimsTo(w *wanted) []Claim {
+func (r *Request) claimsTo(a *RequestedAddress) []Claim {
 	switch {
-	case w.flat == nil:
-		return []Claim{w.claim}
-	case w.claim.Subnet.Name == "":
+	case a.List == nil:
+		return []Claim{a.Claim}
+	case a.Claim.Subnet.Name == "":
 		return nil
-	case p.attachesByName(w.flat.Generation):
-		return []Claim{w.claim}
+	}
+	g := r.flatAsked[a.flat].Generation
+	if r.attachesByName(g) {
+		return []Claim{a.Claim}
 	}
 	var claims []Claim
-	for n := range p.interfaces {
-		if i := &p.interfaces[n]; i.annotation != "" && i.Reference.Name != "" && !slices.Contains(w.flat.Generation.Other().Networks(), i.Reference.Name) {
-			c := w.claim
+	for n := range r.asked {
+		if i := &r.asked[n]; i.Annotation != "" && i.Reference.Name != "" && !slices.Contains(g.Other().Networks(), i.Reference.Name) {
+			c := a.Claim
 			c.Network = i.Reference
 			claims = append(claims, c)
 		}
@@ -207,9 +241,9 @@ func (p *Pod) claimsTo(w *wanted) []Claim {
 
 // attachesByName says whether a network is among the pod's that is called like one of
 // the flat network.
-func (p *Pod) attachesByName(g flatnetwork.Generation) bool {
-	return slices.ContainsFunc(p.interfaces, func(i Interface) bool {
-		return i.annotation != "" && slices.Contains(g.Networks(), i.Reference.Name)
+func (r *Request) attachesByName(g flatnetwork.Generation) bool {
+	return slices.ContainsFunc(r.asked, func(i Interface) bool {
+		return i.Annotation != "" && slices.Contains(g.Networks(), i.Reference.Name)
 	})
 }
 
@@ -220,19 +254,19 @@ func (s *Subject) Identity() Identity {
 
 // attached says whether a network of the flat network is among the pod's, and whether
 // that is known.
-func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
-	if p.misread() {
+func (v *View) attached(g flatnetwork.Generation) (yes, known bool) {
+	if v.Misread() {
 		return false, false
 	}
-	if p.attachesByName(g) {
+	if v.attachesByName(g) {
 		return true, true
 	}
-	known = !p.networksPending()
-	for n := range p.interfaces {
-		switch i := &p.interfaces[n]; {
+	known = !v.NetworksPending()
+	for n := range v.interfaces {
+		switch i := &v.interfaces[n]; {
 		case i.network != nil && i.network.Main() == g.Plugin():
 			return true, true
-		case i.annotation == "":
+		case i.Annotation == "":
 		case slices.Contains(g.Other().Networks(), i.Reference.Name):
 		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false
@@ -241,23 +275,15 @@ func (p *Pod) attached(g flatnetwork.Generation) (yes, known bool) {
 	return false, known
 }
 
-// subnetOf is the subnet of a request as far as it is known.
-func (p *Pod) subnetOf(r *flatRequest) *flatnetwork.Subnet {
-	if r.subnet < 0 {
-		return nil
-	}
-	return p.facts.Subnets[r.subnet].Subnet
-}
-
-// fixes says whether an address that is asked for reaches the pod on a link that it
+// Fixes says whether an address that is asked for reaches the pod on a link that it
 // shares with pods of other nodes, as far as is known: that of a flat network when such
 // a network is attached, that of another when its plugins heed it.
-func (p *Pod) fixes(w *wanted) bool {
-	if w.flat != nil {
-		return !w.flat.inert()
+func (v *View) Fixes(a *RequestedAddress) bool {
+	if flat := v.FlatRequestOf(a); flat != nil {
+		return !flat.Unattached()
 	}
-	n := w.iface.network
-	return n != nil && n.Shared() && gives(n, &w.claim)
+	n := v.InterfaceOf(a).Network()
+	return n != nil && n.Shared() && gives(n, &a.Claim)
 }
 
 // gives says whether a network gives a pod the address that it asks for.
@@ -268,24 +294,26 @@ func gives(n *cniconf.Network, c *Claim) bool {
 	return n.Macvlan != nil
 }
 
-// reaches says whether an address that is asked for reaches the pod, as far as is known.
-func (p *Pod) reaches(w *wanted) bool {
-	if w.flat != nil {
-		return p.fixes(w)
+// Reaches says whether an address that is asked for reaches the pod, as far as is known.
+func (v *View) Reaches(a *RequestedAddress) bool {
+	if a.List != nil {
+		return v.Fixes(a)
 	}
-	return w.iface.network != nil && gives(w.iface.network, &w.claim)
+	n := v.InterfaceOf(a).Network()
+	return n != nil && gives(n, &a.Claim)
 }
 
-// link is the layer 2 domain of an address: the link of a node that its interface hangs
+// Link is the layer 2 domain of an address: the link of a node that its interface hangs
 // on, such as bond0.100. It is empty where it is not known.
-func (p *Pod) link(w *wanted) string {
-	switch {
-	case w.flat != nil:
-		if s := p.subnetOf(w.flat); s != nil {
+func (v *View) Link(a *RequestedAddress) string {
+	if flat := v.FlatRequestOf(a); flat != nil {
+		if s := v.Subnet(flat); s != nil {
 			return s.Link()
 		}
-	case w.iface.network != nil:
-		return w.iface.network.L2()
+		return ""
+	}
+	if n := v.InterfaceOf(a).Network(); n != nil {
+		return n.L2()
 	}
 	return ""
 }

@@ -25,7 +25,7 @@ func BenchmarkDecision(b *testing.B) {
 			known := facts(Parse(subject, config).Questions().Networks)
 			b.ReportAllocs()
 			for b.Loop() {
-				verdict := Parse(subject, config).Judge(known)
+				verdict := Judge(Parse(subject, config).With(known))
 				if verdict.Decision() != test.want {
 					b.Fatal(verdict.Decision())
 				}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
@@ -25,20 +26,20 @@ type cluster struct {
 // facts answers questions as an inventory does.
 func (c *cluster) facts(q Questions) Facts {
 	f := Facts{
-		Networks:        make([]Fact, len(q.Networks)),
+		Networks:        make([]Answer[cniconf.Network], len(q.Networks)),
 		CoordinatorMode: c.coordinatorMode,
-		Namespace:       NamespaceFact{Namespace: c.namespaces[q.Namespace], Err: c.namespaceErr},
+		Namespace:       Answer[Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
 		Pools:           PoolFacts{Index: c.pools, Err: c.poolsErr},
 	}
 	if c.namespaceErr != nil {
-		f.Namespace.Namespace = nil
+		f.Namespace.Value = nil
 	}
 	if c.poolsErr != nil {
 		f.Pools.Index = nil
 	}
 	for n, ref := range q.Networks {
 		if f.Networks[n].Err = c.networkErr; c.networkErr == nil {
-			f.Networks[n].Network = c.networks[ref]
+			f.Networks[n].Value = c.networks[ref]
 		}
 	}
 	return f
@@ -46,14 +47,19 @@ func (c *cluster) facts(q Questions) Facts {
 
 // judge is the verdict on a subject as it stands.
 func (c *cluster) judge(s *Subject, config *Config) Verdict {
+	return Judge(c.view(s, config))
+}
+
+// view is what rules read of a subject.
+func (c *cluster) view(s *Subject, config *Config) *View {
 	pod := Parse(s, config)
-	return pod.Judge(c.facts(pod.Questions()))
+	return pod.With(c.facts(pod.Questions()))
 }
 
 // complete is what the mutating webhook makes of a subject.
 func (c *cluster) complete(s *Subject, config *Config) *Subject {
 	pod := Parse(s, config)
-	return pod.Complete(c.facts(pod.Questions()))
+	return pod.With(c.facts(pod.Questions())).Completed()
 }
 
 // setNetwork adds a network, or replaces it. IPAM is its "ipam" in JSON, mode that
@@ -67,9 +73,9 @@ func (c *cluster) setNetwork(ref, mode, ipam, defaults string) {
 	}
 	source.Annotations = map[string]string{cniconf.ResourceNameAnnotation: "example.com/" + r.Name}
 	if defaults != "" {
-		source.Annotations[cniconf.DefaultPoolsAnnotation] = defaults
+		source.Annotations[defaultpools.Annotation] = defaults
 	}
-	c.networks[r] = cniconf.Compile(source)
+	c.networks[r] = defaultpools.Compile(source)
 }
 
 // setPool adds a pool, or replaces it, given its spec in JSON without the brackets.
@@ -180,7 +186,7 @@ func podOf(pairs ...string) *Subject {
 // config reads a PolicyConfig without its head.
 func config(t testing.TB, text string) *Config {
 	t.Helper()
-	c, err := ParseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + text))
+	c, err := parseConfig([]byte("apiVersion: "+ConfigAPIVersion+"\nkind: "+ConfigKind+"\n"+text), anyRule)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -189,7 +195,7 @@ func config(t testing.TB, text string) *Config {
 
 // withoutDefaults leaves no pool a default one.
 func (c *cluster) withoutDefaults() {
-	for _, family := range families {
+	for _, family := range Families {
 		for _, name := range slices.Clone(c.pools.Defaults(family)) {
 			pool := *c.pools.Pool(name)
 			pool.Default = false
@@ -207,4 +213,21 @@ func newLargeCluster(t testing.TB, n int) *cluster {
 			100+i/250, i%250, []string{"lan", "wan"}[i%2]))
 	}
 	return c
+}
+
+// anyRule stands for the list of all rules: those of networks and subnets are not known here.
+func anyRule(string) bool { return true }
+
+// reparsed is a configuration as it would be read from a file.
+func reparsed(t testing.TB, c *Config) *Config {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := parseConfig(text, anyRule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

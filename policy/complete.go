@@ -11,24 +11,30 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// plan is what is to be filled in for a pod that names no pools.
-type plan struct {
-	// value is what [spiderpool.PoolsAnnotation] is to be, empty when nothing is
+// Plan is what is to be filled in for a pod that names no pools.
+type Plan struct {
+	// Value is what [spiderpool.PoolsAnnotation] is to be, empty when nothing is
 	// filled in.
-	value string
+	Value string
 	// sources are where the pools come from, by the interface's name.
 	sources map[string]spiderpool.Source
-	// first is the first interface that a default of ours applies to, origin where
+	// First is the first interface that a default of ours applies to, Origin where
 	// that default stands.
-	first  *Interface
-	origin string
-	// shared is a pool that two interfaces would share, so that nothing is filled in;
+	First  *Interface
+	Origin string
+	// Shared is a pool that two interfaces would share, so that nothing is filled in;
 	// nil for none.
-	shared *sharing
-	// obstacle says why nothing is filled in although a default applies, and at
-	// which interface that shows; empty when something is, or shared says it.
-	obstacle   string
-	obstructed *Interface
+	Shared *SharedPool
+	// Obstacle says why nothing is filled in although a default applies, and Obstructed at
+	// which interface that shows; empty when something is, or Shared says it.
+	Obstacle   string
+	Obstructed *Interface
+}
+
+// Plan is what is to be filled in for the pod, or for those of the template.
+func (v *View) Plan() *Plan {
+	v.read(onSupply)
+	return &v.plan
 }
 
 // planDefaults finds out what to fill in. All interfaces that get their addresses
@@ -36,83 +42,83 @@ type plan struct {
 // those without a default of ours get what Spiderpool would have chosen.
 //
 // On a template it is the plan for its pods: the template itself stays as it is.
-func (p *Pod) planDefaults() plan {
-	var out plan
-	for n := range p.supplies {
-		if _, origin := p.ownDefault(p.supplies[n].iface); origin != "" && p.hasDefault(&p.supplies[n]) {
-			out.first, out.origin = p.supplies[n].iface, origin
+func (v *View) planDefaults() Plan {
+	var out Plan
+	for n := range v.supplies {
+		if _, origin := v.OwnDefault(v.supplies[n].Interface); origin != "" && v.hasDefault(&v.supplies[n]) {
+			out.First, out.Origin = v.supplies[n].Interface, origin
 			break
 		}
 	}
-	if out.first == nil {
-		return plan{}
+	if out.First == nil {
+		return Plan{}
 	}
-	for n := range p.interfaces {
-		iface := &p.interfaces[n]
-		if _, known := p.fromSpiderpool(iface); !known && iface.annotation != "" {
-			out.obstructed, out.obstacle = iface, "it is not known whether network "+iface.label()+" gets its addresses from Spiderpool too"
+	for n := range v.interfaces {
+		iface := &v.interfaces[n]
+		if _, known := v.FromSpiderpool(iface); !known && iface.Annotation != "" {
+			out.Obstructed, out.Obstacle = iface, "it is not known whether network "+iface.Label()+" gets its addresses from Spiderpool too"
 			return out
 		}
 	}
-	selections := make([]spiderpool.Selection, len(p.supplies))
-	out.sources = make(map[string]spiderpool.Source, len(p.supplies))
-	for n := range p.supplies {
-		s := &p.supplies[n]
-		if out.obstacle = p.obstacle(s); out.obstacle != "" {
-			out.obstructed = s.iface
+	selections := make([]spiderpool.Selection, len(v.supplies))
+	out.sources = make(map[string]spiderpool.Source, len(v.supplies))
+	for n := range v.supplies {
+		s := &v.supplies[n]
+		if out.Obstacle = v.obstacle(s); out.Obstacle != "" {
+			out.Obstructed = s.Interface
 			return out
 		}
-		selections[n] = spiderpool.Selection{Interface: s.iface.Name, IPv4: s.toName(spiderpool.IPv4), IPv6: s.toName(spiderpool.IPv6)}
-		out.sources[s.iface.Name] = s.choice.Source
+		selections[n] = spiderpool.Selection{Interface: s.Interface.Name, IPv4: s.toName(spiderpool.IPv4), IPv6: s.toName(spiderpool.IPv6)}
+		out.sources[s.Interface.Name] = s.Choice.Source
 	}
-	if out.shared = p.firstShared(); out.shared != nil {
+	if out.Shared = v.firstShared(); out.Shared != nil {
 		return out
 	}
 	value := spiderpool.Render(selections)
 	if len(value) > maxAnnotationBytes {
-		out.obstructed = out.first
-		out.obstacle = fmt.Sprintf("the list of all pools of the pod would have %d bytes, and %d are accepted", len(value), maxAnnotationBytes)
+		out.Obstructed = out.First
+		out.Obstacle = fmt.Sprintf("the list of all pools of the pod would have %d bytes, and %d are accepted", len(value), maxAnnotationBytes)
 		return out
 	}
-	out.value = value
+	out.Value = value
 	return out
 }
 
 // mayFillIn says whether the pod is one whose pools we fill in: it asks for networks,
 // and names no pools.
-func (p *Pod) mayFillIn() bool {
-	_, first := p.Subject.Annotations[multus.DefaultNetworkAnnotation]
-	_, further := p.Subject.Annotations[multus.NetworksAnnotation]
-	return (first || further) && !p.pools.NamesPools && len(p.conflicts) == 0 && p.facts.Namespace.Err == nil && !p.networksPending()
+func (v *View) mayFillIn() bool {
+	_, first := v.Subject.Annotations[multus.DefaultNetworkAnnotation]
+	_, further := v.Subject.Annotations[multus.NetworksAnnotation]
+	return (first || further) && !v.pools.NamesPools && len(v.nameConflicts) == 0 && v.facts.Namespace.Err == nil && !v.NetworksPending()
 }
 
 // hasDefault says whether a default of ours gives the interface pools, or would if
 // it could be read.
-func (p *Pod) hasDefault(s *supply) bool {
-	own := s.iface.network.DefaultPools
-	return s.choice.Source == spiderpool.SourceConfig || own != nil && own.Fault != ""
+func (v *View) hasDefault(s *InterfacePools) bool {
+	own := s.Interface.network.DefaultPools
+	return s.Choice.Source == spiderpool.SourceConfig || own != nil && own.Fault != ""
 }
 
 // obstacle is the reason why the pools of an interface cannot be written down.
-func (p *Pod) obstacle(s *supply) string {
-	own := s.iface.network.DefaultPools
+func (v *View) obstacle(s *InterfacePools) string {
+	own := s.Interface.network.DefaultPools
 	switch {
 	case own != nil && own.Fault != "":
-		return "the default pools of network " + s.iface.label() + " cannot be read: " + own.Fault
-	case s.choice.Source == spiderpool.SourceNone:
-		return "interface " + quote.Value(s.iface.Name) + " has no default pools, neither of its network nor in the cluster"
-	case s.choice.Source == spiderpool.SourceDefault && s.choice.Unknown:
-		return "interface " + quote.Value(s.iface.Name) + " has no default pools of its network, and it is not known which ones the cluster has"
-	case s.choice.Unknown:
-		return "it is not known which pools interface " + quote.Value(s.iface.Name) + " gets"
+		return "the default pools of network " + s.Interface.Label() + " cannot be read: " + own.Fault
+	case s.Choice.Source == spiderpool.SourceNone:
+		return "interface " + quote.Value(s.Interface.Name) + " has no default pools, neither of its network nor in the cluster"
+	case s.Choice.Source == spiderpool.SourceDefault && s.Choice.Unknown:
+		return "interface " + quote.Value(s.Interface.Name) + " has no default pools of its network, and it is not known which ones the cluster has"
+	case s.Choice.Unknown:
+		return "it is not known which pools interface " + quote.Value(s.Interface.Name) + " gets"
 	case len(s.toName(spiderpool.IPv4)) == 0 && len(s.toName(spiderpool.IPv6)) == 0:
-		return "none of the pools that Spiderpool would choose for interface " + quote.Value(s.iface.Name) + " can serve it"
+		return "none of the pools that Spiderpool would choose for interface " + quote.Value(s.Interface.Name) + " can serve it"
 	}
-	for _, family := range families {
+	for _, family := range Families {
 		// Spiderpool refuses such a list wherever it stands.
 		names := s.toName(family)
 		if n, problem := spiderpool.CheckNames(names); problem != "" {
-			return fmt.Sprintf("in the list that Spiderpool would choose from for interface %s, %s %s", quote.Value(s.iface.Name), quote.Value(names[n]), problem)
+			return fmt.Sprintf("in the list that Spiderpool would choose from for interface %s, %s %s", quote.Value(s.Interface.Name), quote.Value(names[n]), problem)
 		}
 	}
 	return ""
@@ -121,95 +127,94 @@ func (p *Pod) obstacle(s *supply) string {
 // toName is the list of one family that is to be written down for an interface:
 // as it stands where it comes from, patterns included. Of what Spiderpool would
 // have chosen, pools are left out that it would leave out as well.
-func (s *supply) toName(family int) []string {
-	written := s.choice.Written(family)
+func (s *InterfacePools) toName(family int) []string {
+	written := s.Choice.Written(family)
 	switch {
-	case s.choice.Source == spiderpool.SourceConfig:
+	case s.Choice.Source == spiderpool.SourceConfig:
 		return written
-	case s.choice.Source == spiderpool.SourceDefault:
-		written = s.choice.Pools(family)
+	case s.Choice.Source == spiderpool.SourceDefault:
+		written = s.Choice.Pools(family)
 	}
-	l := s.list(family)
+	l := s.List(family)
 	misfits := map[string]bool{}
-	for _, c := range l.candidates {
+	for _, c := range l.Candidates {
 		// One that is missing stays: Spiderpool refuses the pod for it.
-		if c.misfit != spiderpool.MisfitNone && c.misfit != spiderpool.MisfitMissing {
-			misfits[c.name] = true
+		if c.Misfit != spiderpool.MisfitNone && c.Misfit != spiderpool.MisfitMissing {
+			misfits[c.Name] = true
 		}
 	}
 	kept := slices.DeleteFunc(slices.Clone(written), func(name string) bool { return misfits[name] })
-	if len(kept) == 0 && s.choice.Source != spiderpool.SourceDefault {
+	if len(kept) == 0 && s.Choice.Source != spiderpool.SourceDefault {
 		return written
 	}
 	return kept
 }
 
-func (s *supply) list(family int) *poolList {
+// List is that of one family.
+func (s *InterfacePools) List(family int) *PoolList {
 	if family == spiderpool.IPv4 {
-		return &s.lists[0]
+		return &s.Lists[0]
 	}
-	return &s.lists[1]
+	return &s.Lists[1]
 }
 
-// networksPending says whether Spiderpool's own webhook is still to write the
+// NetworksPending says whether Spiderpool's own webhook is still to write the
 // pod's networks, so that what stands there now means nothing.
 //
 // It never writes a template. And a pod that does not carry the annotation itself,
 // but its namespace does, counts as one whose networks are to come: the API server
 // calls a webhook again only for a pod that it called it for before, and such a pod
 // may come without any annotation.
-func (p *Pod) networksPending() bool {
-	key, _ := p.resourceInject()
+func (v *View) NetworksPending() bool {
+	key, _ := v.ResourceInject()
 	if key == "" {
 		return false
 	}
-	_, own := p.Subject.Annotations[key]
-	return !own || !p.networksInjected()
+	_, own := v.Subject.Annotations[key]
+	return !own || !v.NetworksInjected()
 }
 
-// networksInjected says whether the pod's networks are those that Spiderpool's own
+// NetworksInjected says whether the pod's networks are those that Spiderpool's own
 // webhook writes: a list of namespace/name and nothing else, of networks whose
 // resources it has added to the pod's first container (pkg/podmanager/utils.go).
-func (p *Pod) networksInjected() bool {
-	value := p.Subject.Annotations[multus.NetworksAnnotation]
-	if p.Subject.Template() || len(p.networkElements) == 0 || strings.ContainsAny(value, "[ @\n\t") {
+func (v *View) NetworksInjected() bool {
+	v.read(OnNetworks)
+	value := v.Subject.Annotations[multus.NetworksAnnotation]
+	if v.Subject.Template() || len(v.networkElements) == 0 || strings.ContainsAny(value, "[ @\n\t") {
 		return false
 	}
-	for n := range p.extras() {
-		i := &p.extras()[n]
-		if !i.element.NamespaceGiven || i.network == nil || i.network.ResourceName == "" || !slices.Contains(p.Subject.Resources, i.network.ResourceName) {
+	for n := range v.Extras() {
+		i := &v.Extras()[n]
+		if !i.Element.NamespaceGiven || i.network == nil || i.network.ResourceName == "" || !slices.Contains(v.Subject.Resources, i.network.ResourceName) {
 			return false
 		}
 	}
 	return true
 }
 
-// resourceInject is the annotation of the pod or of its namespace by which
+// ResourceInject is the annotation of the pod or of its namespace by which
 // Spiderpool writes the pod's networks; key is empty for none.
-func (p *Pod) resourceInject() (key, value string) {
+func (v *View) ResourceInject() (key, value string) {
+	v.read(OnNamespace)
 	var namespace map[string]string
-	if n := p.facts.Namespace.Namespace; n != nil {
+	if n := v.facts.Namespace.Value; n != nil {
 		namespace = n.Inject
 	}
-	return spiderpool.ResourceInject(p.Subject.Annotations, namespace)
+	return spiderpool.ResourceInject(v.Subject.Annotations, namespace)
 }
 
-// Complete fills in what the pod leaves to the configuration: the pools of its
-// interfaces, where it names none. Facts answer [Pod.Questions]. The result is the
-// pod's own subject when there is nothing to fill in; the same pod completed twice
-// is completed once.
-func (p *Pod) Complete(f Facts) *Subject {
-	if p.exempt != "" || p.ignored() || len(f.Networks) != len(p.references) {
-		return p.Subject
+// Completed is the subject with what the pod leaves to the configuration: the pools of its
+// interfaces, where it names none. The facts answer [Request.CompletionQuestions] at least. The
+// result is the request's own subject when there is nothing to fill in; what is completed
+// twice is completed once.
+func (v *View) Completed() *Subject {
+	if mode, _ := v.mode(); mode == ModeOff || v.plan.Value == "" || v.Subject.Template() {
+		return v.Subject
 	}
-	p.resolve(f)
-	if mode, _ := p.mode(); mode == ModeOff || p.plan.value == "" || p.Subject.Template() {
-		return p.Subject
-	}
-	completed := *p.Subject
-	completed.Annotations = maps.Clone(p.Subject.Annotations)
-	completed.Annotations[spiderpool.PoolsAnnotation] = p.plan.value
-	completed.filledIn = p.plan.sources
+	completed := *v.Subject
+	completed.Annotations = maps.Clone(v.Subject.Annotations)
+	completed.Annotations[spiderpool.PoolsAnnotation] = v.plan.Value
+	completed.FilledIn = v.plan.sources
 	return &completed
 }
 
@@ -220,11 +225,11 @@ type PatchOperation struct {
 	Value string `json:"value"`
 }
 
-// Patch is what [Pod.Complete] has changed, as operations on the object that the
+// Patch is what [View.Completed] has changed, as operations on the object that the
 // subject was decoded from; nil when it has changed nothing. The object has
 // annotations already: without networks there is nothing to fill in.
 func (s *Subject) Patch() []PatchOperation {
-	if s.filledIn == nil {
+	if s.FilledIn == nil {
 		return nil
 	}
 	// The slash is escaped as RFC 6901 demands.

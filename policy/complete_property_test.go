@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -80,7 +80,7 @@ type world struct {
 	attached []*randomNetwork
 }
 
-func randomWorld(random *rand.Rand, base *cluster, networks []randomNetwork) *world {
+func randomWorld(t *testing.T, random *rand.Rand, base *cluster, networks []randomNetwork) *world {
 	chance := func(percent int) bool { return random.IntN(100) < percent }
 	pick := func(from []string) string { return from[random.IntN(len(from))] }
 	w := &world{cluster: &cluster{networks: base.networks, namespaces: map[string]*Namespace{}}, config: DefaultConfig()}
@@ -91,7 +91,7 @@ func randomWorld(random *rand.Rand, base *cluster, networks []randomNetwork) *wo
 	yes := true
 	w.cluster.pools = spiderpool.NewIndex()
 	for _, letter := range []string{"a", "b", "c", "d", "e"} {
-		for _, family := range families {
+		for _, family := range Families {
 			if bound && chance(5) {
 				continue
 			}
@@ -146,20 +146,20 @@ func randomWorld(random *rand.Rand, base *cluster, networks []randomNetwork) *wo
 		default:
 			entry.IPv4 = []string{pick([]string{"a4", "b4", "c4", "d4", "e4"})}
 		}
-		entry.selector = labels.SelectorFromSet(entry.NamespaceSelector.MatchLabels)
 		w.config.IPPoolDefaults = append(w.config.IPPoolDefaults, entry)
 	}
 	switch random.IntN(4) {
 	case 0:
-		w.config.clusterNetwork = Reference{"kube-system", "calico"}
+		w.config.Multus.ClusterNetwork = "kube-system/calico"
 	case 1:
-		w.config.clusterNetwork = networks[random.IntN(len(networks))].ref
+		w.config.Multus.ClusterNetwork = networks[random.IntN(len(networks))].ref.String()
 	}
+	w.config = reparsed(t, w.config)
 
 	// The pod.
 	w.subject = podOf()
 	eth0 := (*randomNetwork)(nil)
-	if i := slices.IndexFunc(networks, func(n randomNetwork) bool { return n.ref == w.config.clusterNetwork }); i >= 0 {
+	if i := slices.IndexFunc(networks, func(n randomNetwork) bool { return n.ref == w.config.ClusterNetwork() }); i >= 0 {
 		eth0 = &networks[i]
 	}
 	if chance(40) {
@@ -211,7 +211,7 @@ func (w *world) ownDefault(n *randomNetwork) (ipv4, ipv6 []string, broken bool) 
 // fits says whether all that a list names or matches exists and can serve the
 // interface.
 func (w *world) fits(s *spiderpool.Selection, n *randomNetwork) bool {
-	for _, family := range families {
+	for _, family := range Families {
 		names := s.IPv4
 		if family == spiderpool.IPv6 {
 			names = s.IPv6
@@ -254,10 +254,10 @@ func TestCompleteHolds(t *testing.T) {
 	}
 	met := map[string]int{}
 	for seed := range uint64(worlds) {
-		w := randomWorld(rand.New(rand.NewPCG(seed, 1)), base, networks)
+		w := randomWorld(t, rand.New(rand.NewPCG(seed, 1)), base, networks)
 		note := func(format string, args ...any) {
 			t.Errorf("seed %d: annotations %v, ippoolDefaults %+v, cluster network %s: %s",
-				seed, w.subject.Annotations, w.config.IPPoolDefaults, w.config.clusterNetwork, fmt.Sprintf(format, args...))
+				seed, w.subject.Annotations, w.config.IPPoolDefaults, w.config.ClusterNetwork(), fmt.Sprintf(format, args...))
 		}
 		before := maps.Clone(w.subject.Annotations)
 		completed := w.cluster.complete(w.subject, w.config)
@@ -378,15 +378,18 @@ func TestCompleteHolds(t *testing.T) {
 			met["other plugins besides"]++
 		}
 		for _, f := range verdict.Findings {
-			rule, _ := RuleByID(f.Rule)
+			doc, err := ruledocs.Read(f.Rule)
+			if err != nil {
+				t.Fatal(err)
+			}
 			switch {
 			case slices.Contains(never, f.Rule):
 				note("%s was filled in: %s", value, verdict.Explanation(Warn))
 			case f.Rule == "ippool-shared" && f.Action == Deny:
 				note("%s was filled in, and one pool serves two interfaces: %s", value, f.Message)
-			case rule.Group == groupSpiderpool && f.Action == Deny && allFit:
+			case doc.Group == "Spiderpool" && f.Action == Deny && allFit:
 				note("%s was filled in, all of it fits, and is refused: %s", value, verdict.Explanation(Deny))
-			case rule.Group == groupSpiderpool && f.Action == Deny:
+			case doc.Group == "Spiderpool" && f.Action == Deny:
 				met["refused for a pool"]++
 			}
 		}

@@ -219,7 +219,7 @@ func TestComplete(t *testing.T) {
 			}
 			// As the webhooks see it: what is stored has forgotten who filled it in.
 			stored := *completed
-			stored.filledIn = nil
+			stored.FilledIn = nil
 			if again := s.cluster.complete(&stored, c); again != &stored {
 				t.Errorf("completed again: %v", again.Annotations)
 			}
@@ -242,7 +242,7 @@ func TestCompleteKeepsTheSubject(t *testing.T) {
 	s.Labels, s.Controller = map[string]string{"app": "web"}, Controller{"apps/v1", "ReplicaSet"}
 	got := newCluster(t).complete(s, DefaultConfig())
 	want := *s
-	want.Annotations, want.filledIn = got.Annotations, got.filledIn
+	want.Annotations, want.FilledIn = got.Annotations, got.FilledIn
 	if diff := cmp.Diff(&want, got, cmp.AllowUnexported(Subject{})); diff != "" || len(got.Annotations) != 2 {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -269,11 +269,11 @@ func TestCompleteWithoutFacts(t *testing.T) {
 		}
 	}
 	pod := Parse(subject, DefaultConfig())
-	if got := pod.Complete(Facts{}); got != subject {
+	if got := pod.With(Facts{}).Completed(); got != subject {
 		t.Errorf("facts of another pod: %v", got.Annotations)
 	}
-	byName := Facts{NamesOnly: true, Networks: []Fact{{Network: cniconf.FromName("kube-system", "lan-default")}, {Network: cniconf.FromName("kube-system", "wan")}}}
-	if got := pod.Complete(byName); got != subject {
+	byName := Facts{NamesOnly: true, Networks: []Answer[cniconf.Network]{{Value: cniconf.FromName("kube-system", "lan-default")}, {Value: cniconf.FromName("kube-system", "wan")}}}
+	if got := pod.With(byName).Completed(); got != subject {
 		t.Errorf("networks of which only the names are known: %v", got.Annotations)
 	}
 }
@@ -284,11 +284,11 @@ func TestCompleteThenJudgeTheSamePod(t *testing.T) {
 	c := newCluster(t)
 	pod := Parse(podOf("networks", "kube-system/lan-default"), DefaultConfig())
 	facts := c.facts(pod.Questions())
-	completed := pod.Complete(facts)
-	if got := ids(pod.Judge(facts)); got != "deny ippool-default-missing" {
+	completed := pod.With(facts).Completed()
+	if got := ids(Judge(pod.With(facts))); got != "deny ippool-default-missing" {
 		t.Errorf("the pod itself: %q", got)
 	}
-	again := pod.Complete(facts)
+	again := pod.With(facts).Completed()
 	if again.Annotations[spiderpool.PoolsAnnotation] != completed.Annotations[spiderpool.PoolsAnnotation] {
 		t.Errorf("completed after a verdict: %v", again.Annotations)
 	}

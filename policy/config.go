@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -46,8 +47,7 @@ type Config struct {
 	Relaxable     metav1.LabelSelector `json:"relaxable"`
 	AlwaysEnforce []string             `json:"alwaysEnforce"`
 
-	clusterNetwork Reference
-	relaxable      labels.Selector
+	relaxable labels.Selector
 }
 
 // MultusConfig holds the settings of Multus that decide what annotations mean.
@@ -141,10 +141,12 @@ func DefaultConfig() *Config {
 	}
 }
 
-// ParseConfig reads a configuration file. Unknown fields, values out of range
+// parseConfig reads a configuration file. Unknown fields, values out of range
 // and rules that do not exist are errors, each with its line and column. A file
 // without any document is [DefaultConfig].
-func ParseConfig(text []byte) (*Config, error) {
+//
+// known says whether there is a rule of that ID.
+func parseConfig(text []byte, known func(rule string) bool) (*Config, error) {
 	docs, err := document.Parse(text)
 	if err != nil {
 		return nil, err
@@ -161,14 +163,14 @@ func ParseConfig(text []byte) (*Config, error) {
 	if err := doc.DecodeStrict(c); err != nil {
 		return nil, err
 	}
-	if err := c.compile(doc); err != nil {
+	if err := c.compile(doc, known); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
 // compile checks what decoding cannot, and computes what rules look up.
-func (c *Config) compile(doc *document.Document) error {
+func (c *Config) compile(doc *document.Document, known func(rule string) bool) error {
 	var errs []error
 	bad := func(problem string, field ...any) {
 		at := doc.Position(0, field...)
@@ -183,15 +185,8 @@ func (c *Config) compile(doc *document.Document) error {
 	if c.Multus.DefaultNetworkNamespace == "" {
 		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
 	}
-	if n := c.Multus.ClusterNetwork; n != "" {
-		namespace, name, found := strings.Cut(n, "/")
-		if !found {
-			namespace, name = c.Multus.DefaultNetworkNamespace, n
-		}
-		if namespace == "" || name == "" || strings.Contains(name, "/") {
-			bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(n)), "multus", "clusterNetwork")
-		}
-		c.clusterNetwork = Reference{namespace, name}
+	if n := c.ClusterNetwork(); n != (Reference{}) && (n.Namespace == "" || n.Name == "" || strings.Contains(n.Name, "/")) {
+		bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
 	}
 	switch c.Spiderpool.CoordinatorMode {
 	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
@@ -207,7 +202,7 @@ func (c *Config) compile(doc *document.Document) error {
 		default:
 			bad(fmt.Sprintf("rules.%s %s: deny, warn or off is expected", quote.Value(id), quote.Value(string(c.Rules[id]))), "rules", id)
 		}
-		if _, ok := RuleByID(id); !ok {
+		if !known(id) {
 			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
 		}
 	}
@@ -266,12 +261,38 @@ func dotted(path []any) string {
 	return strings.Join(texts, ".")
 }
 
-// action is what the rule leads to in this configuration.
-func (c *Config) action(r *Rule) Action {
-	if a, ok := c.Rules[r.ID]; ok {
+// action is what a rule leads to in this configuration, given what it leads to without one.
+func (c *Config) action(rule string, byDefault Action) Action {
+	if a, ok := c.Rules[rule]; ok {
 		return a
 	}
-	return r.Default
+	return byDefault
+}
+
+// ClusterNetwork is the cluster's own network; the zero value when that is a plain CNI
+// configuration.
+func (c *Config) ClusterNetwork() Reference {
+	n := c.Multus.ClusterNetwork
+	namespace, name, found := strings.Cut(n, "/")
+	switch {
+	case n == "":
+		return Reference{}
+	case !found:
+		return Reference{c.Multus.DefaultNetworkNamespace, n}
+	default:
+		return Reference{namespace, name}
+	}
+}
+
+// coordinatorMode is the mode of coordinators that name none, given that of the cluster,
+// if any.
+func (c *Config) coordinatorMode(cluster cniconf.CoordinatorMode) cniconf.CoordinatorMode {
+	return cmp.Or(cluster, c.Spiderpool.CoordinatorMode)
+}
+
+// mayRelax says whether the label [ModeLabel] of a namespace is heeded.
+func (c *Config) mayRelax(namespace string, of labels.Set) bool {
+	return !slices.Contains(c.AlwaysEnforce, namespace) && c.relaxable.Matches(of)
 }
 
 // exemptNamespace says why a namespace is spared, or nothing.

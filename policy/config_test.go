@@ -51,8 +51,8 @@ exempt:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.clusterNetwork != (Reference{"multus", "calico"}) {
-		t.Errorf("cluster network %v", got.clusterNetwork)
+	if got.ClusterNetwork() != (Reference{"multus", "calico"}) {
+		t.Errorf("cluster network %v", got.ClusterNetwork())
 	}
 	if got.Limits.AddressPairs != 20 || got.Spiderpool.Subnets || got.Rules["interface-name-unsupported"] != Deny ||
 		got.Rules["host-network"] != Off || got.Rules["network-not-coordinated"] != Off ||

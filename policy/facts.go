@@ -21,7 +21,7 @@ type Questions struct {
 	// Pools are the names of the pools that the pod's interfaces may get, each
 	// once, and EveryPool says that it depends on which pools there are besides:
 	// because of a pattern, or because default pools serve an interface. Both are
-	// known only after a first verdict ([Pod.Questions]).
+	// known only from a view ([View.Unconfirmed]).
 	Pools     []string
 	EveryPool bool
 	// Subnets are those of the flat network that the pod names, each once.
@@ -31,21 +31,25 @@ type Questions struct {
 	Addresses Addresses
 	Owner     Identity
 	// Contested are the holders that have to be confirmed, each of which holds one of the
-	// addresses. They are known only after a first verdict ([Pod.Unconfirmed]).
+	// addresses. They are known only from a view ([View.Unconfirmed]).
 	Contested []*Holder
 	// DefaultNamespace is where a default-network without a namespace is looked up.
 	DefaultNamespace string
 }
 
-// Fact is what an inventory answers about one network.
-type Fact struct {
-	// Network is nil when no NetworkAttachmentDefinition has that name.
-	Network *cniconf.Network
-	// Err says why nothing could be found out. Then Network is nil.
+// Answer is what an inventory answers about one object.
+type Answer[T any] struct {
+	// Value is nil when there is no such object, or when it is not known.
+	Value *T
+	// Err says why nothing could be found out. Then Value is nil.
 	Err error
 	// Fresh says that the answer comes from the source itself, was asked for
 	// after the question came up, and need not be confirmed.
 	Fresh bool
+	// Unknown says that it is not known which objects of the kind there are, as in a
+	// cluster that does not have the kind and in files without any. Then none is
+	// missing.
+	Unknown bool
 }
 
 // Namespace is what rules read of a namespace. It is not changed once made.
@@ -79,40 +83,6 @@ func CompileNamespace(labels, annotations map[string]string) *Namespace {
 	return n
 }
 
-// NamespaceFact is what an inventory answers about the pod's namespace.
-type NamespaceFact struct {
-	// Namespace is nil when it is not known. No rule then rests on it.
-	Namespace *Namespace
-	// Err says why nothing could be found out. Then Namespace is nil.
-	Err error
-	// Fresh is as in [Fact].
-	Fresh bool
-}
-
-// CoordinatorFact is what an inventory answers about the cluster's SpiderCoordinator.
-type CoordinatorFact struct {
-	// Mode is empty when there is none, or when it names no mode.
-	Mode cniconf.CoordinatorMode
-	// Err says why nothing could be found out. Then Mode is empty.
-	Err error
-	// Fresh is as in [Fact].
-	Fresh bool
-}
-
-// SubnetFact is what an inventory answers about one subnet of the flat network.
-type SubnetFact struct {
-	// Subnet is nil when there is none of that name, or when it is not known.
-	Subnet *flatnetwork.Subnet
-	// Unknown says that it is not known which subnets there are, as in a cluster
-	// without that generation of the flat network and in files without any subnet.
-	// Then no subnet is missing.
-	Unknown bool
-	// Err says why nothing could be found out. Then Subnet is nil.
-	Err error
-	// Fresh is as in [Fact].
-	Fresh bool
-}
-
 // PoolFacts are what an inventory answers about Spiderpool's pools.
 type PoolFacts struct {
 	// Index holds the pools; nil when they are not known, as in a cluster without
@@ -120,7 +90,7 @@ type PoolFacts struct {
 	Index *spiderpool.Index
 	// Err says why nothing could be found out. Then Index is nil.
 	Err error
-	// Fresh and EveryFresh say for which pools the answer is fresh as in [Fact]:
+	// Fresh and EveryFresh say for which pools the answer is fresh as in [Answer]:
 	// those named, or all there are.
 	Fresh      map[string]bool
 	EveryFresh bool
@@ -145,25 +115,20 @@ func (f *PoolFacts) Confirmed(q *Questions) bool {
 // Facts are an inventory's answers to the questions of a pod.
 type Facts struct {
 	// Networks stand in the order of the questions.
-	Networks []Fact
+	Networks []Answer[cniconf.Network]
 	// NamesOnly says that the inventory knows no networks at all: they are
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
 	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
-	// there is none, or when it names no mode. Coordinator says how it is known.
+	// there is none, or when it names no mode.
 	CoordinatorMode cniconf.CoordinatorMode
-	Coordinator     CoordinatorFact
-	Namespace       NamespaceFact
-	Pools           PoolFacts
+	// Coordinator is the mode as an answer: its value is nil when there is no
+	// SpiderCoordinator.
+	Coordinator Answer[cniconf.CoordinatorMode]
+	// Namespace is the pod's. No rule rests on one that is not known.
+	Namespace Answer[Namespace]
+	Pools     PoolFacts
 	// Subnets stand in the order of the questions.
-	Subnets []SubnetFact
+	Subnets []Answer[flatnetwork.Subnet]
 	Holders HolderFacts
-}
-
-// coordinatorMode is the mode of coordinators that name none.
-func (f *Facts) coordinatorMode(c *Config) cniconf.CoordinatorMode {
-	if f.CoordinatorMode != "" {
-		return f.CoordinatorMode
-	}
-	return c.Spiderpool.CoordinatorMode
 }

@@ -17,15 +17,15 @@ const maxFaults = 20
 // faultCheck makes the check of a rule that reports what the annotation grammar
 // found wrong. The noun names the culprit, where the field does not; remedy says
 // what to write instead.
-func faultCheck(noun, remedy string, problems ...multus.Problem) func(*Pod) []Finding {
-	return func(p *Pod) []Finding {
+func faultCheck(noun, remedy string, problems ...multus.Problem) func(*View) []Finding {
+	return func(p *View) []Finding {
 		var found []Finding
 		for _, a := range []struct {
 			key    string
 			faults []multus.Fault
 		}{
-			{multus.DefaultNetworkAnnotation, p.defaultFaults},
-			{multus.NetworksAnnotation, p.networkFaults},
+			{multus.DefaultNetworkAnnotation, p.Faults(multus.DefaultNetworkAnnotation)},
+			{multus.NetworksAnnotation, p.Faults(multus.NetworksAnnotation)},
 		} {
 			count := 0
 			for _, f := range a.faults {
@@ -36,10 +36,9 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*Pod) []Fi
 					continue
 				}
 				found = append(found, Finding{
-					Annotation: a.key,
-					Offset:     f.Offset,
-					Message:    faultMessage(noun, f),
-					Remedy:     remedy,
+					Place:   AtAnnotation(a.key, f.Offset),
+					Message: faultMessage(noun, f),
+					Remedy:  remedy,
 				})
 			}
 			if count > maxFaults {

@@ -32,7 +32,7 @@ func FuzzJudge(f *testing.F) {
 	base := newCluster(f)
 	for name := range networksByRole {
 		for _, namespace := range []string{"team-a", "kube-system"} {
-			base.networks[Reference{namespace, name}] = facts([]Reference{{namespace, name}}).Networks[0].Network
+			base.networks[Reference{namespace, name}] = facts([]Reference{{namespace, name}}).Networks[0].Value
 		}
 	}
 	f.Fuzz(func(t *testing.T, first, networks, pools, pool, routes, namespace string) {
@@ -62,17 +62,17 @@ func FuzzJudge(f *testing.F) {
 		}
 		pod := Parse(completed, config)
 		known := c.facts(pod.Questions())
-		verdict := pod.Judge(known)
+		verdict := Judge(pod.With(known))
 		if verdict.Undecided != nil {
 			t.Fatal(verdict.Undecided)
 		}
 		for _, finding := range verdict.Findings {
-			value := completed.Annotations[finding.Annotation]
-			if finding.Offset < 0 || finding.Offset > len(value) {
-				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Offset, value)
+			value := completed.Annotations[finding.Place.Annotation()]
+			if finding.Place.Offset < 0 || finding.Place.Offset > len(value) {
+				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Place.Offset, value)
 			}
-			if finding.Message == "" || finding.Path == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
-				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path, finding.Remedy)
+			if finding.Message == "" || finding.Path() == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
+				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path(), finding.Remedy)
 			}
 			if n := len([]rune(finding.Warning())); n > 120 {
 				t.Errorf("a warning of %d characters", n)
@@ -81,7 +81,7 @@ func FuzzJudge(f *testing.F) {
 				t.Errorf("filled in, and yet: %s", finding.Message)
 			}
 		}
-		again := pod.Judge(known)
+		again := Judge(pod.With(known))
 		if verdict.Explanation(Warn) != again.Explanation(Warn) {
 			t.Errorf("judged again:\n%s\nfirst:\n%s", again.Explanation(Warn), verdict.Explanation(Warn))
 		}
@@ -113,12 +113,12 @@ func FuzzAddresses(f *testing.F) {
 		s := subjectOf(identity("Deployment", "web", ""), annotations)
 		s.Labels = map[string]string{v1.MACAnnotation(): macs}
 		for _, finding := range c.judge(t, s, DefaultConfig()).Findings {
-			value := annotations[finding.Annotation]
-			if finding.Offset < 0 || finding.Offset > len(value) {
-				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Offset, value)
+			value := annotations[finding.Place.Annotation()]
+			if finding.Place.Offset < 0 || finding.Place.Offset > len(value) {
+				t.Errorf("%s points at byte %d of %q", finding.Rule, finding.Place.Offset, value)
 			}
-			if finding.Message == "" || finding.Path == "" || finding.Remedy == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
-				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path, finding.Remedy)
+			if finding.Message == "" || finding.Path() == "" || finding.Remedy == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
+				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path(), finding.Remedy)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
@@ -27,7 +28,16 @@ func (i Identity) Is(other Identity) bool {
 	if i.UID != "" && other.UID != "" {
 		return i.UID == other.UID
 	}
-	return i.Name != "" && i.Kind == other.Kind && i.Namespace == other.Namespace && i.Name == other.Name
+	return i.Name != "" && i.Kind == other.Kind && i.group() == other.group() && i.Namespace == other.Namespace && i.Name == other.Name
+}
+
+// group is the API group: an object is the same in each version of it.
+func (i Identity) group() string {
+	group, _, versioned := strings.Cut(i.APIVersion, "/")
+	if !versioned {
+		return ""
+	}
+	return group
 }
 
 // Holder is an object that keeps addresses from others: a workload whose template

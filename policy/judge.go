@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -15,9 +16,6 @@ type Verdict struct {
 	// Findings stand in the order of the rule table, within a rule in the order
 	// of the annotations.
 	Findings []Finding
-	// Interfaces the pod will have, the first one first. Empty for a pod on the
-	// host's network, a mirror pod, or where an annotation cannot be read.
-	Interfaces []Interface
 	// Exempt says why the configuration spares the subject, such as
 	// "namespace kube-system"; empty when it does not.
 	Exempt string
@@ -26,6 +24,9 @@ type Verdict struct {
 	// the namespace asks for does not count; empty when it does.
 	Mode     Mode
 	ModeNote string
+	// Inherited is a clause that says what the findings which are [Finding.Inherited]
+	// mean for the object; empty without any.
+	Inherited string
 	// Undecided is the reason why no verdict could be reached: the inventory
 	// did not answer and what is known gives no reason to refuse.
 	Undecided error
@@ -42,98 +43,121 @@ func (v *Verdict) Decision() Action {
 	return decision
 }
 
-// restsOn are the parts of the inventory's answers that may have to be confirmed: those
+// RestsOn are the parts of the inventory's answers that may have to be confirmed: those
 // that a refusal rests on, and who holds an address, also for a warning. That an
 // address is held by a pod's own siblings is known only then.
-func (v *Verdict) restsOn() source {
-	var rests source
+func (v *Verdict) RestsOn() Parts {
+	var rests Parts
 	for i := range v.Findings {
-		r, ok := RuleByID(v.Findings[i].Rule)
-		switch {
-		case !ok:
-		case v.Findings[i].Action == Deny:
-			rests |= r.restsOn
-		default:
-			rests |= r.restsOn & onHolders
+		if f := &v.Findings[i]; f.Action == Deny {
+			rests |= f.restsOn
+		} else {
+			rests |= f.restsOn & OnHolders
 		}
 	}
 	return rests
 }
 
 // Unconfirmed are the questions whose answers have to come from the source itself
-// before the verdict, the latest on the pod, counts: something may have been made or
+// before the verdict on the view counts: something may have been made or
 // repaired a moment ago. It is false when all are fresh, or when nothing rests on them.
-func (p *Pod) Unconfirmed(v *Verdict) (Questions, bool) {
-	rests := v.restsOn()
-	if rests == 0 {
-		return Questions{}, false
+func (v *View) Unconfirmed(verdict *Verdict) (Questions, bool) {
+	rests := verdict.RestsOn()
+	f := &v.facts
+	var q Questions
+	fresh := true
+	if rests&OnNetworks != 0 {
+		q.Networks = v.references
+		fresh = fresh && !slices.ContainsFunc(f.Networks, func(n Answer[cniconf.Network]) bool { return !n.Fresh })
 	}
-	q := p.PoolQuestions()
-	f := &p.facts
-	if rests&onPools == 0 {
-		q.Pools, q.EveryPool = nil, false
+	if rests&OnNamespace != 0 {
+		q.Namespace = v.Subject.Namespace
+		fresh = fresh && f.Namespace.Fresh
 	}
-	if rests&onSubnets != 0 {
-		q.Subnets = p.flatSubnets
+	if rests&OnPools != 0 {
+		q.Pools, q.EveryPool = v.UsedPools()
+		fresh = fresh && f.Pools.Confirmed(&q)
 	}
-	if rests&onHolders != 0 {
-		q.Addresses, q.Contested = p.contested()
-		q.Owner, q.DefaultNamespace = p.Subject.Owner, p.config.Multus.DefaultNetworkNamespace
+	if rests&OnSubnets != 0 {
+		q.Subnets = v.flatSubnets
+		fresh = fresh && !slices.ContainsFunc(f.Subnets, func(s Answer[flatnetwork.Subnet]) bool { return !s.Fresh })
 	}
-	// What is said of addresses rests on nothing else.
-	if rests == onHolders {
-		q.Networks, q.Namespace = nil, ""
+	if rests&OnHolders != 0 {
+		q.Addresses, q.Contested = v.inConflict()
+		q.Owner, q.DefaultNamespace = v.Subject.Owner, v.Config.Multus.DefaultNetworkNamespace
+		fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
 	}
-	fresh := len(q.Networks) == 0 || !slices.ContainsFunc(f.Networks, func(n Fact) bool { return !n.Fresh })
-	fresh = fresh && (q.Namespace == "" || f.Namespace.Fresh) && f.Pools.Confirmed(&q)
-	fresh = fresh && (len(q.Subnets) == 0 || !slices.ContainsFunc(f.Subnets, func(s SubnetFact) bool { return !s.Fresh }))
-	fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
 	return q, !fresh
 }
 
-// Judge runs the rules over the pod. Facts answer [Pod.Questions], networks in
-// their order. A pod is judged as often as there are new
-// facts; each verdict stands on its own.
-func (p *Pod) Judge(f Facts) Verdict {
-	if p.exempt != "" {
-		return Verdict{Exempt: p.exempt}
+// Judge runs rules over the pod, in their order. Each verdict stands on its own.
+func (v *View) Judge(rules []podRule) Verdict {
+	if v.exempt != "" {
+		return Verdict{Exempt: v.exempt}
 	}
-	if _, mirror := p.Subject.Annotations[mirrorAnnotation]; mirror {
+	if _, mirror := v.Subject.Annotations[mirrorAnnotation]; mirror {
 		return Verdict{}
 	}
-	if len(f.Networks) != len(p.references) || len(f.Subnets) != len(p.flatSubnets) {
-		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks, %d for %d subnets", len(f.Networks), len(p.references), len(f.Subnets), len(p.flatSubnets))}
+	f := &v.facts
+	if len(f.Networks) != len(v.references) || len(f.Subnets) != len(v.flatSubnets) {
+		return Verdict{Undecided: fmt.Errorf("%d facts for %d networks, %d for %d subnets", len(f.Networks), len(v.references), len(f.Subnets), len(v.flatSubnets))}
 	}
-	p.resolve(f)
-	var v Verdict
-	v.Mode, v.ModeNote = p.mode()
-	if v.Mode == ModeOff {
-		return Verdict{Mode: ModeOff, Exempt: "mode off of namespace " + p.Subject.Namespace}
+	var verdict Verdict
+	verdict.Mode, verdict.ModeNote = v.mode()
+	if verdict.Mode == ModeOff {
+		return Verdict{Mode: ModeOff, Exempt: "mode off of namespace " + v.Subject.Namespace}
 	}
-	for i := range table {
-		if table[i].check == nil {
+	for i := range rules {
+		r := &rules[i]
+		action := v.Config.action(r.ID, r.Default)
+		if action == Off {
 			continue
 		}
-		v.report(&table[i], p.config, table[i].check(p), p.Subject.path)
+		// Whether a finding denies rests on the namespace's mode, whatever it says.
+		v.parts = OnNamespace
+		found := r.Check(v)
+		verdict.add(r.ID, action, v.parts, found, v.Subject.PodPath)
 	}
-	if !p.misread() {
-		v.Interfaces = slices.Clone(p.interfaces)
+	if verdict.Decision() != Deny {
+		verdict.Undecided = v.undecided()
 	}
-	if v.Decision() != Deny {
-		v.Undecided = p.undecided()
-	}
-	return v
+	return verdict
 }
 
-// report adds what a rule has found, with the action that the configuration and the
-// mode give it.
-func (v *Verdict) report(r *Rule, c *Config, found []Finding, path func(*Finding) string) {
-	action := c.action(r)
-	if action == Off {
-		return
+// undecided is the reason why the facts leave open whether the pod is right.
+func (v *View) undecided() error {
+	f := &v.facts
+	for i, answer := range f.Networks {
+		if answer.Err != nil {
+			return fmt.Errorf("look up network %s: %w", quote.Value(v.references[i].String()), answer.Err)
+		}
 	}
+	for i, answer := range f.Subnets {
+		if answer.Err != nil {
+			return fmt.Errorf("look up %s: %w", quote.Value(v.flatSubnets[i].String()), answer.Err)
+		}
+	}
+	if err := f.Holders.Err; err != nil && len(v.addresses) > 0 {
+		return fmt.Errorf("look up who holds the addresses: %w", err)
+	}
+	limited := slices.ContainsFunc(f.Subnets, func(s Answer[flatnetwork.Subnet]) bool { return s.Value != nil && s.Value.Project != "" })
+	switch {
+	case len(v.supplies) == 0 && !limited:
+		return nil
+	case f.Namespace.Err != nil:
+		return fmt.Errorf("look up namespace %s: %w", quote.Value(v.Subject.Namespace), f.Namespace.Err)
+	case len(v.supplies) > 0 && f.Pools.Err != nil:
+		return fmt.Errorf("look up pools: %w", f.Pools.Err)
+	default:
+		return nil
+	}
+}
+
+// add adds the findings of a rule, with the action that the mode leaves them.
+func (v *Verdict) add(id string, action Action, restsOn Parts, found []Finding, podPath string) {
 	for _, f := range found {
-		f.Rule, f.Action, f.Path = r.ID, action, path(&f)
+		f.Rule, f.Action, f.restsOn = id, action, restsOn
+		f.Place = f.Place.In(podPath)
 		switch {
 		case f.softened:
 			f.Action = Warn
@@ -142,48 +166,6 @@ func (v *Verdict) report(r *Rule, c *Config, found []Finding, path func(*Finding
 		}
 		v.Findings = append(v.Findings, f)
 	}
-}
-
-// undecided is the reason why the facts leave open whether the pod is right.
-func (p *Pod) undecided() error {
-	for i, fact := range p.facts.Networks {
-		if fact.Err != nil {
-			return fmt.Errorf("look up network %s: %w", quote.Value(p.references[i].String()), fact.Err)
-		}
-	}
-	for i, fact := range p.facts.Subnets {
-		if fact.Err != nil {
-			return fmt.Errorf("look up %s: %w", quote.Value(p.flatSubnets[i].String()), fact.Err)
-		}
-	}
-	if err := p.facts.Holders.Err; err != nil && len(p.wants) > 0 {
-		return fmt.Errorf("look up who holds the addresses: %w", err)
-	}
-	limited := slices.ContainsFunc(p.facts.Subnets, func(s SubnetFact) bool { return s.Subnet != nil && s.Subnet.Project != "" })
-	switch {
-	case len(p.supplies) == 0 && !limited:
-		return nil
-	case p.facts.Namespace.Err != nil:
-		return fmt.Errorf("look up namespace %s: %w", quote.Value(p.Subject.Namespace), p.facts.Namespace.Err)
-	case len(p.supplies) > 0 && p.facts.Pools.Err != nil:
-		return fmt.Errorf("look up pools: %w", p.facts.Pools.Err)
-	default:
-		return nil
-	}
-}
-
-// misread says whether an annotation cannot be read as a list of networks, so
-// that the pod's interfaces are not known.
-func (p *Pod) misread() bool {
-	for _, faults := range [][]multus.Fault{p.defaultFaults, p.networkFaults} {
-		for _, f := range faults {
-			switch f.Problem {
-			case multus.ProblemSyntax, multus.ProblemName, multus.ProblemCount, problemTooLarge:
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Explanation is the text that a person reads: every finding of at least the
@@ -207,7 +189,7 @@ func (v *Verdict) Explanation(least Action) string {
 }
 
 func (f *Finding) writeTo(b *strings.Builder) {
-	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path, f.Message)
+	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path(), f.Message)
 	if f.Remedy != "" {
 		b.WriteString("\nTo fix it: ")
 		b.WriteString(f.Remedy)

@@ -10,6 +10,9 @@ import (
 // object can have hundreds of thousands.
 const maxLabelBytes = 64 << 10
 
+// notAText is what is wrong with a label that is, say, a number.
+const notAText = "a label's value is not a text: put it in quotes"
+
 // podLabels are the labels of a pod.
 type podLabels struct {
 	values map[string]string
@@ -25,7 +28,7 @@ func (l *podLabels) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	if json.Unmarshal(text, &l.values) != nil {
-		l.problem = "a label's value is not a text: put it in quotes"
+		l.problem = notAText
 	}
 	return nil
 }

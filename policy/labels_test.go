@@ -53,8 +53,8 @@ func TestPairsInLabels(t *testing.T) {
 				t.Errorf("a long label: %t, findings about labels: %v", s.HasLongLabel(), about.Findings)
 			}
 			for _, f := range v.Findings {
-				if want := "metadata.labels[" + tt.key + "]"; f.Path != want {
-					t.Errorf("%s at %s, want %s", f.Rule, f.Path, want)
+				if want := "metadata.labels[" + tt.key + "]"; f.Path() != want {
+					t.Errorf("%s at %s, want %s", f.Rule, f.Path(), want)
 				}
 			}
 		})
@@ -71,7 +71,7 @@ func TestJudgeLabels(t *testing.T) {
 		"exempt: {namespaces: [team-a]}":      "",
 		"limits: {addressPairs: 3}":           "deny label-value-too-long",
 	} {
-		c, err := ParseConfig([]byte("apiVersion: " + ConfigAPIVersion + "\nkind: " + ConfigKind + "\n" + config))
+		c, err := parseConfig([]byte("apiVersion: "+ConfigAPIVersion+"\nkind: "+ConfigKind+"\n"+config), anyRule)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestDerivedNames(t *testing.T) {
 			if f.Rule != "label-value-too-long" {
 				continue
 			}
-			if found++; f.Action != Warn || f.Path != "metadata.name" {
+			if found++; f.Action != Warn || f.Path() != "metadata.name" {
 				t.Errorf("%s %s: %+v", tt.kind, tt.name, f)
 			}
 		}
@@ -123,7 +123,7 @@ func TestInheritedLabel(t *testing.T) {
 	for label, want := range map[string]string{strings.Repeat("a", 64): "warn label-value-too-long", strings.Repeat("b", 64): "deny label-value-too-long"} {
 		s := workload(label)
 		v, before := (&flatCluster{}).judge(t, s, DefaultConfig()), (&flatCluster{}).judge(t, old, DefaultConfig())
-		v.Inherit(s, old, &before)
+		Inherit(&v, s, old, &before)
 		if got := ids(v); got != want {
 			t.Errorf("%s: %q, want %q", label, got, want)
 		}

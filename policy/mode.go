@@ -27,11 +27,11 @@ func Modes() []Mode { return []Mode{ModeEnforce, ModeWarn, ModeOff} }
 
 // mode is the mode of the pod's namespace. The note says why a label that is there
 // is not heeded; it is empty when it is.
-func (p *Pod) mode() (mode Mode, note string) {
-	labels := p.namespaceLabels()
+func (v *View) mode() (mode Mode, note string) {
+	labels := v.namespaceLabels()
 	value, labelled := labels[ModeLabel]
-	if p.Subject.Mode != "" {
-		value, labelled = string(p.Subject.Mode), true
+	if v.Subject.Mode != "" {
+		value, labelled = string(v.Subject.Mode), true
 	}
 	mode = Mode(value)
 	switch {
@@ -39,7 +39,7 @@ func (p *Pod) mode() (mode Mode, note string) {
 		return ModeEnforce, ""
 	case !slices.Contains(Modes(), mode):
 		return ModeEnforce, "the namespace's " + ModeLabel + " is none of enforce, warn and off, and has no effect: " + quote.Value(value)
-	case slices.Contains(p.config.AlwaysEnforce, p.Subject.Namespace) || !p.config.relaxable.Matches(labels):
+	case !v.Config.mayRelax(v.Subject.Namespace, labels):
 		return ModeEnforce, "the namespace's " + ModeLabel + " has no effect: the configuration does not let it relax the rules"
 	default:
 		return mode, ""

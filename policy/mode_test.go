@@ -35,7 +35,7 @@ func TestModes(t *testing.T) {
 		for _, action := range []string{"deny", "warn", "off"} {
 			for _, label := range []string{"", "enforce", "warn", "off", "Warn", "none"} {
 				t.Run(fmt.Sprintf("%s/%s/label %q", may, action, label), func(t *testing.T) {
-					config, err := ParseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n" + text + "\nrules: {overlay-as-default-network: " + action + "}\n"))
+					config, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\nrules: {overlay-as-default-network: "+action+"}\n"), anyRule)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -46,8 +46,8 @@ func TestModes(t *testing.T) {
 					pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web",
 						Annotations: map[string]string{multus.DefaultNetworkAnnotation: "router"}}, config)
 					f := facts(pod.Questions().Networks)
-					f.Namespace.Namespace = CompileNamespace(labels, nil)
-					v := pod.Judge(f)
+					f.Namespace.Value = CompileNamespace(labels, nil)
+					v := Judge(pod.With(f))
 					got := ids(v)
 					if v.Exempt != "" {
 						got = exempt
@@ -75,12 +75,12 @@ func TestPlayedMode(t *testing.T) {
 		config string
 		want   Mode
 	}{{"{}", ModeWarn}, {"{alwaysEnforce: [team-a]}", ModeEnforce}} {
-		config, err := ParseConfig([]byte("{apiVersion: macvlan-webhook.io/v1alpha1, kind: PolicyConfig, " + strings.TrimPrefix(test.config, "{")))
+		config, err := parseConfig([]byte("{apiVersion: macvlan-webhook.io/v1alpha1, kind: PolicyConfig, "+strings.TrimPrefix(test.config, "{")), anyRule)
 		if err != nil {
 			t.Fatal(err)
 		}
 		pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Mode: ModeWarn, Annotations: map[string]string{multus.DefaultNetworkAnnotation: "router"}}, config)
-		if v := pod.Judge(facts(pod.Questions().Networks)); v.Mode != test.want {
+		if v := Judge(pod.With(facts(pod.Questions().Networks))); v.Mode != test.want {
 			t.Errorf("%s: mode %s", test.config, v.Mode)
 		}
 	}
@@ -91,7 +91,7 @@ func TestModeConfiguration(t *testing.T) {
 		"alwaysEnforce: ['team-*']":                               `line 3, column 18: alwaysEnforce[0] "team-*" is no name of a namespace`,
 		"relaxable: {matchExpressions: [{key: a, operator: Is}]}": "line 3, column 1: relaxable: ",
 	} {
-		_, err := ParseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n" + text + "\n"))
+		_, err := parseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\n"), anyRule)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -8,6 +8,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 )
 
 // Annotations of NetworkAttachmentDefinitions that DaoCloud's multus-underlay chart
@@ -21,7 +22,7 @@ const (
 // networkAnnotationKeys are the annotations of a NetworkAttachmentDefinition that
 // rules read.
 var networkAnnotationKeys = []string{
-	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, cniconf.DefaultPoolsAnnotation,
+	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, defaultpools.Annotation,
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
 
@@ -60,7 +61,7 @@ type networkShape struct {
 	Metadata struct {
 		objectMeta
 		Annotations networkAnnotations `json:"annotations"`
-		Labels      podLabels          `json:"labels"`
+		Labels      networkLabels      `json:"labels"`
 	} `json:"metadata"`
 	Spec struct {
 		Config string `json:"config"`
@@ -79,10 +80,25 @@ func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
+// networkLabels are the labels of a network that are read: of others there may be any
+// number.
+type networkLabels struct {
+	values map[string]string
+	// wrong is a key whose value is no text, if any.
+	wrong string
+}
+
+// UnmarshalJSON keeps the label [cniconf.UnderlayTypeLabel].
+func (l *networkLabels) UnmarshalJSON(text []byte) (err error) {
+	l.values, l.wrong, err = keepLabels(text, []string{cniconf.UnderlayTypeLabel})
+	return err
+}
+
 // DecodeNetwork reads a NetworkAttachmentDefinition in JSON: the object that is
 // written, and the one that it replaces (an update), or only the one that is there
 // (it is deleted); nil stands for none. The namespace given is the one that counts, as
 // in [DecodeSubject].
+// From an old object that cannot be read nothing is inherited: it is repaired now.
 //
 // It is a [*FieldError] when a field that rules read has the wrong type.
 func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error) {
@@ -103,11 +119,9 @@ func DecodeNetwork(namespace string, object, old []byte) (*NetworkSubject, error
 	if old == nil {
 		return s, nil
 	}
-	before, _, err := decodeNetwork(namespace, old)
-	if err != nil {
-		return nil, err
+	if before, _, err := decodeNetwork(namespace, old); err == nil {
+		s.old, s.oldSource = cniconf.Compile(before), &before
 	}
-	s.old, s.oldSource = cniconf.Compile(before), &before
 	return s, nil
 }
 
@@ -122,8 +136,8 @@ func decodeNetwork(namespace string, object []byte) (cniconf.Source, bool, error
 		return cniconf.Source{}, false, &FieldError{Field: "metadata.annotations", Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
-	if problem := n.Metadata.Labels.problem; problem != "" {
-		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: problem}
+	if n.Metadata.Labels.wrong != "" {
+		return cniconf.Source{}, false, &FieldError{Field: "metadata.labels", Problem: notAText}
 	}
 	return cniconf.Source{
 		Namespace: cmp.Or(namespace, n.Metadata.Namespace),
@@ -180,18 +194,6 @@ func (u *Users) Add(kind, namespace, name string) {
 	}
 }
 
-// Uses says whether a subject asks for a network, be it exempt or not. Beside its
-// annotations the configuration decides: the cluster's own network is used by every pod
-// that names no other as its first.
-func (c *Config) Uses(s *Subject, network Reference) bool {
-	if s.HostNetwork {
-		return false
-	}
-	pod := &Pod{Subject: s, config: c}
-	pod.parseNetworks()
-	return slices.Contains(pod.references, network)
-}
-
 // network is a subject with what rules need to judge it.
 type network struct {
 	*NetworkSubject
@@ -199,6 +201,29 @@ type network struct {
 	facts  NetworkFacts
 	mode   cniconf.CoordinatorMode
 }
+
+// networkRule is a rule of networks.
+type networkRule = Rule[*network]
+
+// networkRules holds every rule of networks, in the order in which findings are reported.
+var networkRules = []networkRule{
+	ruleNADConfigInvalid,
+	ruleNADAnnotationInvalid,
+	ruleNADMacvlanInvalid,
+	ruleNADMasterNameTooLong,
+	ruleMasterMissingOnNodes,
+	ruleNADCNIVersionUnsupported,
+	ruleNADRoleContradiction,
+	ruleNADVLANWithoutEffect,
+	ruleNADVLANMismatch,
+	ruleNADHostLocalOnSharedLink,
+	ruleNADAddressOverlap,
+	ruleNADPassthruShared,
+	ruleNADInUse,
+}
+
+// deletionRules are those of a network that is deleted: only what concerns its users.
+var deletionRules = []networkRule{ruleNADInUse}
 
 // Judge runs the rules over the network. No namespace exempts it: networks live in
 // those whose pods are not judged. Of one that is deleted only that is said which
@@ -214,7 +239,7 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 	old := &NetworkSubject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(NetworkFacts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	v.inherit(func(f *Finding) bool { return s.hadBefore(f, &before) })
+	v.inherit("this network has what a new one is refused for", func(f *Finding) bool { return s.hadBefore(f, &before) })
 	return v
 }
 
@@ -222,29 +247,26 @@ func (s *NetworkSubject) Judge(f NetworkFacts, c *Config) Verdict {
 // text, in which a fault may move: what it says there has to be the same. An annotation
 // has to be as it was.
 func (s *NetworkSubject) hadBefore(f *Finding, before *Verdict) bool {
-	if f.Annotation != "" && s.oldSource.Annotations[f.Annotation] != s.source.Annotations[f.Annotation] {
+	if key := f.Place.Annotation(); key != "" && s.oldSource.Annotations[key] != s.source.Annotations[key] {
 		return false
 	}
 	return slices.ContainsFunc(before.Findings, func(old Finding) bool {
-		return f.Rule == old.Rule && f.Path == old.Path && f.Message == old.Message
+		return f.Rule == old.Rule && f.Path() == old.Path() && f.Message == old.Message
 	})
 }
 
 func (s *NetworkSubject) judge(f NetworkFacts, c *Config) Verdict {
-	facts := Facts{CoordinatorMode: f.CoordinatorMode}
-	n := &network{NetworkSubject: s, config: c, facts: f, mode: facts.coordinatorMode(c)}
+	n := &network{NetworkSubject: s, config: c, facts: f, mode: c.coordinatorMode(f.CoordinatorMode)}
+	rules := networkRules
+	if s.Deleted {
+		rules = deletionRules
+	}
 	var v Verdict
-	for i := range table {
-		r := &table[i]
-		if r.checkNetwork == nil || s.Deleted && r.ID != ruleNADInUseID || c.action(r) == Off {
-			continue
+	for i := range rules {
+		r := &rules[i]
+		if action := c.action(r.ID, r.Default); action != Off {
+			v.add(r.ID, action, 0, r.Check(n), "")
 		}
-		v.report(r, c, r.checkNetwork(n), func(f *Finding) string {
-			if f.Annotation != "" {
-				return "metadata.annotations[" + f.Annotation + "]"
-			}
-			return f.Field
-		})
 	}
 	return v
 }
@@ -254,7 +276,7 @@ const configField = "spec.config"
 
 // atConfig is a finding at an offset in the configuration.
 func atConfig(offset int, message, remedy string) []Finding {
-	return []Finding{{Field: configField, Offset: offset, Message: message, Remedy: remedy}}
+	return []Finding{{Place: AtField(configField).At(offset), Message: message, Remedy: remedy}}
 }
 
 // at is a finding at a key of the main plugin.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -75,7 +76,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decodeNAD(t, tt.new, tt.old).Judge(NetworkFacts{}, DefaultConfig())
-			if got := rulesOf(&v) + ": " + strings.Join(v.Warnings("NetworkAttachmentDefinition"), "; "); got != tt.want {
+			if got := rulesOf(&v) + ": " + strings.Join(v.Warnings(), "; "); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
@@ -219,10 +220,10 @@ func TestPlacesInNetwork(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decodeNAD(t, nad("a", tt.config), nil).Judge(NetworkFacts{}, DefaultConfig())
-			if len(v.Findings) != 1 || v.Findings[0].Path != "spec.config" {
+			if len(v.Findings) != 1 || v.Findings[0].Path() != "spec.config" {
 				t.Fatalf("findings %+v", v.Findings)
 			}
-			if got := tt.config[v.Findings[0].Offset:]; got != tt.want {
+			if got := tt.config[v.Findings[0].Place.Offset:]; got != tt.want {
 				t.Errorf("%s points at %s, want %s", v.Findings[0].Rule, got, tt.want)
 			}
 		})
@@ -299,6 +300,33 @@ func BenchmarkJudgeNetwork(b *testing.B) {
 		v := subject.Judge(NetworkFacts{Networks: networks}, DefaultConfig())
 		if len(v.Findings) != 2 {
 			b.Fatal(rulesOf(&v))
+		}
+	}
+}
+
+// Of labels only one is read: a network that has ever so many can be made, repaired and
+// deleted.
+func TestNetworkWithManyLabels(t *testing.T) {
+	var labels strings.Builder
+	for n := range 4000 {
+		fmt.Fprintf(&labels, `"label-%d" : "value" , `, n)
+	}
+	config, err := json.Marshal(`{"cniVersion":"0.3.1","type":"macvlan","master":"bond0"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := []byte(`{"metadata":{"name":"a","labels":{` + labels.String() + `"daocloud.io.multus/underlay-cni-type" : "overlay"}},"spec":{"config":` + string(config) + `}}`)
+	if len(object) < maxLabelBytes {
+		t.Fatalf("the labels have %d bytes only", len(object))
+	}
+	for name, s := range map[string]*NetworkSubject{
+		"made": decodeNAD(t, object, nil), "changed": decodeNAD(t, object, object), "deleted": decodeNAD(t, nil, object),
+	} {
+		if role, evidence := s.compiled.Role(cniconf.ModeAuto); role != cniconf.RoleOverlay || evidence != cniconf.EvidenceLabel {
+			t.Errorf("%s: role %s by %s", name, role, evidence)
+		}
+		if v := s.Judge(NetworkFacts{}, DefaultConfig()); v.Decision() == Deny {
+			t.Errorf("%s: %s", name, v.Explanation(Warn))
 		}
 	}
 }

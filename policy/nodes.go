@@ -54,11 +54,11 @@ func CompileNode(name string, annotations map[string]string) *Node {
 	return n
 }
 
-// mastery is what a name is on a node, for a network that names it as its master.
-type mastery int
+// masterState is what a name is on a node, for a network that names it as its master.
+type masterState int
 
 const (
-	masterUnknown mastery = iota
+	masterUnknown masterState = iota
 	masterUsable
 	masterMissing
 	masterWireless
@@ -66,7 +66,7 @@ const (
 )
 
 // find says what the node knows by a name, and for a port of what it is one.
-func (n *Node) find(name string) (m mastery, memberOf string) {
+func (n *Node) find(name string) (m masterState, memberOf string) {
 	if _, usable := slices.BinarySearch(n.usable, name); usable {
 		return masterUsable, ""
 	}

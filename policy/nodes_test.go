@@ -74,8 +74,8 @@ func TestMasterMissingOnNodes(t *testing.T) {
 				t.Fatalf("findings %+v, want %q", got, tt.want)
 			}
 			for i, f := range got {
-				if !strings.HasPrefix(f.Message, "as the nodes say, "+tt.want[i]) || f.Action != Warn || !strings.HasPrefix(tt.config[f.Offset:], `"eth1"`) {
-					t.Errorf("%s at %s: %s\nwant %s", f.Action, tt.config[f.Offset:], f.Message, tt.want[i])
+				if !strings.HasPrefix(f.Message, "as the nodes say, "+tt.want[i]) || f.Action != Warn || !strings.HasPrefix(tt.config[f.Place.Offset:], `"eth1"`) {
+					t.Errorf("%s at %s: %s\nwant %s", f.Action, tt.config[f.Place.Offset:], f.Message, tt.want[i])
 				}
 			}
 		})

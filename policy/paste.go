@@ -22,7 +22,7 @@ func notOverlay(r cniconf.Role) bool    { return r != cniconf.RoleOverlay }
 
 // pasteNetworks is a line of YAML with the networks annotation made of some
 // interfaces, or words that say the same.
-func (p *Pod) pasteNetworks(interfaces []*Interface) string {
+func (p *View) pasteNetworks(interfaces []*Interface) string {
 	if len(interfaces) == 0 {
 		return "remove " + multus.NetworksAnnotation
 	}
@@ -34,18 +34,18 @@ func (p *Pod) pasteNetworks(interfaces []*Interface) string {
 
 // pasteDefaultNetwork is a line of YAML that makes an interface's network the
 // default-network, or words that say the same.
-func (p *Pod) pasteDefaultNetwork(i *Interface) string {
+func (p *View) pasteDefaultNetwork(i *Interface) string {
 	if value, ok := p.render([]*Interface{i}, true); ok {
 		return multus.DefaultNetworkAnnotation + ": " + value
 	}
-	return multus.DefaultNetworkAnnotation + " names " + i.label() + ", without an interface name"
+	return multus.DefaultNetworkAnnotation + " names " + i.Label() + ", without an interface name"
 }
 
 // kept are the extra networks whose roles are to stay, but for one.
-func (p *Pod) kept(keep func(cniconf.Role) bool, but *Interface) []*Interface {
+func (p *View) kept(keep func(cniconf.Role) bool, but *Interface) []*Interface {
 	var interfaces []*Interface
-	for n := range p.extras() {
-		if i := &p.extras()[n]; i != but && !i.unreadable && keep(i.Role) {
+	for n := range p.Extras() {
+		if i := &p.Extras()[n]; i != but && !i.Unreadable && keep(i.Role()) {
 			interfaces = append(interfaces, i)
 		}
 	}
@@ -57,7 +57,7 @@ func names(interfaces []*Interface) string {
 	const most = 3
 	var labels []string
 	for _, i := range interfaces[:min(most, len(interfaces))] {
-		labels = append(labels, i.label())
+		labels = append(labels, i.Label())
 	}
 	text := strings.Join(labels, ", ")
 	if len(interfaces) > most {
@@ -70,13 +70,13 @@ func names(interfaces []*Interface) string {
 // interfaces as the pod does, quoted for YAML. It is not ok when the value would
 // have to be cut, and when an interface moves to another place with a name that
 // was meant for its old one.
-func (p *Pod) render(interfaces []*Interface, first bool) (value string, ok bool) {
+func (p *View) render(interfaces []*Interface, first bool) (value string, ok bool) {
 	inJSON := slices.ContainsFunc(interfaces, func(i *Interface) bool {
-		return i.element.Offset < 0 && !plain(p.raw(i)) || strings.Contains(i.Reference.Name, ".")
+		return i.Element.Offset < 0 && !plain(p.raw(i)) || strings.Contains(i.Reference.Name, ".")
 	})
 	var elements []string
 	for _, i := range interfaces {
-		if i.element.Interface != "" && (first || i.annotation == multus.DefaultNetworkAnnotation) {
+		if i.Element.Interface != "" && (first || i.Annotation == multus.DefaultNetworkAnnotation) {
 			return "", false
 		}
 		if inJSON {
@@ -84,8 +84,8 @@ func (p *Pod) render(interfaces []*Interface, first bool) (value string, ok bool
 			continue
 		}
 		element := i.Reference.String()
-		if i.element.Interface != "" {
-			element += "@" + i.element.Interface
+		if i.Element.Interface != "" {
+			element += "@" + i.Element.Interface
 		}
 		elements = append(elements, element)
 	}
@@ -104,12 +104,12 @@ func (p *Pod) render(interfaces []*Interface, first bool) (value string, ok bool
 
 // raw is the JSON object that asks for the interface's network, empty when it is
 // asked for in the comma form.
-func (p *Pod) raw(i *Interface) string {
-	if i.element.Offset >= 0 {
+func (p *View) raw(i *Interface) string {
+	if i.Element.Offset >= 0 {
 		return ""
 	}
 	var raw json.RawMessage
-	text := p.Subject.Annotations[i.annotation][p.locate(i, ""):]
+	text := p.Subject.Annotations[i.Annotation][p.Locate(i, ""):]
 	if json.NewDecoder(strings.NewReader(text)).Decode(&raw) != nil {
 		return ""
 	}
@@ -136,7 +136,7 @@ func plain(raw string) bool {
 // object is the JSON object that asks for the interface's network, with all that
 // the pod's own says and with the namespace, which another annotation would take
 // from elsewhere.
-func (p *Pod) object(i *Interface) string {
+func (p *View) object(i *Interface) string {
 	fields := map[string]json.RawMessage{}
 	// In the comma form there is nothing to take over but the name.
 	_ = json.Unmarshal([]byte(p.raw(i)), &fields)
@@ -148,7 +148,7 @@ func (p *Pod) object(i *Interface) string {
 	}
 	set("name", i.Reference.Name)
 	set("namespace", i.Reference.Namespace)
-	set("interface", i.element.Interface)
+	set("interface", i.Element.Interface)
 	text, err := json.Marshal(fields)
 	if err != nil {
 		return ""

@@ -22,19 +22,24 @@ var networksByRole = map[string]string{
 
 // facts answers from networksByRole.
 func facts(references []Reference) Facts {
-	f := Facts{Networks: make([]Fact, len(references))}
+	f := Facts{Networks: make([]Answer[cniconf.Network], len(references))}
 	for i, r := range references {
 		if config, ok := networksByRole[r.Name]; ok {
-			f.Networks[i].Network = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: config})
+			f.Networks[i].Value = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: config})
 		}
 	}
 	return f
 }
 
+// view is what rules read of a pod with some annotations.
+func view(c *Config, annotations map[string]string) *View {
+	pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: annotations}, c)
+	return pod.With(facts(pod.Questions().Networks))
+}
+
 func judge(t *testing.T, c *Config, annotations map[string]string) Verdict {
 	t.Helper()
-	pod := Parse(&Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: annotations}, c)
-	v := pod.Judge(facts(pod.Questions().Networks))
+	v := Judge(view(c, annotations))
 	if v.Undecided != nil {
 		t.Fatal(v.Undecided)
 	}
@@ -93,20 +98,20 @@ func TestPlacement(t *testing.T) {
 
 func TestClusterNetworkFromConfiguration(t *testing.T) {
 	c := DefaultConfig()
-	c.clusterNetwork = Reference{"kube-system", "plain"}
+	c.Multus.ClusterNetwork = "kube-system/plain"
 	// The cluster's own network counts as such although its plugin says nothing.
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/veth"})); got != "deny standalone-on-overlay-pod" {
 		t.Errorf("standalone beside it: %q", got)
 	}
-	v := judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/router"})
-	if got := ids(v); got != "" {
+	beside := map[string]string{multus.NetworksAnnotation: "kube-system/router"}
+	if got := ids(judge(t, c, beside)); got != "" {
 		t.Errorf("overlay beside it: %q", got)
 	}
-	if got := v.Interfaces[0]; got.Name != "eth0" || got.Reference.String() != "kube-system/plain" || got.Role != cniconf.RoleDefault {
+	if got := view(c, beside).First(); got.Name != "eth0" || got.Reference.String() != "kube-system/plain" || got.Role() != cniconf.RoleDefault {
 		t.Errorf("first interface %+v", got)
 	}
 	// A cluster whose own network is a standalone one.
-	c.clusterNetwork = Reference{"kube-system", "veth"}
+	c.Multus.ClusterNetwork = "kube-system/veth"
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/router"})); got != "deny standalone-mixed-with-overlay" {
 		t.Errorf("overlay beside a standalone cluster network: %q", got)
 	}
@@ -129,9 +134,10 @@ func TestActionsFromConfiguration(t *testing.T) {
 }
 
 func TestMirrorPodIsLeftAlone(t *testing.T) {
-	v := judge(t, DefaultConfig(), map[string]string{"kubernetes.io/config.mirror": "8d2e", multus.DefaultNetworkAnnotation: "router"})
-	if v.Decision() != Allow || len(v.Interfaces) > 0 {
-		t.Errorf("decision %s, interfaces %v", v.Decision(), v.Interfaces)
+	annotations := map[string]string{"kubernetes.io/config.mirror": "8d2e", multus.DefaultNetworkAnnotation: "router"}
+	v, interfaces := judge(t, DefaultConfig(), annotations), view(DefaultConfig(), annotations).KnownInterfaces()
+	if v.Decision() != Allow || len(interfaces) > 0 {
+		t.Errorf("decision %s, interfaces %v", v.Decision(), interfaces)
 	}
 }
 
@@ -152,12 +158,12 @@ func TestInterfaces(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, i := range judge(t, DefaultConfig(), test.annotations).Interfaces {
+			for _, i := range view(DefaultConfig(), test.annotations).KnownInterfaces() {
 				reference := ""
 				if i.Reference != (Reference{}) {
 					reference = i.Reference.String()
 				}
-				got = append(got, strings.Join([]string{i.Name, reference, string(i.Role), string(i.Evidence)}, " "))
+				got = append(got, strings.Join([]string{i.Name, reference, string(i.Role()), string(i.Evidence())}, " "))
 			}
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)

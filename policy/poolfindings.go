@@ -10,18 +10,14 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
-// leftOut ends the documentation of the rules about pools that cannot serve.
-const leftOut = " A pool that cannot serve the interface is left out: when no pool of its family is left the pod fails, and is denied; " +
-	"otherwise it is a warning, if the pool was named in the pod's own annotation."
-
 // misfitCheck makes the check of a rule that reports pools which cannot serve an
 // interface, for some of the reasons that there are.
 //
 // A pool that is missing fails the pod whatever else is in the list. With any
 // other reason it is only left out: that fails the pod when no pool of the family
 // is left, and is worth a warning when the pool was named for the pod.
-func misfitCheck(reasons ...spiderpool.Misfit) func(*Pod) []Finding {
-	return func(p *Pod) []Finding {
+func misfitCheck(reasons ...spiderpool.Misfit) func(*View) []Finding {
+	return func(p *View) []Finding {
 		var found findings
 		p.misfits(&found, reasons...)
 		return found.list()
@@ -29,47 +25,47 @@ func misfitCheck(reasons ...spiderpool.Misfit) func(*Pod) []Finding {
 }
 
 // misfits adds what [misfitCheck] reports.
-func (p *Pod) misfits(found *findings, reasons ...spiderpool.Misfit) {
-	of := func(c *candidate) bool { return slices.Contains(reasons, c.misfit) }
-	add := func(s *supply, l *poolList, c *candidate) {
+func (p *View) misfits(found *findings, reasons ...spiderpool.Misfit) {
+	of := func(c *Candidate) bool { return slices.Contains(reasons, c.Misfit) }
+	add := func(s *InterfacePools, l *PoolList, c *Candidate) {
 		// On a template a pool that is missing may still be applied, like the
 		// networks.
-		softened := len(l.usable) > 0
-		if c.misfit == spiderpool.MisfitMissing {
+		softened := len(l.Usable) > 0
+		if c.Misfit == spiderpool.MisfitMissing {
 			softened = p.Subject.Template()
 		}
 		found.add(softened, func() Finding { return p.misfitFinding(s, l, c) })
 	}
 	var serving map[string]bool
-	for n := range p.supplies {
-		s := &p.supplies[n]
-		for f := range s.lists {
-			l := &s.lists[f]
-			switch exhausted := len(l.usable) == 0; {
-			case l.named:
-				for c := range l.candidates {
-					c := &l.candidates[c]
+	for n := range p.Supplies() {
+		s := &p.Supplies()[n]
+		for f := range s.Lists {
+			l := &s.Lists[f]
+			switch exhausted := len(l.Usable) == 0; {
+			case l.Named:
+				for c := range l.Candidates {
+					c := &l.Candidates[c]
 					if !of(c) {
 						continue
 					}
 					// A pool that is named for all interfaces at once, and can serve
 					// another one, is not named in vain.
-					if !exhausted && c.misfit != spiderpool.MisfitMissing && s.choice.Element < 0 {
+					if !exhausted && c.Misfit != spiderpool.MisfitMissing && s.Choice.Element < 0 {
 						if serving == nil {
 							serving = p.servingPools()
 						}
-						if serving[c.name] {
+						if serving[c.Name] {
 							continue
 						}
 					}
 					add(s, l, c)
 				}
-			case exhausted && len(l.candidates) > 0 && of(&l.candidates[0]):
-				applied := p.Subject.Template() && !slices.ContainsFunc(l.candidates, func(c candidate) bool { return c.misfit != spiderpool.MisfitMissing })
+			case exhausted && len(l.Candidates) > 0 && of(&l.Candidates[0]):
+				applied := p.Subject.Template() && !slices.ContainsFunc(l.Candidates, func(c Candidate) bool { return c.Misfit != spiderpool.MisfitMissing })
 				found.add(applied, func() Finding { return p.unsuppliedFinding(s, l) })
 			default:
-				for c := range l.candidates {
-					if c := &l.candidates[c]; of(c) && c.misfit == spiderpool.MisfitMissing {
+				for c := range l.Candidates {
+					if c := &l.Candidates[c]; of(c) && c.Misfit == spiderpool.MisfitMissing {
 						add(s, l, c)
 					}
 				}
@@ -112,13 +108,13 @@ func (f *findings) list() []Finding {
 }
 
 // servingPools are the names of the pools that can serve an interface.
-func (p *Pod) servingPools() map[string]bool {
+func (p *View) servingPools() map[string]bool {
 	names := map[string]bool{}
-	for n := range p.supplies {
-		for f := range p.supplies[n].lists {
-			l := &p.supplies[n].lists[f]
-			for _, c := range l.usable {
-				names[l.candidates[c].name] = true
+	for n := range p.Supplies() {
+		for f := range p.Supplies()[n].Lists {
+			l := &p.Supplies()[n].Lists[f]
+			for _, c := range l.Usable {
+				names[l.Candidates[c].Name] = true
 			}
 		}
 	}
@@ -126,24 +122,24 @@ func (p *Pod) servingPools() map[string]bool {
 }
 
 // misfitFinding reports one pool of a list.
-func (p *Pod) misfitFinding(s *supply, l *poolList, c *candidate) Finding {
-	f := p.at(s, l, c.name)
-	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.name), p.namedFor(s, l), c.detail)
-	if name := p.multusName(s.iface); c.misfit == spiderpool.MisfitNetwork && name.String() != s.iface.Reference.String() {
+func (p *View) misfitFinding(s *InterfacePools, l *PoolList, c *Candidate) Finding {
+	f := p.at(s, l, c.Name)
+	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.Name), p.namedFor(s, l), c.Detail)
+	if name := p.MultusName(s.Interface); c.Misfit == spiderpool.MisfitNetwork && name.String() != s.Interface.Reference.String() {
 		f.Message += fmt.Sprintf("; Spiderpool looks for a default-network without a namespace in its own, and takes this one for %s", quote.Value(name.String()))
 	}
 	switch {
-	case c.misfit == spiderpool.MisfitMissing:
-	case len(l.usable) > 0:
+	case c.Misfit == spiderpool.MisfitMissing:
+	case len(l.Usable) > 0:
 		f.Message += "; it is left out, and another pool of the list serves the interface"
-	case len(l.candidates) > 1:
+	case len(l.Candidates) > 1:
 		f.Message += "; no other pool of the list can serve the interface either"
 	}
 	f.Remedy = p.poolRemedy(s, l)
 	switch {
-	case c.misfit == spiderpool.MisfitNetwork && p.multusName(s.iface).String() != s.iface.Reference.String():
-		f.Remedy = fmt.Sprintf("write the namespace of the network:\n  %s: %s", multus.DefaultNetworkAnnotation, s.iface.Reference)
-	case len(l.usable) > 0 && s.choice.Source == spiderpool.SourcePod && p.origin(s) == "":
+	case c.Misfit == spiderpool.MisfitNetwork && p.MultusName(s.Interface).String() != s.Interface.Reference.String():
+		f.Remedy = fmt.Sprintf("write the namespace of the network:\n  %s: %s", multus.DefaultNetworkAnnotation, s.Interface.Reference)
+	case len(l.Usable) > 0 && s.Choice.Source == spiderpool.SourcePod && p.origin(s) == "":
 		f.Remedy = "leave the pool out: others of the list can serve the interface"
 	}
 	return f
@@ -151,69 +147,69 @@ func (p *Pod) misfitFinding(s *supply, l *poolList, c *candidate) Finding {
 
 // unsuppliedFinding reports a list that nobody wrote for the pod and none of whose
 // pools can serve the interface.
-func (p *Pod) unsuppliedFinding(s *supply, l *poolList) Finding {
+func (p *View) unsuppliedFinding(s *InterfacePools, l *PoolList) Finding {
 	const most = 3
 	var reasons []string
-	for _, c := range l.candidates[:min(most, len(l.candidates))] {
-		reasons = append(reasons, quote.Value(c.name)+" "+c.detail)
+	for _, c := range l.Candidates[:min(most, len(l.Candidates))] {
+		reasons = append(reasons, quote.Value(c.Name)+" "+c.Detail)
 	}
-	if n := len(l.candidates) - most; n > 0 {
+	if n := len(l.Candidates) - most; n > 0 {
 		reasons = append(reasons, fmt.Sprintf("and %d more", n))
 	}
 	f := p.at(s, l, "")
 	f.Message = fmt.Sprintf("no pool can serve interface %s with an IPv%d address: of the pools, %s, %s",
-		quote.Value(s.iface.Name), l.family, p.namedFor(s, l), strings.Join(reasons, "; "))
+		quote.Value(s.Interface.Name), l.Family, p.namedFor(s, l), strings.Join(reasons, "; "))
 	f.Remedy = p.poolRemedy(s, l)
 	return f
 }
 
 // at is a finding at the place where a pool is named: in the pod's annotation, or
 // else where the interface is asked for. Without a pool it is at the list.
-func (p *Pod) at(s *supply, l *poolList, pool string) Finding {
+func (p *View) at(s *InterfacePools, l *PoolList, pool string) Finding {
 	// What was filled in stands in nobody's file.
-	if s.choice.Source != spiderpool.SourcePod || p.Subject.filledIn != nil {
-		return p.atInterface(s.iface)
+	if s.Choice.Source != spiderpool.SourcePod || p.Subject.FilledIn != nil {
+		return p.atInterface(s.Interface)
 	}
 	annotation, element := spiderpool.PoolAnnotation, -1
-	if p.pools.HasPools {
-		annotation, element = spiderpool.PoolsAnnotation, s.choice.Element
+	if p.PoolAnnotations().HasPools {
+		annotation, element = spiderpool.PoolsAnnotation, s.Choice.Element
 	}
-	f := Finding{Annotation: annotation}
+	f := Finding{Place: AtAnnotation(annotation, 0)}
 	if l != nil {
 		index := -1
 		if pool != "" {
-			index = s.choice.WrittenAs(l.family, pool)
+			index = s.Choice.WrittenAs(l.Family, pool)
 		}
-		f.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, fmt.Sprintf("ipv%d", l.family), index)
+		f.Place.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, fmt.Sprintf("ipv%d", l.Family), index)
 	} else {
-		f.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, "", -1)
+		f.Place.Offset = spiderpool.Locate(annotation, p.Subject.Annotations[annotation], element, "", -1)
 	}
 	return f
 }
 
 // atInterface is a finding at the place where an interface is asked for. The
 // cluster's own network is asked for nowhere.
-func (p *Pod) atInterface(i *Interface) Finding {
-	if i.annotation == "" {
-		return Finding{Field: "metadata.annotations"}
+func (p *View) atInterface(i *Interface) Finding {
+	if i.Annotation == "" {
+		return Finding{Place: AtField("metadata.annotations")}
 	}
-	return Finding{Annotation: i.annotation, Offset: p.locateNetwork(i)}
+	return Finding{Place: AtAnnotation(i.Annotation, p.LocateNetwork(i))}
 }
 
 // namedFor continues "pool ..., " and says who names the pools of a list, and for
 // which interface.
-func (p *Pod) namedFor(s *supply, l *poolList) string {
-	iface := "interface " + quote.Value(s.iface.Name)
-	switch s.choice.Source {
+func (p *View) namedFor(s *InterfacePools, l *PoolList) string {
+	iface := "interface " + quote.Value(s.Interface.Name)
+	switch s.Choice.Source {
 	case spiderpool.SourceNamespace:
 		return fmt.Sprintf("which namespace %s names for %s (its annotation %s)", quote.Value(p.Subject.Namespace), iface,
-			map[int]string{spiderpool.IPv4: spiderpool.NamespaceIPv4Annotation, spiderpool.IPv6: spiderpool.NamespaceIPv6Annotation}[l.family])
+			map[int]string{spiderpool.IPv4: spiderpool.NamespaceIPv4Annotation, spiderpool.IPv6: spiderpool.NamespaceIPv6Annotation}[l.Family])
 	case spiderpool.SourceNetwork:
-		return fmt.Sprintf("which network %s names for %s (default_ipv%d_ippool)", s.iface.label(), iface, l.family)
+		return fmt.Sprintf("which network %s names for %s (default_ipv%d_ippool)", s.Interface.Label(), iface, l.Family)
 	case spiderpool.SourceDefault:
 		return "which are the cluster's default pools (spec.default) and would serve " + iface
 	case spiderpool.SourceConfig:
-		_, origin := p.ownDefault(s.iface)
+		_, origin := p.OwnDefault(s.Interface)
 		return "which " + origin + " names for " + iface
 	}
 	if origin := p.origin(s); origin != "" {
@@ -225,44 +221,43 @@ func (p *Pod) namedFor(s *supply, l *poolList) string {
 // origin names the default of ours that the pod's annotation repeats for an
 // interface, as it does when it was filled in; it is empty for pools of the pod's own
 // choice.
-func (p *Pod) origin(s *supply) string {
-	if s.choice.Element < 0 {
+func (p *View) origin(s *InterfacePools) string {
+	if s.Choice.Element < 0 {
 		return ""
 	}
-	own, origin := p.ownDefault(s.iface)
-	if slices.Equal(own.IPv4, s.choice.WrittenIPv4) && slices.Equal(own.IPv6, s.choice.WrittenIPv6) {
+	own, origin := p.OwnDefault(s.Interface)
+	if slices.Equal(own.IPv4, s.Choice.WrittenIPv4) && slices.Equal(own.IPv6, s.Choice.WrittenIPv6) {
 		return origin
 	}
 	return ""
 }
 
 // poolRemedy names pools that can serve the interface, if there are any.
-func (p *Pod) poolRemedy(s *supply, l *poolList) string {
+func (p *View) poolRemedy(s *InterfacePools, l *PoolList) string {
 	who := "name"
-	if s.choice.Source != spiderpool.SourcePod || p.origin(s) != "" {
+	if s.Choice.Source != spiderpool.SourcePod || p.origin(s) != "" {
 		who = "name, in " + spiderpool.PoolsAnnotation + ", or ask the platform team to name,"
 	}
 	such := "; there is none now"
-	if fitting := p.fittingPools(s.iface, l.family, p.chosenPools()); len(fitting) > 0 {
+	if fitting := p.fittingPools(s.Interface, l.Family, p.chosenPools()); len(fitting) > 0 {
 		for n := range fitting {
 			fitting[n] = quote.Value(fitting[n])
 		}
 		such = ", such as " + strings.Join(fitting, ", ")
 	}
-	return fmt.Sprintf("%s an IPv%d pool that can serve the interface%s. This lists the pools:\n  kubectl get spiderippools", who, l.family, such)
+	return fmt.Sprintf("%s an IPv%d pool that can serve the interface%s. This lists the pools:\n  kubectl get spiderippools", who, l.Family, such)
 }
 
 // fittingPools are the names of the first pools that can serve an interface, have
 // room and are not taken: those that are bound to its network, or else those that
 // are bound to none.
-func (p *Pod) fittingPools(i *Interface, family int, taken map[string]bool) []string {
+func (p *View) fittingPools(i *Interface, family int, taken map[string]bool) []string {
 	const most = 3
 	var bound, free []string
-	pools := p.facts.Pools.Index
-	request := p.request(family, p.multusName(i))
-	names := pools.Names(family)
-	for _, name := range names[:min(len(names), maxCandidates)] {
-		pool := pools.Pool(name)
+	request := p.PoolRequest(family, p.MultusName(i))
+	names := p.PoolNames(family)
+	for _, name := range names[:min(len(names), MaxCandidates)] {
+		pool := p.Pool(name)
 		if misfit, _ := pool.Misfit(request); misfit != spiderpool.MisfitNone || pool.Exhausted() || taken[name] {
 			continue
 		}
@@ -284,8 +279,8 @@ func (p *Pod) fittingPools(i *Interface, family int, taken map[string]bool) []st
 // spiderFaultCheck makes the check of a rule that reports what is wrong with some
 // of Spiderpool's annotations. What Spiderpool does not read is left to
 // spiderpool-annotation-ignored.
-func spiderFaultCheck(softened bool, remedy string, problem spiderpool.Problem, annotations ...string) func(*Pod) []Finding {
-	return func(p *Pod) []Finding {
+func spiderFaultCheck(softened bool, remedy string, problem spiderpool.Problem, annotations ...string) func(*View) []Finding {
+	return func(p *View) []Finding {
 		var found findings
 		p.spiderFaults(&found, softened, remedy, problem, annotations...)
 		return found.list()
@@ -293,26 +288,26 @@ func spiderFaultCheck(softened bool, remedy string, problem spiderpool.Problem, 
 }
 
 // spiderFaults adds what [spiderFaultCheck] reports.
-func (p *Pod) spiderFaults(found *findings, softened bool, remedy string, problem spiderpool.Problem, annotations ...string) {
-	if len(p.poolFaults) == 0 {
+func (p *View) spiderFaults(found *findings, softened bool, remedy string, problem spiderpool.Problem, annotations ...string) {
+	if len(p.PoolFaults()) == 0 {
 		return
 	}
 	u := p.spiderpoolUse()
-	for i := range p.poolFaults {
-		f := &p.poolFaults[i]
+	for i := range p.PoolFaults() {
+		f := &p.PoolFaults()[i]
 		if f.Problem != problem || !slices.Contains(annotations, f.Annotation) || u == unused || !p.reads(f.Annotation) {
 			continue
 		}
 		found.add(softened || u == maybeUsed, func() Finding {
-			return Finding{Annotation: f.Annotation, Offset: f.Offset, Message: f.Message(), Remedy: remedy}
+			return Finding{Place: AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: remedy}
 		})
 	}
 }
 
 // reads says whether Spiderpool, asked for an address of the pod, looks at one of
 // its annotations.
-func (p *Pod) reads(annotation string) bool {
-	return p.pools.Reads(annotation, p.config.Spiderpool.Subnets)
+func (p *View) reads(annotation string) bool {
+	return p.PoolAnnotations().Reads(annotation, p.Config.Spiderpool.Subnets)
 }
 
 // use says whether Spiderpool is asked for an address of a pod.
@@ -329,12 +324,12 @@ const (
 	used
 )
 
-func (p *Pod) spiderpoolUse() use {
+func (p *View) spiderpoolUse() use {
 	u := unused
-	for n := range p.interfaces {
-		i := &p.interfaces[n]
-		switch yes, known := p.fromSpiderpool(i); {
-		case yes || !known && i.annotation != "":
+	for n := range p.Interfaces() {
+		i := &p.Interfaces()[n]
+		switch yes, known := p.FromSpiderpool(i); {
+		case yes || !known && i.Annotation != "":
 			return used
 		case !known:
 			u = maybeUsed

@@ -38,55 +38,31 @@ func (a Action) severity() int {
 	}
 }
 
-// Rule is one thing that can be wrong, with all that is said about it to users.
-type Rule struct {
+// Rule is one thing that can be wrong with subjects of some kind. What users read about
+// it stands in package ruledocs.
+type Rule[S any] struct {
 	// ID is public and stable: never reused with another meaning.
 	ID string
-	// Title is one line without a full stop.
-	Title string
-	// Group is the heading under which documentation lists the rule.
-	Group string
 	// Default is the action where the configuration says nothing.
 	Default Action
-	// Since is the first version that has the rule.
-	Since string
-	// Doc says what is checked and what would happen on the node, in Markdown.
-	Doc string
-	// Remedy says what to write instead, in general terms. The remedy of a
-	// finding is made of the object's own values.
-	Remedy string
-	// Wrong and Right are annotations before and after, as YAML; for rules of
-	// networks metadata and spec.
-	Wrong, Right string
-
-	// restsOn says which of the inventory's answers the rule reads: they may have
-	// changed a moment ago.
-	restsOn source
-	// check judges pods, checkNetwork networks and checkSubnet subnets of the flat
-	// network; a rule has one of them.
-	check        func(*Pod) []Finding
-	checkNetwork func(*network) []Finding
-	checkSubnet  func(*subnet) []Finding
+	// Check returns what is wrong with a subject. Whether that denies or warns in the end is
+	// for the configuration to say, unless a finding is softened: what may come right by
+	// itself only warns.
+	Check func(S) []Finding
 }
 
-// source is a set of parts of an inventory's answers.
-type source uint8
+// Parts is a set of parts of an inventory's answers. They may have changed a moment ago,
+// so that a finding has to be confirmed by the parts that it rests on.
+type Parts uint8
 
 const (
-	onNetworks source = 1 << iota
-	// onPools stands for the pod's namespace as well.
-	onPools
-	onSubnets
-	onHolders
+	// OnNetworks stands for the mode of the cluster's coordinator as well.
+	OnNetworks Parts = 1 << iota
+	OnNamespace
+	OnPools
+	OnSubnets
+	OnHolders
 )
-
-// OfNetworks says that the rule judges NetworkAttachmentDefinitions, not pods: then
-// Wrong and Right are the metadata and spec of one.
-func (r *Rule) OfNetworks() bool { return r.checkNetwork != nil }
-
-// OfSubnets says the same of the subnets of Rancher's flat network; Wrong and Right
-// are whole objects then.
-func (r *Rule) OfSubnets() bool { return r.checkSubnet != nil }
 
 // Finding is one rule broken in one place.
 type Finding struct {
@@ -94,21 +70,9 @@ type Finding struct {
 	Rule string
 	// Action is Deny or Warn.
 	Action Action
-	// Annotation is the key at fault; empty when the fault is at Field.
-	Annotation string
-	// Label is the key of the label at fault, for faults in the pod's labels.
-	Label string
-	// Field is the path at fault below the pod (or its template), such as
-	// "spec.hostNetwork", for faults outside the annotations and labels. OfObject says
-	// that it begins at the object itself, which is another place on a template.
-	Field    string
-	OfObject bool
-	// Offset is where in the value of the annotation or field, a text, the culprit
-	// begins, in bytes.
-	Offset int
-	// Path is the full path in the object, such as
-	// metadata.annotations[k8s.v1.cni.cncf.io/networks].
-	Path string
+	// Place is where in the object the culprit stands; as a rule returns it, where in the
+	// pod.
+	Place Place
 	// Message states the fact, with values quoted, and what is accepted.
 	Message string
 	// Remedy says what to write instead; it may span lines.
@@ -119,6 +83,8 @@ type Finding struct {
 	// object before ([Verdict.Inherit]).
 	Inherited bool
 
+	// restsOn are the parts that the rule has read.
+	restsOn Parts
 	// shortfall is by how much something does not fit, for findings that an update may
 	// make smaller without mending them; 0 for others.
 	shortfall int
@@ -127,18 +93,9 @@ type Finding struct {
 	softened bool
 }
 
-// Rules returns the table in the order in which findings are reported. The
-// slice is the caller's own.
-func Rules() []Rule {
-	return append([]Rule(nil), table...)
-}
+// RestsOn are the parts of an inventory's answers that the rule has read, for a rule of
+// pods: with others the finding might not be there, or not deny.
+func (f *Finding) RestsOn() Parts { return f.restsOn }
 
-// RuleByID returns the rule with that ID.
-func RuleByID(id string) (Rule, bool) {
-	for _, r := range table {
-		if r.ID == id {
-			return r, true
-		}
-	}
-	return Rule{}, false
-}
+// Path is the place in the object as people write it, without the offset.
+func (f *Finding) Path() string { return f.Place.String() }

@@ -9,39 +9,28 @@ import (
 
 // Both generations refuse an address that stands twice in a list. The kernel gives two
 // interfaces of one link no common MAC address (macvlan_addr_busy).
-var ruleAddressDuplicate = Rule{
+var ruleAddressDuplicate = podRule{
 	ID:      "address-duplicate",
-	Title:   "An address is asked for twice",
-	Group:   groupAddresses,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "An IP or MAC address may stand once in the lists of Rancher's flat network and in the `ips` of a network, and once among all interfaces of a pod that hang on the same link of the node. " +
-		"What counts is the address, however it is written: upper or lower case, with or without `:`, `2001:db8::1` or `2001:db8:0::1`.",
-	Remedy: "Leave one of the two out, or write another address.",
-	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: auto\nflatnetwork.pandaria.io/mac: 02:00:5e:00:00:0a-02:00:5E:00:00:0A\n",
-	Right: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"flatnetwork.pandaria.io/subnet: vlan300\nflatnetwork.pandaria.io/ip: auto\nflatnetwork.pandaria.io/mac: 02:00:5e:00:00:0a-02:00:5E:00:00:0B\n",
-	restsOn: onNetworks | onSubnets,
-	check: func(p *Pod) []Finding {
+	Check: func(p *View) []Finding {
 		var found findings
 		p.flatFaults(&found, flatnetwork.ProblemDuplicate)
-		earlier := map[address][]*wanted{}
-		for n := range p.wants {
-			w := &p.wants[n]
-			if !p.reaches(w) {
+		earlier := map[address][]*RequestedAddress{}
+		for n := range p.Addresses() {
+			w := &p.Addresses()[n]
+			if !p.Reaches(w) {
 				continue
 			}
-			key := w.claim.address()
-			at := slices.IndexFunc(earlier[key], func(before *wanted) bool { return p.together(w, before) })
+			key := w.Claim.address()
+			at := slices.IndexFunc(earlier[key], func(before *RequestedAddress) bool { return p.together(w, before) })
 			if at < 0 {
 				earlier[key] = append(earlier[key], w)
 				continue
 			}
 			before := earlier[key][at]
 			found.add(false, func() Finding {
-				f := p.atAddress(w)
-				f.Message = w.named() + " is asked for already" + p.elsewhere(w, before)
+				f := p.AtAddress(w)
+				f.Message = w.Named() + " is asked for already" + p.elsewhere(w, before)
 				f.Remedy = "leave one of the two out, or write another address"
 				return f
 			})
@@ -52,26 +41,26 @@ var ruleAddressDuplicate = Rule{
 
 // together says whether two requests for one address end in the same place. Those in
 // one list of the flat network are left to its grammar.
-func (p *Pod) together(w, before *wanted) bool {
+func (p *View) together(w, before *RequestedAddress) bool {
 	switch {
-	case w.flat != nil && w.flat == before.flat:
+	case w.List != nil && before.List != nil && p.FlatRequestOf(w) == p.FlatRequestOf(before):
 		return false
-	case w.iface != nil && w.iface == before.iface, w.claim.Network != (Reference{}) && w.claim.Network == before.claim.Network:
+	case w.List == nil && p.InterfaceOf(w) == p.InterfaceOf(before), w.Claim.Network != (Reference{}) && w.Claim.Network == before.Claim.Network:
 		return true
 	default:
-		link := p.link(w)
-		return link != "" && link == p.link(before)
+		link := p.Link(w)
+		return link != "" && link == p.Link(before)
 	}
 }
 
 // elsewhere says where an address stood before, as the end of a sentence.
-func (p *Pod) elsewhere(w, before *wanted) string {
+func (p *View) elsewhere(w, before *RequestedAddress) string {
 	switch {
-	case before.iface != nil && before.iface == w.iface:
+	case before.List != nil:
+		return " in " + before.List.Annotation + ", on the same link of the node"
+	case p.InterfaceOf(before) == p.InterfaceOf(w):
 		return " for the same interface"
-	case before.iface != nil:
-		return " for interface " + quote.Value(before.iface.Name) + ", on the same link of the node"
 	default:
-		return " in " + before.list.Annotation + ", on the same link of the node"
+		return " for interface " + quote.Value(p.InterfaceOf(before).Name) + ", on the same link of the node"
 	}
 }

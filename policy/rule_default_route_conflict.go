@@ -8,22 +8,13 @@ import (
 
 // A pod has one default route per family; Multus counts what all elements of
 // both annotations ask for.
-var ruleDefaultRouteConflict = Rule{
+var ruleDefaultRouteConflict = podRule{
 	ID:      "default-route-conflict",
-	Title:   "More than one default route of a family is asked for",
-	Group:   groupMultus,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "The JSON field `default-route` names gateways. Over all networks of a pod Multus accepts one IPv4 and one IPv6 gateway, " +
-		"and fails with `multus does not support ECMP for default-route` otherwise.",
-	Remedy: "Leave one gateway per family, on the network that is to carry the traffic to everywhere else.",
-	Wrong: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"vlan100\",\"default-route\":[\"10.100.0.1\"]}," +
-		"{\"name\":\"vlan200\",\"default-route\":[\"10.200.0.1\"]}]'\n",
-	Right: "k8s.v1.cni.cncf.io/networks: '[{\"name\":\"vlan100\",\"default-route\":[\"10.100.0.1\"]},{\"name\":\"vlan200\"}]'\n",
-	check: func(p *Pod) []Finding {
+	Check: func(p *View) []Finding {
 		// Multus makes this check only when there are further networks; the
 		// routes of a default-network alone pass.
-		if len(p.networkElements) == 0 {
+		if len(p.Interfaces()) < 2 {
 			return nil
 		}
 		var found []Finding
@@ -33,12 +24,12 @@ var ruleDefaultRouteConflict = Rule{
 		}{{"IPv4", true}, {"IPv6", false}} {
 			count, member := 0, 0
 			var last *Interface
-			for i := range p.interfaces {
-				iface := &p.interfaces[i]
-				if iface.element == nil {
+			for i := range p.Interfaces() {
+				iface := &p.Interfaces()[i]
+				if iface.Element == nil {
 					continue
 				}
-				for n, gateway := range iface.element.DefaultRoutes {
+				for n, gateway := range iface.Element.DefaultRoutes {
 					if (gateway.To4() != nil) == family.v4 {
 						count++
 						last, member = iface, n
@@ -47,10 +38,9 @@ var ruleDefaultRouteConflict = Rule{
 			}
 			if count > 1 {
 				found = append(found, Finding{
-					Annotation: last.annotation,
-					Offset:     multus.Locate(p.Subject.Annotations[last.annotation], last.index, "default-route", member),
-					Message:    fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
-					Remedy:     "leave default-route on one network only",
+					Place:   AtAnnotation(last.Annotation, multus.Locate(p.Subject.Annotations[last.Annotation], last.Index, "default-route", member)),
+					Message: fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
+					Remedy:  "leave default-route on one network only",
 				})
 			}
 		}

@@ -10,20 +10,10 @@ import (
 
 // V2 compares a subnet with others of the same mode until the first one that it does
 // not collide with (pkg/common/common.go); V1 since June 2023.
-var ruleFlatNetworkSubnetOverlap = Rule{
+var ruleFlatNetworkSubnetOverlap = subnetRule{
 	ID:      "flat-network-subnet-overlap",
-	Title:   "Two subnets of Rancher's flat network hand out the same addresses",
-	Group:   groupFlat,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "Subnets on the same master and VLAN are one layer 2 domain, in which an address may be handed out by one of them only. Their `cidr` may overlap when both have " +
-		"`ranges`, and these have no address in common. Subnets of both generations are compared with each other; where one is the other's copy, as Rancher's migrator makes it, with the same name and CIDR, it is a warning. macvlan and ipvlan do not go together on one master and VLAN.",
-	Remedy: "Give both subnets `ranges` that have nothing in common, or another VLAN.",
-	Wrong: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
-		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.90, to: 10.30.0.120}]}\n",
-	Right: "apiVersion: flatnetwork.pandaria.io/v1\nkind: FlatNetworkSubnet\nmetadata: {name: vlan300-b, namespace: cattle-flat-network}\n" +
-		"spec: {flatMode: macvlan, master: bond0, vlan: 300, cidr: 10.30.0.0/24, mode: bridge, ranges: [{from: 10.30.0.120, to: 10.30.0.140}]}\n",
-	checkSubnet: func(s *subnet) []Finding {
+	Check: func(s *subnet) []Finding {
 		if s.facts.Subnets == nil {
 			return nil
 		}
@@ -34,7 +24,7 @@ var ruleFlatNetworkSubnetOverlap = Rule{
 			}
 		}
 		slices.SortFunc(overlaps, func(a, b Finding) int {
-			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+			return cmp.Or(cmp.Compare(a.Path(), b.Path()), cmp.Compare(a.Message, b.Message))
 		})
 		var found findings
 		for _, f := range overlaps {
@@ -49,7 +39,7 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	kind, name := other.Reference.Generation.SubnetKind(), quote.Value(other.Reference.Name)
 	if detail := s.compiled.Overlap(other); detail != "" {
 		f := Finding{
-			Field: "spec.cidr", Message: "the subnet " + detail,
+			Place: AtField("spec.cidr"), Message: "the subnet " + detail,
 			Remedy: "choose other addresses than " + kind + " " + name + ", give both subnets ranges that have none in common, or another VLAN",
 		}
 		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
@@ -62,12 +52,15 @@ func (s *SubnetSubject) overlap(other *flatnetwork.Subnet) (Finding, bool) {
 	}
 	if detail := s.compiled.Mixes(other); detail != "" {
 		return Finding{
-			Field: "spec.flatMode", Message: "the subnet " + detail,
+			Place: AtField("spec.flatMode"), Message: "the subnet " + detail,
 			Remedy: "write flatMode: " + other.FlatMode + ", or choose another master or VLAN",
 		}, true
 	}
 	return Finding{}, false
 }
+
+// mostConfirmedSubnets is how many of them are confirmed: of more, nobody would read.
+const mostConfirmedSubnets = 64
 
 // Colliding are those of the subnets that the subject does not go together with, as many
 // as are worth confirming.
@@ -77,7 +70,7 @@ func (s *SubnetSubject) Colliding(f SubnetFacts) []*flatnetwork.Subnet {
 		return nil
 	}
 	for other := range f.Subnets {
-		if _, ok := s.overlap(other); ok && len(found) < mostContested {
+		if _, ok := s.overlap(other); ok && len(found) < mostConfirmedSubnets {
 			found = append(found, other)
 		}
 	}

@@ -4,18 +4,10 @@ import "github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 
 // A pod on the host's network has no network namespace of its own, so no CNI
 // plugin is called for it and its network annotations are dead text.
-var ruleHostNetwork = Rule{
+var ruleHostNetwork = podRule{
 	ID:      "host-network",
-	Title:   "Network annotations of a pod on the host's network have no effect",
-	Group:   groupPlacement,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "A pod with `hostNetwork: true` uses the node's own interfaces. No CNI plugin is called for it, so nobody reads " +
-		"its network annotations. Nothing else is judged about such a pod.",
-	Remedy: "Remove the network annotations, or remove `hostNetwork: true` if the pod is to have interfaces of its own.",
-	Wrong:  "spec:\n  hostNetwork: true\nmetadata:\n  annotations:\n    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	Right:  "metadata:\n  annotations:\n    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-	check: func(p *Pod) []Finding {
+	Check: func(p *View) []Finding {
 		if !p.Subject.HostNetwork {
 			return nil
 		}
@@ -30,7 +22,7 @@ var ruleHostNetwork = Rule{
 			return nil
 		}
 		return []Finding{{
-			Field:   "spec.hostNetwork",
+			Place:   AtField("spec.hostNetwork"),
 			Message: "the pod uses the host's network, so its annotation " + key + " has no effect",
 			Remedy:  "remove the network annotations, or hostNetwork: true",
 		}}

@@ -13,34 +13,21 @@ import (
 // Names that are legal but that somebody further on does not expect: a first
 // interface that is not eth0, and names other than net<n> with the router and
 // veth plugins, which number their routing tables by that n.
-var ruleInterfaceNameUnsupported = Rule{
+var ruleInterfaceNameUnsupported = podRule{
 	ID:      "interface-name-unsupported",
-	Title:   "An interface name is legal, but a part of the chain does not support it",
-	Group:   groupPlacement,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "Three names cause trouble although Multus accepts them. An `interface` in default-network other than eth0 renames the pod's first " +
-		"interface, and the container runtime and Spiderpool look for eth0. The router plugin (macvlan-overlay), and the veth plugin " +
-		"(macvlan-standalone) on an extra interface, number their routing table by the n of net*n*, so they need names of that form. " +
-		"And the router plugin on net*n* expects the interface before it to be net*n-1*, or eth0 for net1.",
-	Remedy: "Leave the interface names out: they are then eth0, net1, net2 and so on.",
-	Wrong:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0@storage\n",
-	Right:  "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0\n",
-
-	restsOn: onNetworks,
-	check: func(p *Pod) []Finding {
+	Check: func(p *View) []Finding {
 		var found []Finding
 		add := func(i *Interface, problem string) {
 			found = append(found, Finding{
-				Annotation: i.annotation,
-				Offset:     p.locate(i, "interface"),
-				Message:    fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.label(), problem),
-				Remedy:     "leave the interface names out: they are then eth0, net1, net2 and so on",
+				Place:   AtAnnotation(i.Annotation, p.Locate(i, "interface")),
+				Message: fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.Label(), problem),
+				Remedy:  "leave the interface names out: they are then eth0, net1, net2 and so on",
 			})
 		}
-		for n := range p.interfaces {
-			iface := &p.interfaces[n]
-			if iface.element == nil || p.faulty(iface, multus.ProblemInterface) || p.conflicting(n) {
+		for n := range p.Interfaces() {
+			iface := &p.Interfaces()[n]
+			if iface.Element == nil || p.Faulty(iface, multus.ProblemInterface) || p.Conflicting(n) {
 				continue
 			}
 			if n == 0 {
@@ -49,17 +36,17 @@ var ruleInterfaceNameUnsupported = Rule{
 				}
 				continue
 			}
-			if iface.network == nil {
+			if iface.Network() == nil {
 				continue
 			}
 			number, numbered := netNumber(iface.Name)
-			router := slices.Contains(iface.network.Plugins, "router")
+			router := slices.Contains(iface.Network().Plugins, "router")
 			switch {
 			case !numbered && router:
 				add(iface, "its router plugin supports the names net1, net2 and so on only")
-			case !numbered && slices.Contains(iface.network.Plugins, "veth"):
+			case !numbered && slices.Contains(iface.Network().Plugins, "veth"):
 				add(iface, "its veth plugin supports the names net1, net2 and so on only")
-			case router && !slices.ContainsFunc(p.interfaces[:n], func(before Interface) bool {
+			case router && !slices.ContainsFunc(p.Interfaces()[:n], func(before Interface) bool {
 				return before.Name == nameBefore(number)
 			}):
 				add(iface, "its router plugin expects an interface "+nameBefore(number)+" before it")

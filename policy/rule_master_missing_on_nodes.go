@@ -13,20 +13,10 @@ const namedNodes = 3
 
 // What nodes say is seconds old, a link may be about to be made, and pods may be kept
 // to the nodes that have it: all that is for people to judge.
-var ruleMasterMissingOnNodes = Rule{
+var ruleMasterMissingOnNodes = networkRule{
 	ID:      "master-missing-on-nodes",
-	Title:   "Nodes do not have the master of a network, or cannot use it",
-	Group:   groupNetworks,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "A pod's interface is made on the link of the node that `master` names, by its name or an alternative one. Where there is none, pods fail on that node; so they do where it is a port of a bond, " +
-		"bridge or team, and on a wireless link they get no answers. This is said as far as nodes say what links they have, in the annotation `macvlan-webhook.io/links` of their Node, which `macvlan-installer` writes if it is told to " +
-		"(docs/installer.md), and if the webhook reads it (`--node-facts`). Nothing is said of nodes without it, nor, when a node has more links than are listed, of one that is not listed, nor of networks without a master or " +
-		"with one that Spiderpool's ifacer makes.",
-	Remedy: "Name a link that every node has, make it on the nodes that lack it, or keep the network's pods to those that have it.",
-	Wrong:  "metadata: {name: storage}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"ens1f0\"}' # a port of bond0\n",
-	Right:  "metadata: {name: storage}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		m := n.macvlan()
 		if m == nil || m.Master == "" || m.LinkInContainer || n.compiled.MakesMaster() || n.facts.Nodes == nil {
 			return nil

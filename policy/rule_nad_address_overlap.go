@@ -13,20 +13,10 @@ import (
 // A warning, not a denial: copies of a network in several namespaces, and a
 // standalone and an overlay network on one link, are made on purpose, and it goes well
 // as long as their pods do not run at the same time or on different nodes' links.
-var ruleNADAddressOverlap = Rule{
+var ruleNADAddressOverlap = networkRule{
 	ID:      "nad-address-overlap",
-	Title:   "Two networks on one link hand out the same addresses",
-	Group:   groupNetworks,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "host-local and static know nothing of other networks. When the ranges or addresses of two networks on the same master overlap, two pods can get one address, and neither works reliably. " +
-		"Networks of host-local whose configurations have the same `name` (and `dataDir`) share what is noted on a node: there they are not compared.",
-	Remedy: "Give each network a range of its own, or the same `name` in both configurations of host-local.",
-	Wrong: "metadata: {name: macvlan1}\nspec:\n" +
-		"  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"eth0\", \"ipam\": {\"type\": \"static\", \"addresses\": [{\"address\": \"172.16.123.150/16\"}]}}'\n",
-	Right: "metadata: {name: macvlan1}\nspec:\n" +
-		"  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"eth0\", \"ipam\": {\"type\": \"static\", \"addresses\": [{\"address\": \"172.16.123.50/16\"}]}}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		set := n.compiled.AddressSet()
 		if set.Empty() {
 			return nil

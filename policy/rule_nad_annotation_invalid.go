@@ -7,35 +7,24 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // maxVLAN is the highest VLAN that a switch takes: 4095 is reserved (IEEE 802.1Q).
 const maxVLAN = 4094
 
-var ruleNADAnnotationInvalid = Rule{
+var ruleNADAnnotationInvalid = networkRule{
 	ID:      "nad-annotation-invalid",
-	Title:   "An annotation of a network has a value that nobody can read",
-	Group:   groupNetworks,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "`v1.multus-underlay-cni.io/coexist-types` is a list of strings in JSON, `v1.multus-underlay-cni.io/vlanId` a number from 0 to 4094, and " +
-		"`macvlan-webhook.io/default-ippools` an object with lists of pools. A value of `v1.multus-underlay-cni.io/instance-type` that is not known is a warning: " +
-		"the role of the network then follows from its plugins. Spaces around the number of a VLAN are a warning, too.",
-	Remedy: "Write the value in the form that the message names, or remove the annotation.",
-	Wrong: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: macvlan_underlay\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	Right: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/coexist-types: '[\"macvlan_underlay\"]'\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		var found findings
 		if value := n.source.Annotations[cniconf.InstanceTypeAnnotation]; value != "" && !cniconf.KnownInstanceType(value) {
 			found.add(true, func() Finding {
 				return Finding{
-					Annotation: cniconf.InstanceTypeAnnotation,
-					Message:    fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
-					Remedy:     "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
+					Place:   AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
+					Message: fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
+					Remedy:  "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
 				}
 			})
 		}
@@ -43,10 +32,9 @@ var ruleNADAnnotationInvalid = Rule{
 			if problem, at := listFault(value); problem != "" {
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: coexistTypesAnnotation,
-						Offset:     at,
-						Message:    "the value " + quote.Value(value) + " " + problem + "; accepted: a list of strings in JSON",
-						Remedy:     `write a list such as ["default","macvlan_overlay"]`,
+						Place:   AtAnnotation(coexistTypesAnnotation, at),
+						Message: "the value " + quote.Value(value) + " " + problem + "; accepted: a list of strings in JSON",
+						Remedy:  `write a list such as ["default","macvlan_overlay"]`,
 					}
 				})
 			}
@@ -57,30 +45,29 @@ var ruleNADAnnotationInvalid = Rule{
 			case err != nil || id < 0 || id > maxVLAN:
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: vlanIDAnnotation,
-						Message:    fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
-						Remedy:     "write the number of the VLAN that the master carries, or \"0\" for none",
+						Place:   AtAnnotation(vlanIDAnnotation, 0),
+						Message: fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
+						Remedy:  "write the number of the VLAN that the master carries, or \"0\" for none",
 					}
 				})
 			case number != value:
 				found.add(true, func() Finding {
 					return Finding{
-						Annotation: vlanIDAnnotation,
-						Message:    fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
-						Remedy:     fmt.Sprintf("write %q", number),
+						Place:   AtAnnotation(vlanIDAnnotation, 0),
+						Message: fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
+						Remedy:  fmt.Sprintf("write %q", number),
 					}
 				})
 			}
 		}
-		if value, ok := n.source.Annotations[cniconf.DefaultPoolsAnnotation]; ok {
-			_, faults := spiderpool.ParsePool(cniconf.DefaultPoolsAnnotation, value)
+		if value, ok := n.source.Annotations[defaultpools.Annotation]; ok {
+			faults := defaultpools.Faults(value)
 			for i := range faults {
 				found.add(false, func() Finding {
 					return Finding{
-						Annotation: cniconf.DefaultPoolsAnnotation,
-						Offset:     faults[i].Offset,
-						Message:    faults[i].Message(),
-						Remedy:     `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
+						Place:   AtAnnotation(defaultpools.Annotation, faults[i].Offset),
+						Message: faults[i].Message(),
+						Remedy:  `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
 					}
 				})
 			}

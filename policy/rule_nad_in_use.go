@@ -8,24 +8,14 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
-const ruleNADInUseID = "nad-in-use"
-
 // Running pods keep what they have: Multus notes on the node with which configuration
 // it made an interface.
-var ruleNADInUse = Rule{
-	ID:      ruleNADInUseID,
-	Title:   "A network that pods use is deleted, or becomes another one",
-	Group:   groupNetworks,
+var ruleNADInUse = networkRule{
+	ID:      "nad-in-use",
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "Pods that run keep their interfaces when their network is deleted, or changed in its role (standalone or overlay) or its main plugin, or emptied, so that a file on the node takes its place. But none of them can be started anew: " +
-		"a node that is drained, or a rollout, is when it shows. Pods are looked for when such a change is made, and `kubectl macvlan check` looks in files, at workloads as well, for networks that replace one of `--inventory` or `--live`.",
-	Remedy: "Make a new network under another name, move the workloads to it, and delete the old one when no pod uses it any more.",
-	Wrong:  "metadata: {name: used, namespace: team-a}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"ipvlan\", \"master\": \"eth7\"}'\n",
-	Right:  "metadata: {name: used-ipvlan, namespace: team-a}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"ipvlan\", \"master\": \"eth7\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		f := Finding{
-			Field: "metadata.name", Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
+			Place: AtField("metadata.name"), Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
 			Remedy: "move the workloads to another network first, and delete this one when no pod uses it any more",
 		}
 		if !n.Deleted {

@@ -4,18 +4,10 @@ import "github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 
 // What the macvlan plugin (containernetworking/plugins 1.9.1) refuses on every node.
 // Whether an MTU fits the master is known on the nodes only.
-var ruleNADMacvlanInvalid = Rule{
+var ruleNADMacvlanInvalid = networkRule{
 	ID:      "nad-macvlan-invalid",
-	Title:   "The macvlan plugin refuses the configuration",
-	Group:   groupNetworks,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "The macvlan plugin takes the modes bridge, private, vepa and passthru, an `mtu` from 0 (that of the master) up to that of the master, a `bcqueuelen` from 0 to 4294967295 " +
-		"and as `mac` a unicast address. With anything else no pod gets an interface.",
-	Remedy: "Write a value that the plugin takes, or leave the key out.",
-	Wrong:  "metadata: {name: vlan100}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\", \"mode\": \"l2\"}'\n",
-	Right:  "metadata: {name: vlan100}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\", \"mode\": \"bridge\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		m := n.compiled.Macvlan
 		switch {
 		case m == nil:

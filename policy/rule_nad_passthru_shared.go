@@ -10,18 +10,10 @@ import (
 )
 
 // drivers/net/macvlan.c: a link with an interface in mode passthru takes no other.
-var ruleNADPassthruShared = Rule{
+var ruleNADPassthruShared = networkRule{
 	ID:      "nad-passthru-shared",
-	Title:   "Pods share a master that one of them takes for itself",
-	Group:   groupNetworks,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "In the mode passthru an interface takes its master for itself. The next pod on that node fails, be it of the same network or of another one on that master, and whichever comes second. Said is that when another " +
-		"network has the same master, or when more than one pod uses the network already, which is looked for when it is made or gets another mode or master. It goes well where the pods run on different nodes.",
-	Remedy: "Use mode bridge, or give each network a master of its own and see to it that its pods run on different nodes.",
-	Wrong:  "metadata: {name: vlan200-alone}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.200\", \"mode\": \"passthru\"}'\n",
-	Right:  "metadata: {name: vlan200-shared}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.200\", \"mode\": \"bridge\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		m := n.macvlan()
 		if m == nil {
 			return nil

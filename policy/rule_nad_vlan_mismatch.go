@@ -10,20 +10,10 @@ import (
 
 // 0 is what the chart writes when nobody names a VLAN, and a master without a suffix
 // may be in any VLAN by the port of the switch: neither proves anything.
-var ruleNADVLANMismatch = Rule{
+var ruleNADVLANMismatch = networkRule{
 	ID:      "nad-vlan-mismatch",
-	Title:   "A network says another VLAN than its master",
-	Group:   groupNetworks,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "`v1.multus-underlay-cni.io/vlanId` tells people and user interfaces in which VLAN a network is. Nothing on the node reads it: pods are in the VLAN of the master. A master is " +
-		"by convention called `<link>.<VLAN>`, and when that number is another one, either is wrong.",
-	Remedy: "Correct the annotation or the master.",
-	Wrong: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/vlanId: \"100\"\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.200\"}'\n",
-	Right: "metadata:\n  name: vlan100\n  annotations:\n    v1.multus-underlay-cni.io/vlanId: \"100\"\n" +
-		"spec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		m := n.compiled.Macvlan
 		if m == nil {
 			return nil
@@ -33,9 +23,9 @@ var ruleNADVLANMismatch = Rule{
 			return nil
 		}
 		return []Finding{{
-			Annotation: vlanIDAnnotation,
-			Message:    fmt.Sprintf("the annotation says VLAN %d, but master %s is by its name in VLAN %d, and pods are where the master is", said, quote.Value(m.Master), made),
-			Remedy:     fmt.Sprintf("write %q, or name the master of VLAN %d in spec.config", strconv.Itoa(made), said),
+			Place:   AtAnnotation(vlanIDAnnotation, 0),
+			Message: fmt.Sprintf("the annotation says VLAN %d, but master %s is by its name in VLAN %d, and pods are where the master is", said, quote.Value(m.Master), made),
+			Remedy:  fmt.Sprintf("write %q, or name the master of VLAN %d in spec.config", strconv.Itoa(made), said),
 		}}
 	},
 }

@@ -7,18 +7,10 @@ import (
 )
 
 // macvlan passes over keys that it does not know.
-var ruleNADVLANWithoutEffect = Rule{
+var ruleNADVLANWithoutEffect = networkRule{
 	ID:      "nad-vlan-without-effect",
-	Title:   "The macvlan plugin ignores the VLAN in the configuration",
-	Group:   groupNetworks,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "The macvlan plugin has no key for a VLAN and says nothing about one. Pods get an interface on the master as it is: untagged, or in the VLAN of the master, " +
-		"and not in the one that the configuration names.",
-	Remedy: "Make a VLAN link on the nodes and name it as master, as in `\"master\": \"bond0.100\"`.",
-	Wrong:  "metadata: {name: vlan100}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0\", \"vlan\": 100}'\n",
-	Right:  "metadata: {name: vlan100}\nspec:\n  config: '{\"cniVersion\": \"0.3.1\", \"type\": \"macvlan\", \"master\": \"bond0.100\"}'\n",
-	checkNetwork: func(n *network) []Finding {
+	Check: func(n *network) []Finding {
 		m := n.compiled.Macvlan
 		if m == nil || m.VLANKey == "" {
 			return nil

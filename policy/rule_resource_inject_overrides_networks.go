@@ -7,22 +7,12 @@ import (
 
 // The pod webhook of Spiderpool overwrites the annotation
 // (pkg/podmanager/utils.go).
-var ruleResourceInjectOverridesNetworks = Rule{
+var ruleResourceInjectOverridesNetworks = podRule{
 	ID:      "resource-inject-overrides-networks",
-	Title:   "Spiderpool will replace the networks annotation",
-	Group:   groupSpiderpool,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "With `cni.spidernet.io/rdma-resource-inject` or `cni.spidernet.io/network-resource-inject`, on the pod or on its namespace, Spiderpool's own webhook writes `k8s.v1.cni.cncf.io/networks` with all networks of that group, and " +
-		"what was written there is lost without a word. Default pools are left alone until the networks are known.",
-	Remedy: "Leave out the networks annotation, or the one that injects.",
-	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
-		"cni.spidernet.io/network-resource-inject: group-a\n",
-	Right: "cni.spidernet.io/network-resource-inject: group-a\n",
-
-	check: func(p *Pod) []Finding {
-		key, value := p.resourceInject()
-		if _, there := p.Subject.Annotations[multus.NetworksAnnotation]; key == "" || !there || len(p.interfaces) == 0 || p.networksInjected() {
+	Check: func(p *View) []Finding {
+		key, value := p.ResourceInject()
+		if _, there := p.Subject.Annotations[multus.NetworksAnnotation]; key == "" || !there || len(p.Interfaces()) == 0 || p.NetworksInjected() {
 			return nil
 		}
 		where := "the pod's"
@@ -30,7 +20,7 @@ var ruleResourceInjectOverridesNetworks = Rule{
 			where = "the namespace's"
 		}
 		return []Finding{{
-			Annotation: multus.NetworksAnnotation,
+			Place: AtAnnotation(multus.NetworksAnnotation, 0),
 			Message: "with " + where + " annotation " + key + " (" + quote.Value(value) +
 				") Spiderpool writes the networks itself: a list written by hand is replaced",
 			Remedy: "leave out " + multus.NetworksAnnotation + ", or " + key,

@@ -6,36 +6,23 @@ import (
 
 // The strongest annotation hides the others (getPoolCandidates in Spiderpool's
 // pkg/ipam/pool_selections.go).
-var ruleSpiderpoolAnnotationIgnored = Rule{
+var ruleSpiderpoolAnnotationIgnored = podRule{
 	ID:      "spiderpool-annotation-ignored",
-	Title:   "A Spiderpool annotation has no effect",
-	Group:   groupSpiderpool,
 	Default: Warn,
-	Since:   "v0.1.0",
-	Doc: "Of the annotations that say where addresses come from one is read: `ipam.spidernet.io/subnets`, else `subnet` (both only when the SpiderSubnet feature is on, PolicyConfig `spiderpool.subnets`), " +
-		"else `ippools`, else `ippool`. `ippool-ip-number` and `ippool-reclaim` belong to the subnets. And on a pod none of whose interfaces gets its addresses from Spiderpool, all of them are without effect.",
-	Remedy: "Remove the annotation that is not read.",
-	Wrong: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
-		"ipam.spidernet.io/ippool: '{\"ipv4\":[\"vlan100-v4\"]}'\n" +
-		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4b\"]}]'\n",
-	Right: "k8s.v1.cni.cncf.io/networks: kube-system/vlan100\n" +
-		"ipam.spidernet.io/ippools: '[{\"interface\":\"net1\",\"ipv4\":[\"vlan100-v4b\"]}]'\n",
-
-	restsOn: onNetworks,
-	check:   checkIgnored,
+	Check:   checkIgnored,
 }
 
-func checkIgnored(p *Pod) []Finding {
-	if len(p.interfaces) == 0 {
+func checkIgnored(p *View) []Finding {
+	if len(p.Interfaces()) == 0 {
 		return nil
 	}
 	var found []Finding
 	nobody := p.spiderpoolUse() == unused
-	for _, key := range spiderpoolKeys {
+	for _, key := range SpiderpoolAnnotations {
 		if _, there := p.Subject.Annotations[key]; !there {
 			continue
 		}
-		f := Finding{Annotation: key, Remedy: "remove it"}
+		f := Finding{Place: AtAnnotation(key, 0), Remedy: "remove it"}
 		switch {
 		case key == spiderpool.DefaultRouteNICAnnotation:
 			// The coordinator reads it, whoever gives the addresses.
@@ -53,12 +40,12 @@ func checkIgnored(p *Pod) []Finding {
 }
 
 // hiddenBy says why Spiderpool does not read an annotation.
-func (p *Pod) hiddenBy(key string) string {
+func (p *View) hiddenBy(key string) string {
 	switch key {
 	case spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation:
 		return "it is about pools made of a SpiderSubnet, and the pod takes none (" + spiderpool.SubnetAnnotation + ")"
 	case spiderpool.SubnetAnnotation, spiderpool.SubnetsAnnotation:
-		if !p.config.Spiderpool.Subnets {
+		if !p.Config.Spiderpool.Subnets {
 			return "the SpiderSubnet feature is off (spiderpool.subnets in PolicyConfig)"
 		}
 	}

@@ -9,25 +9,10 @@ import (
 
 // No tool compares the two: the pods beyond the addresses wait with the event "No enough
 // ip resouce in subnet" (V1) or "no available IP address from addrs" (V2).
-var ruleTooFewAddresses = Rule{
+var ruleTooFewAddresses = podRule{
 	ID:      ruleTooFewAddressesID,
-	Title:   "A workload has more pods than fixed addresses",
-	Group:   groupAddresses,
 	Default: Deny,
-	Since:   "v0.1.0",
-	Doc: "Each pod of a workload takes one address of the list, so that the list must be as long as the number of replicas (of a Job: of pods at once, `parallelism` and `completions`). " +
-		"When the replicas fit and only those do not that an update of a Deployment adds for a while (`maxSurge`, 25% rounded up where nothing is said), it is a warning: the new pods wait for " +
-		"old ones to go. A DaemonSet has a pod on each node, however many there are, which is a warning. A `mac` or `ips` of a network in a Multus annotation is one address, which every pod of the workload asks for.\n\n" +
-		"`kubectl scale` and autoscalers are answered likewise.",
-	Remedy: "Fix more addresses, or ask for fewer replicas. An update that stops pods before it starts others (`strategy.type: Recreate`, or `maxSurge: 0`) needs no more addresses than replicas.",
-	Wrong: "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 2\n  strategy: {type: Recreate}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata:\n      labels: {app: web}\n      annotations:\n" +
-		"        k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"        flatnetwork.pandaria.io/subnet: vlan300\n        flatnetwork.pandaria.io/ip: 10.30.0.21\n",
-	Right: "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 2\n  strategy: {type: Recreate}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata:\n      labels: {app: web}\n      annotations:\n" +
-		"        k8s.v1.cni.cncf.io/networks: '[{\"name\":\"rancher-flat-network\",\"interface\":\"eth1\"}]'\n" +
-		"        flatnetwork.pandaria.io/subnet: vlan300\n        flatnetwork.pandaria.io/ip: 10.30.0.21-10.30.0.22\n",
-	restsOn: onNetworks,
-	check: func(p *Pod) []Finding {
+	Check: func(p *View) []Finding {
 		s := p.Subject
 		if !s.Template() || !s.Scale.PerNode && s.Scale.Pods == 0 {
 			return nil
@@ -40,7 +25,7 @@ var ruleTooFewAddresses = Rule{
 			}
 			found.add(short <= 0 || l.ignored, func() Finding {
 				f := l.at
-				f.Message, f.Remedy = s.shortage(&l, p.config.Limits.AddressPairs)
+				f.Message, f.Remedy = s.shortage(&l, p.Config.Limits.AddressPairs)
 				f.shortfall = max(short, 0)
 				return f
 			})
@@ -51,8 +36,8 @@ var ruleTooFewAddresses = Rule{
 
 const ruleTooFewAddressesID = "too-few-addresses"
 
-// OnScale says whether the finding depends on the number of pods.
-func (f *Finding) OnScale() bool { return f.Rule == ruleTooFewAddressesID }
+// OnScale says whether what a rule finds depends on the number of pods.
+func OnScale(rule string) bool { return rule == ruleTooFewAddressesID }
 
 // fixedList is a list that each pod of a workload takes an address from.
 type fixedList struct {
@@ -117,17 +102,17 @@ func (s *Subject) shortage(l *fixedList, limit int) (message, remedy string) {
 
 // fixedLists are the lists that limit how many pods there can be. Of the two of a flat
 // network it is the shorter one, of an interface the first address.
-func (p *Pod) fixedLists() []fixedList {
+func (p *View) fixedLists() []fixedList {
 	var lists []fixedList
-	for _, r := range p.flat {
-		if r.inert() {
+	for r := range p.FlatRequests {
+		if r.Unattached() {
 			continue
 		}
 		shortest := fixedList{}
 		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
 			// How many are meant by a list that cannot be read, nobody knows.
 			if n := len(list.Entries); n > 0 && !r.Unreadable(list) && (shortest.count == 0 || n < shortest.count) {
-				shortest = fixedList{name: list.Annotation, count: n, ignored: r.Ignores(list), at: Finding{Annotation: list.Annotation}}
+				shortest = fixedList{name: list.Annotation, count: n, ignored: r.Ignores(list), at: Finding{Place: AtAnnotation(list.Annotation, 0)}}
 			}
 		}
 		if shortest.count > 0 {
@@ -135,13 +120,14 @@ func (p *Pod) fixedLists() []fixedList {
 		}
 	}
 	var before *Interface
-	for n := range p.wants {
-		w := &p.wants[n]
-		if w.iface == nil || w.iface == before || !p.fixes(w) {
+	for n := range p.Addresses() {
+		w := &p.Addresses()[n]
+		i := p.InterfaceOf(w)
+		if i == nil || i == before || !p.Fixes(w) {
 			continue
 		}
-		before = w.iface
-		lists = append(lists, fixedList{name: w.field + " of interface " + quote.Value(w.iface.Name), count: 1, same: true, at: p.atAddress(w)})
+		before = i
+		lists = append(lists, fixedList{name: w.Field + " of interface " + quote.Value(i.Name), count: 1, same: true, at: p.AtAddress(w)})
 	}
 	return lists
 }

@@ -1,20 +1,12 @@
 package policy
 
-// Groups of rules, as documentation shows them.
-const (
-	groupMultus     = "What Multus cannot parse"
-	groupResolve    = "What cannot be resolved"
-	groupPlacement  = "Placement"
-	groupAddresses  = "Static addresses"
-	groupFlat       = "Rancher flat network"
-	groupSpiderpool = "Spiderpool"
-	groupNetworks   = "NetworkAttachmentDefinition"
-)
+// Judge runs all rules over a pod or template.
+func Judge(v *View) Verdict { return v.Judge(podRules) }
 
-// table holds every rule, in the order in which findings are reported: first
+// podRules holds every rule of pods and templates, in the order in which findings are reported: first
 // what makes all the rest pointless, then what cannot be read, what cannot be
 // found, and what does not fit together.
-var table = []Rule{
+var podRules = []podRule{
 	ruleHostNetwork,
 
 	ruleNetworkAnnotationInvalid,
@@ -69,21 +61,4 @@ var table = []Rule{
 	ruleIPPoolDefaultNotFilledIn,
 	ruleSpiderpoolAnnotationInvalid,
 	ruleSubnetAnnotationUnsupported,
-
-	ruleNADConfigInvalid,
-	ruleNADAnnotationInvalid,
-	ruleNADMacvlanInvalid,
-	ruleNADMasterNameTooLong,
-	ruleMasterMissingOnNodes,
-	ruleNADCNIVersionUnsupported,
-	ruleNADRoleContradiction,
-	ruleNADVLANWithoutEffect,
-	ruleNADVLANMismatch,
-	ruleNADHostLocalOnSharedLink,
-	ruleNADAddressOverlap,
-	ruleNADPassthruShared,
-	ruleNADInUse,
-
-	ruleFlatNetworkSubnetInvalid,
-	ruleFlatNetworkSubnetOverlap,
 }

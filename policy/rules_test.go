@@ -2,16 +2,21 @@ package policy
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
 )
 
-func TestTable(t *testing.T) {
+func TestRules(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	version := regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
 	seen := map[string]bool{}
-	for _, r := range table {
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rules {
 		if !id.MatchString(r.ID) {
 			t.Errorf("rule ID %q: lower-case words joined by - are expected", r.ID)
 		}
@@ -22,7 +27,7 @@ func TestTable(t *testing.T) {
 		if r.Title == "" || strings.HasSuffix(r.Title, ".") || strings.Contains(r.Title, "\n") {
 			t.Errorf("%s: title %q: one line without a full stop is expected", r.ID, r.Title)
 		}
-		if r.Doc == "" || r.Remedy == "" || r.Wrong == "" || r.Right == "" || r.Group == "" {
+		if r.Text == "" || r.Remedy == "" || r.Wrong == "" || r.Right == "" || r.Group == "" {
 			t.Errorf("%s: documentation is missing", r.ID)
 		}
 		if r.Default != Deny && r.Default != Warn {
@@ -31,8 +36,18 @@ func TestTable(t *testing.T) {
 		if !version.MatchString(r.Since) {
 			t.Errorf("%s: since %q", r.ID, r.Since)
 		}
-		if kinds := []bool{r.check != nil, r.checkNetwork != nil, r.checkSubnet != nil}; len(slices.DeleteFunc(kinds, func(has bool) bool { return !has })) != 1 {
-			t.Errorf("%s: one check is expected, of pods, networks or subnets", r.ID)
+	}
+}
+
+// A text about no rule is one about a rule that was renamed, or taken away.
+func TestEveryTextIsAboutARule(t *testing.T) {
+	ids, err := ruledocs.IDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if !IsRule(id) {
+			t.Errorf("no rule is called %s, and ruledocs has a text about it", id)
 		}
 	}
 }
@@ -54,7 +69,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"flat-network-annotation-invalid", "flat-network-keys-mixed", "flat-network-subnet-missing", "flat-network-subnet-not-found",
 		"flat-network-not-attached", "flat-network-project", "flat-network-subnet-invalid", "flat-network-subnet-overlap",
 	} {
-		if _, ok := RuleByID(id); !ok {
+		if !IsRule(id) {
 			t.Errorf("rule %s is gone", id)
 		}
 	}

@@ -47,8 +47,8 @@ func TestScale(t *testing.T) {
 	} {
 		t.Run(tt.kind+" "+tt.spec, func(t *testing.T) {
 			apiVersion, spec := "v1", tt.spec
-			for version, kinds := range podPaths {
-				if _, ok := kinds[tt.kind]; ok {
+			for _, version := range []string{"apps/v1", "batch/v1"} {
+				if HoldsPod(version, tt.kind) {
 					apiVersion = version
 				}
 			}
@@ -97,12 +97,12 @@ func TestInheritedShortage(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &flatCluster{}
 			v, before := c.judge(t, tt.new, DefaultConfig()), c.judge(t, tt.old, DefaultConfig())
-			v.Inherit(tt.new, tt.old, &before)
+			Inherit(&v, tt.new, tt.old, &before)
 			if got := ids(v); got != tt.want {
 				t.Errorf("%q, want %q\n%s", got, tt.want, v.Explanation(Warn))
 			}
 			for _, f := range v.Findings {
-				if !f.OnScale() {
+				if !OnScale(f.Rule) {
 					t.Errorf("%s does not depend on the scale", f.Rule)
 				}
 			}
@@ -117,7 +117,7 @@ func TestOnScale(t *testing.T) {
 	s.Scale.Pods = 2
 	on := map[string]bool{}
 	for _, f := range c.judge(t, s, DefaultConfig()).Findings {
-		on[f.Rule] = f.OnScale()
+		on[f.Rule] = OnScale(f.Rule)
 	}
 	if fmt.Sprint(on) != "map[address-in-use:false too-few-addresses:true]" {
 		t.Error(on)

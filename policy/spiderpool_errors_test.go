@@ -409,8 +409,8 @@ func TestSpiderpoolErrors(t *testing.T) {
 						t.Errorf("the findings do not say %q:\n%s", test.says, text)
 					}
 					for _, f := range v.Findings {
-						if value := s.subject.Annotations[f.Annotation]; f.Offset < 0 || f.Offset > len(value) {
-							t.Errorf("%s points at byte %d of %q", f.Rule, f.Offset, value)
+						if value := s.subject.Annotations[f.Place.Annotation()]; f.Place.Offset < 0 || f.Place.Offset > len(value) {
+							t.Errorf("%s points at byte %d of %q", f.Rule, f.Place.Offset, value)
 						}
 					}
 				})
@@ -484,8 +484,8 @@ func TestPoolsOfInterfaces(t *testing.T) {
 				test.change(t, &s)
 			}
 			var got []string
-			for _, i := range s.cluster.judge(s.cluster.complete(s.subject, DefaultConfig()), DefaultConfig()).Interfaces {
-				if p := i.Pools; p != nil {
+			for _, i := range s.cluster.view(s.cluster.complete(s.subject, DefaultConfig()), DefaultConfig()).KnownInterfaces() {
+				if p := i.Pools(); p != nil {
 					got = append(got, i.Name+" "+string(p.Source)+" "+strings.Join(p.IPv4, ",")+" "+strings.Join(p.IPv6, ","))
 				}
 			}
@@ -516,9 +516,8 @@ func TestQuestionsAboutPools(t *testing.T) {
 		if before := pod.Questions(); before.Namespace != "team-a" || before.Pools != nil || before.EveryPool {
 			t.Errorf("%s: asked at first: %+v", test.title, before)
 		}
-		pod.Judge(c.facts(pod.Questions()))
-		if q := pod.Questions(); strings.Join(q.Pools, " ") != test.pools || q.EveryPool != test.every {
-			t.Errorf("%s: asked then: %q, every pool: %t", test.title, q.Pools, q.EveryPool)
+		if pools, every := pod.With(c.facts(pod.Questions())).UsedPools(); strings.Join(pools, " ") != test.pools || every != test.every {
+			t.Errorf("%s: asked then: %q, every pool: %t", test.title, pools, every)
 		}
 	}
 	var names []string
@@ -526,9 +525,8 @@ func TestQuestionsAboutPools(t *testing.T) {
 		names = append(names, fmt.Sprintf("%q", fmt.Sprintf("p%d", n)))
 	}
 	pod := Parse(podOf("networks", "kube-system/lan", "ippools", net1(strings.Join(names, ","))), DefaultConfig())
-	pod.Judge(newCluster(t).facts(pod.Questions()))
-	if q := pod.Questions(); len(q.Pools) != maxNamedPools || !q.EveryPool {
-		t.Errorf("%d pools are asked for by their names, every pool: %t", len(q.Pools), q.EveryPool)
+	if pools, every := pod.With(newCluster(t).facts(pod.Questions())).UsedPools(); len(pools) != maxNamedPools || !every {
+		t.Errorf("%d pools are asked for by their names, every pool: %t", len(pools), every)
 	}
 	exempt := podOf("ippool", `{}`)
 	exempt.Namespace = "kube-system"

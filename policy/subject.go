@@ -56,9 +56,9 @@ type Subject struct {
 	// Resources are the names in the resource limits of the pod's first container.
 	Resources []string
 
-	// filledIn says where the pools in the annotations come from, by the name of
+	// FilledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [Pod.Complete] that put them there.
-	filledIn map[string]spiderpool.Source
+	FilledIn map[string]spiderpool.Source
 }
 
 // Controller names a kind of workload.
@@ -76,33 +76,6 @@ func (s *Subject) Template() bool { return s.PodPath != "" }
 func (s *Subject) Spawned() bool {
 	return s.Kind == "ReplicaSet" && s.Owner.Controller == Controller{"apps/v1", "Deployment"} ||
 		s.Kind == "Job" && s.Owner.Controller == Controller{"batch/v1", "CronJob"}
-}
-
-// AnnotationPath is the path of an annotation of the pod in the object.
-func (s *Subject) AnnotationPath(key string) string {
-	return s.FieldPath("metadata.annotations[" + key + "]")
-}
-
-// FieldPath is the path in the object of a field given by its path in the pod.
-func (s *Subject) FieldPath(field string) string {
-	if s.PodPath == "" {
-		return field
-	}
-	return s.PodPath + "." + field
-}
-
-// path is the place of a finding in the object.
-func (s *Subject) path(f *Finding) string {
-	switch {
-	case f.Annotation != "":
-		return s.AnnotationPath(f.Annotation)
-	case f.Label != "":
-		return s.FieldPath("metadata.labels[" + f.Label + "]")
-	case f.OfObject:
-		return f.Field
-	default:
-		return s.FieldPath(f.Field)
-	}
 }
 
 // podShape is the part of a pod, or of a pod template, that rules look at.
@@ -216,6 +189,18 @@ func (e *FieldError) Error() string {
 	return e.Field + ": " + e.Problem
 }
 
+// Place is where in the object the error is.
+func (e *FieldError) Place() Place {
+	if e.Field == "" {
+		return Place{}
+	}
+	p := AtObject(e.Field)
+	if e.Annotation != "" {
+		p.Steps = append(p.Steps, e.Annotation)
+	}
+	return p
+}
+
 // decodeError says at which field an object could not be decoded.
 func decodeError(err error) error {
 	var wrong *json.UnmarshalTypeError
@@ -268,13 +253,11 @@ func DecodeSubject(apiVersion, kind, namespace string, object []byte) (*Subject,
 		return nil, decodeError(err)
 	}
 	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
-		s := &Subject{PodPath: path}
-		return nil, &FieldError{Field: s.FieldPath("metadata.annotations"), Annotation: wrong,
+		return nil, &FieldError{Field: AtField("metadata.annotations").In(path).String(), Annotation: wrong,
 			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
 	}
 	if problem := pod.Metadata.Labels.problem; problem != "" {
-		s := &Subject{PodPath: path}
-		return nil, &FieldError{Field: s.FieldPath("metadata.labels"), Problem: problem}
+		return nil, &FieldError{Field: AtField("metadata.labels").In(path).String(), Problem: problem}
 	}
 	s := &Subject{
 		APIVersion:  apiVersion,

@@ -55,6 +55,15 @@ type subnet struct {
 	facts SubnetFacts
 }
 
+// subnetRule is a rule of subnets.
+type subnetRule = Rule[*subnet]
+
+// subnetRules holds every rule of subnets, in the order in which findings are reported.
+var subnetRules = []subnetRule{
+	ruleFlatNetworkSubnetInvalid,
+	ruleFlatNetworkSubnetOverlap,
+}
+
 // Judge runs the rules over the subnet. No namespace exempts it: subnets live in those
 // whose pods are not judged.
 //
@@ -67,15 +76,16 @@ func (s *SubnetSubject) Judge(f SubnetFacts, c *Config) Verdict {
 	}
 	old := &SubnetSubject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}
 	before := old.judge(f, c)
-	v.inherit(func(f *Finding) bool { return slices.ContainsFunc(before.Findings, f.sameAs) })
+	v.inherit("this subnet has what a new one is refused for", func(f *Finding) bool { return slices.ContainsFunc(before.Findings, f.sameAs) })
 	return v
 }
 
 func (s *SubnetSubject) judge(f SubnetFacts, c *Config) Verdict {
 	var v Verdict
-	for i := range table {
-		if r := &table[i]; r.checkSubnet != nil {
-			v.report(r, c, r.checkSubnet(&subnet{s, f}), func(f *Finding) string { return f.Field })
+	for i := range subnetRules {
+		r := &subnetRules[i]
+		if action := c.action(r.ID, r.Default); action != Off {
+			v.add(r.ID, action, 0, r.Check(&subnet{s, f}), "")
 		}
 	}
 	return v

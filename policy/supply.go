@@ -22,50 +22,50 @@ type Pools struct {
 	Source spiderpool.Source
 }
 
-// supply is what Spiderpool gives one interface of a pod.
-type supply struct {
-	iface  *Interface
-	choice spiderpool.Choice
-	lists  [2]poolList
+// InterfacePools is what Spiderpool gives one interface of a pod.
+type InterfacePools struct {
+	Interface *Interface
+	Choice    spiderpool.Choice
+	Lists     [2]PoolList
 }
 
-// poolList is the list of candidates of one family for one interface.
-type poolList struct {
-	family int
-	// named says that people wrote the names of these very pools for the pod: no
+// PoolList is the list of candidates of one family for one interface.
+type PoolList struct {
+	Family int
+	// Named says that people wrote the names of these very pools for the pod: no
 	// pattern brought them here, and no level below the pod's annotations.
-	named bool
-	// candidates are the pools in the order of the list. Of a list that is not
+	Named bool
+	// Candidates are the pools in the order of the list. Of a list that is not
 	// named only as many are there as it takes to know that it serves the
 	// interface, and none when that takes too long to find out.
-	candidates []candidate
-	// usable are the indices of the candidates that nothing is known against.
-	usable []int
+	Candidates []Candidate
+	// Usable are the indices of the candidates that nothing is known against.
+	Usable []int
 }
 
-// candidate is a pool that an interface may get its address from.
-type candidate struct {
-	name string
-	// pool is nil when there is none of that name.
-	pool   *spiderpool.Pool
-	misfit spiderpool.Misfit
-	// detail continues a sentence that begins with the pool's name.
-	detail string
+// Candidate is a pool that an interface may get its address from.
+type Candidate struct {
+	Name string
+	// Pool is nil when there is none of that name.
+	Pool   *spiderpool.Pool
+	Misfit spiderpool.Misfit
+	// Detail continues a sentence that begins with the pool's name.
+	Detail string
 }
 
-// maxCandidates is how many pools of one list are judged. A cluster has some
+// MaxCandidates is how many pools of one list are judged. A cluster has some
 // thousand pools at most, and a pod up to maxNetworks interfaces.
-const maxCandidates = 10_000
+const MaxCandidates = 10_000
 
-// families are those of a supply's lists.
-var families = [2]int{spiderpool.IPv4, spiderpool.IPv6}
+// Families are those of an interface's lists.
+var Families = [2]int{spiderpool.IPv4, spiderpool.IPv6}
 
 // parsePools reads the Spiderpool annotations of the pod. A value beyond the limit
 // counts as one that cannot be read.
-func (p *Pod) parsePools() {
-	annotations := p.Subject.Annotations
+func (r *Request) parsePools() {
+	annotations := r.Subject.Annotations
 	var tooLarge []string
-	for _, key := range spiderpoolKeys {
+	for _, key := range SpiderpoolAnnotations {
 		if len(annotations[key]) > maxAnnotationBytes {
 			tooLarge = append(tooLarge, key)
 		}
@@ -76,102 +76,103 @@ func (p *Pod) parsePools() {
 			annotations[key] = ""
 		}
 	}
-	p.pools, p.poolFaults = spiderpool.Parse(annotations)
+	r.pools, r.poolFaults = spiderpool.Parse(annotations)
 	for _, key := range tooLarge {
-		p.poolFaults = slices.DeleteFunc(p.poolFaults, func(f spiderpool.Fault) bool { return f.Annotation == key })
-		p.poolFaults = append(p.poolFaults, spiderpool.Fault{
+		r.poolFaults = slices.DeleteFunc(r.poolFaults, func(f spiderpool.Fault) bool { return f.Annotation == key })
+		r.poolFaults = append(r.poolFaults, spiderpool.Fault{
 			Problem: spiderpool.ProblemInvalid, Annotation: key, Index: -1,
-			Detail: fmt.Sprintf("is too large to be judged: %d bytes", len(p.Subject.Annotations[key])),
+			Detail: fmt.Sprintf("is too large to be judged: %d bytes", len(r.Subject.Annotations[key])),
 			Want:   fmt.Sprintf("up to %d bytes", maxAnnotationBytes),
 		})
 	}
 }
 
-// fromSpiderpool says whether Spiderpool gives the interface its addresses, and
+// FromSpiderpool says whether Spiderpool gives the interface its addresses, and
 // whether that is known at all.
-func (p *Pod) fromSpiderpool(i *Interface) (yes, known bool) {
+func (v *View) FromSpiderpool(i *Interface) (yes, known bool) {
+	v.read(OnNetworks)
 	switch {
 	case i.network == nil || i.network.NameOnly || i.network.Unusable != "":
 		return false, false
 	case i.network.OnNode:
 		// A file on the node that describes the cluster's own network, such as
 		// Calico's, has an IPAM plugin of its own.
-		return false, i.Role == cniconf.RoleDefault
+		return false, i.role == cniconf.RoleDefault
 	default:
-		return i.network.IPAM.Spiderpool(), true
+		return i.network.IPAM.Pools() != nil, true
 	}
 }
 
 // supplyInterfaces computes which pools each interface gets, once for all rules.
-func (p *Pod) supplyInterfaces() {
-	p.supplies, p.plan = nil, plan{}
-	if p.misread() || p.Subject.Template() && p.networksPending() {
+func (v *View) supplyInterfaces() {
+	if v.Misread() || v.Subject.Template() && v.NetworksPending() {
 		return
 	}
 	var interfaces []spiderpool.Interface
 	// Our defaults stand in for the annotation of a pod that has none and may get
 	// one from us.
-	mayFillIn := p.mayFillIn()
+	mayFillIn := v.mayFillIn()
 	hasDefaults := false
-	for n := range p.interfaces {
-		iface := &p.interfaces[n]
-		if yes, _ := p.fromSpiderpool(iface); !yes {
+	for n := range v.interfaces {
+		iface := &v.interfaces[n]
+		if yes, _ := v.FromSpiderpool(iface); !yes {
 			continue
 		}
 		var own IPPoolDefault
 		if mayFillIn {
 			var origin string
-			own, origin = p.ownDefault(iface)
+			own, origin = v.OwnDefault(iface)
 			hasDefaults = hasDefaults || origin != ""
 		}
-		p.supplies = append(p.supplies, supply{iface: iface})
+		v.supplies = append(v.supplies, InterfacePools{Interface: iface})
+		named := iface.network.IPAM.Pools()
 		interfaces = append(interfaces, spiderpool.Interface{
-			Name: iface.Name, Position: n, Network: p.multusName(iface),
-			IPv4Pools: iface.network.IPAM.IPv4Pools, IPv6Pools: iface.network.IPAM.IPv6Pools,
+			Name: iface.Name, Position: n, Network: v.MultusName(iface),
+			IPv4Pools: named.IPv4, IPv6Pools: named.IPv6,
 			ConfigIPv4: own.IPv4, ConfigIPv6: own.IPv6,
 		})
 	}
-	if len(p.supplies) == 0 {
+	if len(v.supplies) == 0 {
 		return
 	}
-	p.choosePools(interfaces, hasDefaults)
+	v.choosePools(interfaces, hasDefaults)
 	if !hasDefaults {
 		return
 	}
-	if p.plan = p.planDefaults(); p.plan.value != "" {
+	if v.plan = v.planDefaults(); v.plan.Value != "" {
 		return
 	}
 	// Nothing is filled in, so that our defaults mean nothing either.
 	for n := range interfaces {
 		interfaces[n].ConfigIPv4, interfaces[n].ConfigIPv6 = nil, nil
 	}
-	p.choosePools(interfaces, false)
+	v.choosePools(interfaces, false)
 }
 
 // choosePools fills in the choice for each of the supplies. The whole lists are
 // wanted where they may have to be written down.
-func (p *Pod) choosePools(interfaces []spiderpool.Interface, whole bool) {
-	world := spiderpool.World{Pools: p.facts.Pools.Index, SubnetsEnabled: p.config.Spiderpool.Subnets}
-	if p.facts.Namespace.Namespace != nil {
-		world.Namespace = p.facts.Namespace.Namespace.Pools
+func (v *View) choosePools(interfaces []spiderpool.Interface, whole bool) {
+	world := spiderpool.World{Pools: v.facts.Pools.Index, SubnetsEnabled: v.Config.Spiderpool.Subnets}
+	if v.facts.Namespace.Value != nil {
+		world.Namespace = v.facts.Namespace.Value.Pools
 	}
-	for n, choice := range spiderpool.Choose(p.pools, interfaces, &world) {
-		s := &p.supplies[n]
-		s.choice = p.asKnown(p.withoutDisabled(choice))
-		for f, family := range families {
-			s.lists[f] = p.listOf(s, family, interfaces[n].Network, whole)
+	for n, choice := range spiderpool.Choose(v.pools, interfaces, &world) {
+		s := &v.supplies[n]
+		s.Choice = v.asKnown(v.withoutDisabled(choice))
+		for f, family := range Families {
+			s.Lists[f] = v.listOf(s, family, interfaces[n].Network, whole)
 		}
-		s.iface.Pools = &Pools{IPv4: s.choice.IPv4, IPv6: s.choice.IPv6, Source: p.sourceOf(s)}
+		s.Interface.pools = &Pools{IPv4: s.Choice.IPv4, IPv6: s.Choice.IPv6, Source: v.sourceOf(s)}
 	}
 }
 
 // withoutDisabled leaves out the lists of an IP version that is off in Spiderpool,
 // which does not look at them.
-func (p *Pod) withoutDisabled(c spiderpool.Choice) spiderpool.Choice {
-	if !p.config.Spiderpool.IPv4 {
+func (v *View) withoutDisabled(c spiderpool.Choice) spiderpool.Choice {
+	if !v.Config.Spiderpool.IPv4 {
 		c.IPv4, c.WrittenIPv4 = nil, nil
 	}
-	if !p.config.Spiderpool.IPv6 {
+	if !v.Config.Spiderpool.IPv6 {
 		c.IPv6, c.WrittenIPv6 = nil, nil
 	}
 	return c
@@ -180,11 +181,11 @@ func (p *Pod) withoutDisabled(c spiderpool.Choice) spiderpool.Choice {
 // asKnown marks a choice that rests on what is not known: pools by pattern or by
 // default where the pools are not known, and the levels from the namespace down
 // where the namespace is not.
-func (p *Pod) asKnown(c spiderpool.Choice) spiderpool.Choice {
-	if p.facts.Namespace.Err != nil && c.Source != spiderpool.SourcePod && c.Source != spiderpool.SourceConfig {
+func (v *View) asKnown(c spiderpool.Choice) spiderpool.Choice {
+	if v.facts.Namespace.Err != nil && c.Source != spiderpool.SourcePod && c.Source != spiderpool.SourceConfig {
 		c.Unknown = true
 	}
-	if p.facts.Pools.Index != nil {
+	if v.facts.Pools.Index != nil {
 		return c
 	}
 	c.IPv4, c.IPv6 = c.WrittenIPv4, c.WrittenIPv6
@@ -196,82 +197,84 @@ func (p *Pod) asKnown(c spiderpool.Choice) spiderpool.Choice {
 
 // sourceOf is where an interface's pools come from, seen through what was filled
 // in before.
-func (p *Pod) sourceOf(s *supply) spiderpool.Source {
-	if source, ok := p.Subject.filledIn[s.iface.Name]; ok {
+func (v *View) sourceOf(s *InterfacePools) spiderpool.Source {
+	if source, ok := v.Subject.FilledIn[s.Interface.Name]; ok {
 		return source
 	}
-	return s.choice.Source
+	return s.Choice.Source
 }
 
-// multusName is the interface's network as Spiderpool takes it.
-func (p *Pod) multusName(i *Interface) spiderpool.MultusName {
+// MultusName is the interface's network as Spiderpool takes it.
+func (v *View) MultusName(i *Interface) spiderpool.MultusName {
 	name := spiderpool.MultusName{Namespace: i.Reference.Namespace, Name: i.Reference.Name}
-	if i.annotation == multus.DefaultNetworkAnnotation && !i.element.NamespaceGiven {
-		name.Namespace = p.config.Spiderpool.Namespace
+	if i.Annotation == multus.DefaultNetworkAnnotation && !i.Element.NamespaceGiven {
+		name.Namespace = v.Config.Spiderpool.Namespace
 	}
 	return name
 }
 
 // listOf judges the candidates of one family: the whole list, or as much of it as
 // rules need.
-func (p *Pod) listOf(s *supply, family int, network spiderpool.MultusName, whole bool) poolList {
-	l := poolList{family: family}
-	pools := p.facts.Pools.Index
-	if s.choice.Unknown || pools == nil {
+func (v *View) listOf(s *InterfacePools, family int, network spiderpool.MultusName, whole bool) PoolList {
+	l := PoolList{Family: family}
+	pools := v.facts.Pools.Index
+	if s.Choice.Unknown || pools == nil {
 		return l
 	}
-	l.named = s.choice.Source == spiderpool.SourcePod && !slices.ContainsFunc(s.choice.Written(family), spiderpool.IsPattern)
-	request := p.request(family, network)
+	l.Named = s.Choice.Source == spiderpool.SourcePod && !slices.ContainsFunc(s.Choice.Written(family), spiderpool.IsPattern)
+	request := v.PoolRequest(family, network)
 	room := false
-	for n, name := range s.choice.Pools(family) {
-		if n == maxCandidates {
-			return poolList{family: family}
+	for n, name := range s.Choice.Pools(family) {
+		if n == MaxCandidates {
+			return PoolList{Family: family}
 		}
-		c := candidate{name: name, pool: pools.Pool(name)}
-		c.misfit, c.detail = c.pool.Misfit(request)
-		if c.misfit == spiderpool.MisfitNone {
-			l.usable = append(l.usable, len(l.candidates))
-			room = room || !c.pool.Exhausted()
+		c := Candidate{Name: name, Pool: pools.Pool(name)}
+		c.Misfit, c.Detail = c.Pool.Misfit(request)
+		if c.Misfit == spiderpool.MisfitNone {
+			l.Usable = append(l.Usable, len(l.Candidates))
+			room = room || !c.Pool.Exhausted()
 		}
-		l.candidates = append(l.candidates, c)
+		l.Candidates = append(l.Candidates, c)
 		// Of pools that nobody named, two that can serve, one of them with room,
 		// are all that matters: the rest need not be looked at, however many
 		// there are.
-		if !l.named && !whole && len(l.usable) > 1 && room {
+		if !l.Named && !whole && len(l.Usable) > 1 && room {
 			break
 		}
 	}
 	return l
 }
 
-// request is an interface of the pod as pools judge it.
-func (p *Pod) request(family int, network spiderpool.MultusName) *spiderpool.Request {
+// PoolRequest is an interface of the pod as pools judge it.
+func (v *View) PoolRequest(family int, network spiderpool.MultusName) *spiderpool.Request {
+	v.read(OnNamespace)
 	r := &spiderpool.Request{
 		Family:              family,
 		Network:             network,
-		Namespace:           p.Subject.Namespace,
-		PodLabels:           p.Subject.Labels,
-		Template:            p.Subject.Template(),
-		SpiderpoolNamespace: p.config.Spiderpool.Namespace,
+		Namespace:           v.Subject.Namespace,
+		PodLabels:           v.Subject.Labels,
+		Template:            v.Subject.Template(),
+		SpiderpoolNamespace: v.Config.Spiderpool.Namespace,
 	}
-	if n := p.facts.Namespace.Namespace; n != nil {
+	if n := v.facts.Namespace.Value; n != nil {
 		r.NamespaceLabels = n.Labels
 	}
 	return r
 }
 
-// ownDefault is what this program gives an interface whose pod names no pools: the
+// OwnDefault is what this program gives an interface whose pod names no pools: the
 // network's annotation, else the first entry of the configuration that matches.
 // The origin names which of them, for messages; it is empty when there is none.
-func (p *Pod) ownDefault(i *Interface) (pools IPPoolDefault, origin string) {
+func (v *View) OwnDefault(i *Interface) (pools IPPoolDefault, origin string) {
+	v.read(OnNetworks | OnNamespace)
 	if own := i.network.DefaultPools; own != nil {
-		return IPPoolDefault{IPv4: own.IPv4, IPv6: own.IPv6}, "the annotation of network " + i.label()
+		return IPPoolDefault{IPv4: own.IPv4, IPv6: own.IPv6}, "the annotation of network " + i.Label()
 	}
 	var namespace labels.Set
-	for n := range p.config.IPPoolDefaults {
-		entry := &p.config.IPPoolDefaults[n]
+	for n := range v.Config.IPPoolDefaults {
+		entry := &v.Config.IPPoolDefaults[n]
 		if namespace == nil {
-			namespace = p.namespaceLabels()
+			namespace = v.namespaceLabels()
 		}
 		if entry.matches(i.Reference.String(), namespace) {
 			return *entry, fmt.Sprintf("ippoolDefaults[%d] of the PolicyConfig", n)
@@ -282,67 +285,93 @@ func (p *Pod) ownDefault(i *Interface) (pools IPPoolDefault, origin string) {
 
 // namespaceLabels are those of the pod's namespace, as far as they are known: the
 // API server gives every namespace its name as a label.
-func (p *Pod) namespaceLabels() labels.Set {
-	if n := p.facts.Namespace.Namespace; n != nil {
+func (v *View) namespaceLabels() labels.Set {
+	v.read(OnNamespace)
+	if n := v.facts.Namespace.Value; n != nil {
 		return n.Labels
 	}
-	return labels.Set{corev1.LabelMetadataName: p.Subject.Namespace}
+	return labels.Set{corev1.LabelMetadataName: v.Subject.Namespace}
 }
 
 // usablePools are the names of the pools that can serve, as far as is known: as
 // written where the pools are not known. Nil when not even that can be told.
-func (s *supply) usablePools(l *poolList) []string {
-	if s.choice.Unknown {
+func (s *InterfacePools) usablePools(l *PoolList) []string {
+	if s.Choice.Unknown {
 		return nil
 	}
-	if len(l.candidates) == 0 {
-		written := s.choice.Written(l.family)
+	if len(l.Candidates) == 0 {
+		written := s.Choice.Written(l.Family)
 		if slices.ContainsFunc(written, spiderpool.IsPattern) {
 			return nil
 		}
 		return written
 	}
-	names := make([]string, len(l.usable))
-	for n, i := range l.usable {
-		names[n] = l.candidates[i].name
+	names := make([]string, len(l.Usable))
+	for n, i := range l.Usable {
+		names[n] = l.Candidates[i].Name
 	}
 	return names
+}
+
+// Supplies are what Spiderpool gives the interfaces that get their addresses from it, in
+// the order of the interfaces.
+func (v *View) Supplies() []InterfacePools {
+	v.read(onSupply)
+	return v.supplies
+}
+
+// Pool is what is known of the pool of a name, nil for none.
+func (v *View) Pool(name string) *spiderpool.Pool {
+	v.read(OnPools)
+	return v.facts.Pools.Index.Pool(name)
+}
+
+// PoolNames are the names of all pools of a family that are known, in their order.
+func (v *View) PoolNames(family int) []string {
+	v.read(OnPools)
+	return v.facts.Pools.Index.Names(family)
 }
 
 // maxNamedPools is how many pools are asked about by their names; beyond that
 // all are. No pod that is meant to run names as many.
 const maxNamedPools = 64
 
-// Questions are what a verdict on the pod depends on. Which pools it depends on is
-// known after the pod was judged once.
-func (p *Pod) Questions() Questions {
-	q := p.PoolQuestions()
-	q.Subnets, q.Addresses = p.flatSubnets, p.addresses()
-	q.Owner, q.DefaultNamespace = p.Subject.Owner, p.config.Multus.DefaultNetworkNamespace
+// Questions are what a verdict on the pod depends on, as far as its annotations tell. Which
+// pools that are is known from a view ([View.Unconfirmed]).
+func (r *Request) Questions() Questions {
+	q := r.CompletionQuestions()
+	q.Subnets, q.Addresses = r.flatSubnets, r.distinctAddresses()
+	q.Owner, q.DefaultNamespace = r.Subject.Owner, r.Config.Multus.DefaultNetworkNamespace
 	return q
 }
 
-// PoolQuestions are what [Pod.Complete] depends on.
-func (p *Pod) PoolQuestions() Questions {
-	q := Questions{Networks: p.references}
-	if p.exempt == "" {
-		q.Namespace = p.Subject.Namespace
+// CompletionQuestions are what [View.Completed] depends on.
+func (r *Request) CompletionQuestions() Questions {
+	q := Questions{Networks: r.references}
+	if r.exempt == "" {
+		q.Namespace = r.Subject.Namespace
 	}
-	for n := range p.supplies {
-		s := &p.supplies[n]
-		if s.choice.Source == spiderpool.SourceDefault || s.choice.Source == spiderpool.SourceNone {
-			q.EveryPool = true
+	return q
+}
+
+// UsedPools are the names of the pools that the interfaces may get, each once, and whether
+// it matters which pools there are besides.
+func (v *View) UsedPools() (names []string, every bool) {
+	for n := range v.supplies {
+		s := &v.supplies[n]
+		if s.Choice.Source == spiderpool.SourceDefault || s.Choice.Source == spiderpool.SourceNone {
+			every = true
 		}
-		for _, family := range families {
-			for _, name := range s.choice.Written(family) {
+		for _, family := range Families {
+			for _, name := range s.Choice.Written(family) {
 				switch {
-				case spiderpool.IsPattern(name) || len(q.Pools) == maxNamedPools:
-					q.EveryPool = true
-				case !slices.Contains(q.Pools, name):
-					q.Pools = append(q.Pools, name)
+				case spiderpool.IsPattern(name) || len(names) == maxNamedPools:
+					every = true
+				case !slices.Contains(names, name):
+					names = append(names, name)
 				}
 			}
 		}
 	}
-	return q
+	return names, every
 }

@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 // ReadsAsBefore says whether an update changes nothing that rules read.
@@ -17,16 +15,16 @@ func (s *Subject) ReadsAsBefore(old *Subject) bool {
 // Inherit makes warnings of denials for what stood in the object before an update,
 // so that nobody has to repair an object to scale it: those that the verdict on the
 // old object has as well, at a place that the update leaves as it was.
-func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
-	v.inherit(func(f *Finding) bool {
+func Inherit(v *Verdict, subject, old *Subject, before *Verdict) {
+	v.inherit(subject.InheritedClause(), func(f *Finding) bool {
 		untouched := subject.HostNetwork == old.HostNetwork
-		if f.Annotation != "" {
-			value, there := old.Annotations[f.Annotation]
-			untouched = there && value == subject.Annotations[f.Annotation]
+		if key := f.Place.Annotation(); key != "" {
+			value, there := old.Annotations[key]
+			untouched = there && value == subject.Annotations[key]
 		}
-		if f.Label != "" {
-			value, there := old.Labels[f.Label]
-			untouched = there && value == subject.Labels[f.Label]
+		if key := f.Place.Label(); key != "" {
+			value, there := old.Labels[key]
+			untouched = there && value == subject.Labels[key]
 		}
 		// What falls short by less is better than before, whatever was written.
 		return (untouched || f.shortfall > 0) && slices.ContainsFunc(before.Findings, f.sameAs)
@@ -36,11 +34,18 @@ func (v *Verdict) Inherit(subject, old *Subject, before *Verdict) {
 	}
 }
 
+// InheritedClause says what a denial means that an update of the subject inherits.
+func (s *Subject) InheritedClause() string {
+	return "the next pods of this " + s.Kind + " will be refused"
+}
+
 // inherit makes warnings of the denials that an update found in place.
-func (v *Verdict) inherit(hadBefore func(*Finding) bool) {
+//
+// The clause is that of [Verdict.Inherited].
+func (v *Verdict) inherit(clause string, hadBefore func(*Finding) bool) {
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Action == Deny && hadBefore(f) {
-			f.Action, f.Inherited = Warn, true
+			f.Action, f.Inherited, v.Inherited = Warn, true, clause
 		}
 	}
 }
@@ -48,7 +53,7 @@ func (v *Verdict) inherit(hadBefore func(*Finding) bool) {
 // sameAs says whether a finding is the same one, whatever it leads to. What falls short
 // by less than before is not new.
 func (f *Finding) sameAs(before Finding) bool {
-	if f.Rule != before.Rule || f.Path != before.Path || f.Offset != before.Offset {
+	if f.Rule != before.Rule || !f.Place.Is(before.Place) {
 		return false
 	}
 	return f.Message == before.Message || f.shortfall > 0 && f.shortfall <= before.shortfall
@@ -58,28 +63,21 @@ func (f *Finding) sameAs(before Finding) bool {
 // characters: one for every finding that warns, one for all that are inherited,
 // since they are not about what is being done, and one for a mode that does not
 // count.
-func (v *Verdict) Warnings(kind string) []string {
-	var lines, inherited []string
+func (v *Verdict) Warnings() []string {
+	var lines, rules []string
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		switch {
 		case f.Inherited:
-			if !slices.Contains(inherited, f.Rule) {
-				inherited = append(inherited, f.Rule)
+			if !slices.Contains(rules, f.Rule) {
+				rules = append(rules, f.Rule)
 			}
 		case f.Action == Warn:
 			lines = append(lines, f.Warning())
 		}
 	}
-	if len(inherited) > 0 {
-		fact := "the next pods of this " + kind + " will be refused"
-		switch kind {
-		case networkKind:
-			fact = "this network has what a new one is refused for"
-		case flatnetwork.V1.SubnetKind(), flatnetwork.V2.SubnetKind():
-			fact = "this subnet has what a new one is refused for"
-		}
-		lines = append(lines, shortened(fact+": "+strings.Join(inherited, ", ")))
+	if len(rules) > 0 {
+		lines = append(lines, shortened(v.Inherited+": "+strings.Join(rules, ", ")))
 	}
 	if v.ModeNote != "" {
 		lines = append(lines, shortened(v.ModeNote))

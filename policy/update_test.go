@@ -16,7 +16,7 @@ func TestInherit(t *testing.T) {
 	}
 	judged := func(s *Subject) Verdict {
 		pod := Parse(s, DefaultConfig())
-		return pod.Judge(facts(pod.Questions().Networks))
+		return Judge(pod.With(facts(pod.Questions().Networks)))
 	}
 	for name, test := range map[string]struct {
 		old, new map[string]string
@@ -33,7 +33,7 @@ func TestInherit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			old, subject := template(test.old), template(test.new)
 			verdict, before := judged(subject), judged(old)
-			verdict.Inherit(subject, old, &before)
+			Inherit(&verdict, subject, old, &before)
 			if got := ids(verdict); got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
@@ -43,12 +43,12 @@ func TestInherit(t *testing.T) {
 
 // However much is inherited, it is one line.
 func TestWarningsOfWhatIsInherited(t *testing.T) {
-	v := Verdict{}
+	v := Verdict{Inherited: (&Subject{Kind: "Deployment"}).InheritedClause()}
 	for _, rule := range []string{"a-rule", "another-rule", "a-rule", strings.Repeat("long-", 30)} {
 		v.Findings = append(v.Findings, Finding{Rule: rule, Action: Warn, Inherited: true, Message: "m"})
 	}
 	v.Findings = append(v.Findings, Finding{Rule: "own", Action: Warn, Message: "is odd"})
-	got := v.Warnings("Deployment")
+	got := v.Warnings()
 	if len(got) != 2 || got[0] != "own: is odd" || !strings.HasPrefix(got[1], "the next pods of this Deployment will be refused: a-rule, another-rule, long-") || len([]rune(got[1])) > 120 {
 		t.Errorf("%q", got)
 	}

@@ -16,23 +16,31 @@ const confirmations = 2
 // made or repaired a moment ago, and who held an address may be gone. When that cannot be
 // confirmed, and nothing else is wrong, there is no verdict.
 func JudgePod(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) policy.Verdict {
-	pod := policy.Parse(subject, config)
-	facts := inv.Facts(ctx, pod.Questions())
-	verdict := pod.Judge(facts)
+	verdict, _ := judgeView(ctx, inv, config, subject)
+	return verdict
+}
+
+// judgeView is JudgePod, and returns what the verdict was made of as well.
+func judgeView(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) (policy.Verdict, *policy.View) {
+	request := policy.Parse(subject, config)
+	facts := inv.Facts(ctx, request.Questions())
+	view := request.With(facts)
+	verdict := policy.Judge(view)
 	for range confirmations {
-		q, open := pod.Unconfirmed(&verdict)
+		q, open := view.Unconfirmed(&verdict)
 		if !open {
 			break
 		}
 		facts = inv.Refresh(ctx, q, facts)
-		verdict = pod.Judge(facts)
+		view = request.With(facts)
+		verdict = policy.Judge(view)
 	}
-	return verdict
+	return verdict, view
 }
 
 // CompletePod fills in what a pod leaves to the configuration: its default pools. It
 // returns the subject itself when there is nothing to fill in.
 func CompletePod(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) *policy.Subject {
-	pod := policy.Parse(subject, config)
-	return pod.Complete(inv.Facts(ctx, pod.PoolQuestions()))
+	request := policy.Parse(subject, config)
+	return request.With(inv.Facts(ctx, request.CompletionQuestions())).Completed()
 }

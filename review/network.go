@@ -20,8 +20,8 @@ func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, conf
 	}
 	if c.Stored != nil && c.Operation != Delete && c.old() == nil {
 		before := c.Stored.Facts(ctx, policy.Questions{Networks: []policy.Reference{subject.Reference()}})
-		if fact := before.Networks[0]; fact.Err == nil && !before.NamesOnly {
-			subject.Replace(fact.Network)
+		if answer := before.Networks[0]; answer.Err == nil && !before.NamesOnly {
+			subject.Replace(answer.Value)
 		}
 	}
 	return Outcome{Object: c.object(subject.Namespace, subject.Name), Verdict: JudgeNetwork(ctx, inv, config, subject)}, nil
@@ -38,12 +38,9 @@ func (c *Change) network() (*policy.NetworkSubject, error) {
 		}
 		subject.Name = cmp.Or(subject.Name, c.Name)
 		return subject, nil
-	case c.old() != nil:
-		if subject, err := policy.DecodeNetwork(c.Namespace, c.New, c.Old); err == nil {
-			return subject, nil
-		}
+	default:
+		return policy.DecodeNetwork(c.Namespace, c.New, c.old())
 	}
-	return policy.DecodeNetwork(c.Namespace, c.New, nil)
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it

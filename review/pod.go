@@ -21,12 +21,15 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 		subject = CompletePod(ctx, inv, config, subject)
 		out.Patch = subject.Patch()
 	}
-	out.Verdict = JudgePod(ctx, inv, config, subject)
-	out.Interfaces = out.Verdict.Interfaces
+	var view *policy.View
+	out.Verdict, view = judgeView(ctx, inv, config, subject)
+	if out.Verdict.Exempt == "" {
+		out.Interfaces = view.KnownInterfaces()
+	}
 	if out.Verdict.Decision() == policy.Deny || out.Verdict.Undecided != nil {
 		if old := c.oldPod(); old != nil {
 			before := JudgePod(ctx, inv, config, old)
-			out.Verdict.Inherit(subject, old, &before)
+			policy.Inherit(&out.Verdict, subject, old, &before)
 		}
 	}
 	return out, nil
@@ -72,7 +75,7 @@ func (c *Change) readPod() (*policy.Subject, Outcome, error) {
 	if c.Replicas != nil {
 		subject.Scale = subject.Scale.With(*c.Replicas)
 	}
-	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name), PodPath: subject.PodPath}, nil
+	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name)}, nil
 }
 
 // oldPod is what stood there before an update; nil when there was nothing that could be

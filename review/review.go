@@ -54,10 +54,9 @@ type Object struct{ APIVersion, Kind, Namespace, Name string }
 // Outcome is what is to be said and done about a change.
 type Outcome struct {
 	Object Object
-	// PodPath is the path of the pod in the object, as in [policy.Subject].
-	PodPath string
 	Verdict policy.Verdict
-	// Interfaces are those of the pod, as in [policy.Verdict].
+	// Interfaces the pod will have, the first one first. None for a pod that is not judged,
+	// or where an annotation cannot be read.
 	Interfaces []policy.Interface
 	// Patch is what is filled in; nil for nothing. The verdict is on the outcome of it.
 	Patch []policy.PatchOperation

@@ -35,15 +35,43 @@ type lagging struct {
 	inventory.Inventory
 	now   inventory.Inventory
 	asked policy.Questions
+	// refreshed is how often it was asked to look again.
+	refreshed int
 }
 
 func (l *lagging) Facts(ctx context.Context, q policy.Questions) policy.Facts {
 	l.asked = q
-	return l.Inventory.Facts(ctx, q)
+	facts := l.Inventory.Facts(ctx, q)
+	for n := range facts.Networks {
+		facts.Networks[n].Fresh = false
+	}
+	for n := range facts.Subnets {
+		facts.Subnets[n].Fresh = false
+	}
+	facts.Namespace.Fresh, facts.Pools.EveryFresh, facts.Holders.Fresh = false, false, false
+	return facts
 }
 
-func (l *lagging) Refresh(ctx context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
-	return l.now.Facts(ctx, q)
+// Refresh replaces what is asked for, and nothing else.
+func (l *lagging) Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts {
+	l.refreshed++
+	now := l.now.Facts(ctx, q)
+	if len(q.Networks) > 0 {
+		facts.Networks, facts.NamesOnly = now.Networks, now.NamesOnly
+	}
+	if q.Namespace != "" {
+		facts.Namespace = now.Namespace
+	}
+	if len(q.Pools) > 0 || q.EveryPool {
+		facts.Pools = now.Pools
+	}
+	if len(q.Subnets) > 0 {
+		facts.Subnets = now.Subnets
+	}
+	if !q.Addresses.Empty() {
+		facts.Holders = now.Holders
+	}
+	return facts
 }
 
 // kindCase is a kind with an object that is right, one that is refused, and two that cannot

@@ -34,12 +34,12 @@ func JudgeSubnet(ctx context.Context, inv inventory.Inventory, config *policy.Co
 	var remembered policy.Facts
 	for _, s := range colliding {
 		q.Subnets = append(q.Subnets, s.Reference)
-		remembered.Subnets = append(remembered.Subnets, policy.SubnetFact{Subnet: s})
+		remembered.Subnets = append(remembered.Subnets, policy.Answer[flatnetwork.Subnet]{Value: s})
 	}
 	fresh := inv.Refresh(ctx, q, remembered)
 	facts.Subnets = func(yield func(*flatnetwork.Subnet) bool) {
-		for _, fact := range fresh.Subnets {
-			if fact.Subnet != nil && !yield(fact.Subnet) {
+		for _, answer := range fresh.Subnets {
+			if answer.Value != nil && !yield(answer.Value) {
 				return
 			}
 		}

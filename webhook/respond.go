@@ -28,7 +28,7 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
-	warnings := v.Warnings(object.Kind)
+	warnings := v.Warnings()
 	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {
@@ -37,7 +37,7 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 			continue
 		}
 		rules = append(rules, f.Rule)
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path, Message: f.Message})
+		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path(), Message: f.Message})
 	}
 	if len(rules) > 0 {
 		d.Logger.Info("denied",

@@ -71,7 +71,7 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *poli
 	verdict.Undecided = nil
 	// What would be a warning at any other time as well is none of the scaling.
 	verdict.Findings = slices.DeleteFunc(verdict.Findings, func(f policy.Finding) bool {
-		return f.Action == policy.Warn && !f.Inherited && !f.OnScale()
+		return f.Action == policy.Warn && !f.Inherited && !policy.OnScale(f.Rule)
 	})
 	d.Metrics.count(verdict)
 	return d.respond(req, &outcome)

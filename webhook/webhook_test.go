@@ -267,18 +267,18 @@ func TestExemptions(t *testing.T) {
 type outdated struct{ inventory.Inventory }
 
 func (outdated) Facts(_ context.Context, q policy.Questions) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+	f := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks))}
 	for n, r := range q.Networks {
-		f.Networks[n].Network = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: "{"})
+		f.Networks[n].Value = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: "{"})
 	}
 	return f
 }
 
-func (outdated) Refresh(_ context.Context, q policy.Questions, _ policy.Facts) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks))}
+func (outdated) Refresh(_ context.Context, q policy.Questions, f policy.Facts) policy.Facts {
 	for n := range q.Networks {
-		f.Networks[n].Err = errors.New("connection refused")
+		f.Networks[n] = policy.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
+	f.Namespace = policy.Answer[policy.Namespace]{Err: errors.New("connection refused")}
 	return f
 }
 

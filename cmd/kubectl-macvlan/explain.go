@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -20,8 +21,12 @@ func newExplain(s streams) *cobra.Command {
 			"  kubectl macvlan explain overlay-as-default-network",
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			rules, err := policy.Rules()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
 			var ids []string
-			for _, r := range policy.Rules() {
+			for _, r := range rules {
 				ids = append(ids, r.ID+"\t"+r.Title)
 			}
 			return ids, cobra.ShellCompDirectiveNoFileComp
@@ -30,30 +35,33 @@ func newExplain(s streams) *cobra.Command {
 			if format != "text" && format != "markdown" {
 				return fmt.Errorf("output format %s: text or markdown is expected", quote.Value(format))
 			}
-			if len(args) == 0 {
-				if format == "markdown" {
-					return ruledoc.Markdown(s.out, policy.Rules())
-				}
-				return list(s)
+			rules, err := policy.Rules()
+			if err != nil {
+				return err
 			}
-			rule, ok := policy.RuleByID(args[0])
-			if !ok {
+			if len(args) > 0 {
+				rules = slices.DeleteFunc(rules, func(r policy.RuleDoc) bool { return r.ID != args[0] })
+			}
+			switch {
+			case len(rules) == 0:
 				return fmt.Errorf("no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(args[0]))
+			case format == "markdown":
+				return ruledoc.Markdown(s.out, rules)
+			case len(args) == 0:
+				return list(s, rules)
+			default:
+				return ruledoc.Text(s.out, rules[0])
 			}
-			if format == "markdown" {
-				return ruledoc.Markdown(s.out, []policy.Rule{rule})
-			}
-			return ruledoc.Text(s.out, rule)
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or markdown")
 	return cmd
 }
 
-func list(s streams) error {
+func list(s streams, rules []policy.RuleDoc) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RULE\tACTION\tTITLE")
-	for _, r := range policy.Rules() {
+	for _, r := range rules {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Default, r.Title)
 	}
 	return w.Flush()

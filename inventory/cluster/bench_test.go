@@ -73,7 +73,7 @@ func BenchmarkFacts(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				facts := inv.Facts(b.Context(), q)
-				if facts.Networks[1].Network == nil || facts.Namespace.Namespace == nil || facts.Pools.Index.Pool("vlan9-v4") == nil {
+				if facts.Networks[1].Value == nil || facts.Namespace.Value == nil || facts.Pools.Index.Pool("vlan9-v4") == nil {
 					b.Fatalf("%+v", facts)
 				}
 			}
@@ -97,7 +97,7 @@ func BenchmarkJudge(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					verdict := review.JudgePod(b.Context(), inv, config, subject)
-					if verdict.Decision() != policy.Allow || verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
+					if verdict.Decision() != policy.Allow || verdict.Undecided != nil {
 						b.Fatalf("%+v", verdict)
 					}
 				}

@@ -17,6 +17,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 )
 
 const (
@@ -128,21 +129,21 @@ func (i *Inventory) filled(counts func(*traits) bool) error {
 
 // Facts implements [inventory.Inventory].
 func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Fact, len(q.Networks)), Subnets: make([]policy.SubnetFact, len(q.Subnets))}
+	facts := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks)), Subnets: make([]policy.Answer[flatnetwork.Subnet], len(q.Subnets))}
 	var missing sync.WaitGroup
 	for n, ref := range q.Networks {
-		if facts.Networks[n].Network = i.networks.lookup(ref); facts.Networks[n].Network == nil {
+		if facts.Networks[n].Value = i.networks.lookup(ref); facts.Networks[n].Value == nil {
 			missing.Go(func() { facts.Networks[n] = i.readNetwork(ctx, ref) })
 		}
 	}
 	if q.Namespace != "" {
-		if facts.Namespace.Namespace = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Namespace == nil {
+		if facts.Namespace.Value = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Value == nil {
 			missing.Go(func() { facts.Namespace = i.readNamespace(ctx, q.Namespace) })
 		}
 	}
 	facts.Pools = i.pools.facts()
 	for n, ref := range q.Subnets {
-		if facts.Subnets[n].Subnet = i.subnets.lookup(ref); facts.Subnets[n].Subnet == nil {
+		if facts.Subnets[n].Value = i.subnets.lookup(ref); facts.Subnets[n].Value == nil {
 			missing.Go(func() { facts.Subnets[n] = i.subnets.read(ctx, ref) })
 		}
 	}
@@ -151,56 +152,60 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 	}
 	missing.Wait()
 	facts.Coordinator = i.coordinator(ctx, func() bool { return dependsOnMode(&q, facts.Networks) })
-	facts.CoordinatorMode = facts.Coordinator.Mode
+	facts.CoordinatorMode = modeOf(facts.Coordinator)
 	return facts
 }
 
 // dependsOnMode says whether anything depends on the mode of coordinators that name none:
 // the role of a network that was asked for, or, where nothing was asked for, that of a
 // network which is written.
-func dependsOnMode(q *policy.Questions, networks []policy.Fact) bool {
+func dependsOnMode(q *policy.Questions, networks []policy.Answer[cniconf.Network]) bool {
 	if len(q.Networks) == 0 {
 		return q.Namespace == ""
 	}
-	return slices.ContainsFunc(networks, func(f policy.Fact) bool {
-		if f.Network == nil {
+	return slices.ContainsFunc(networks, func(f policy.Answer[cniconf.Network]) bool {
+		if f.Value == nil {
 			return false
 		}
-		standalone, _ := f.Network.Role(cniconf.ModeUnderlay)
-		overlay, _ := f.Network.Role(cniconf.ModeOverlay)
+		standalone, _ := f.Value.Role(cniconf.ModeUnderlay)
+		overlay, _ := f.Value.Role(cniconf.ModeOverlay)
 		return standalone != overlay
 	})
 }
 
 // coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is
 // not filled it is read, if anything depends on it.
-func (i *Inventory) coordinator(ctx context.Context, depended func() bool) policy.CoordinatorFact {
+func (i *Inventory) coordinator(ctx context.Context, depended func() bool) policy.Answer[cniconf.CoordinatorMode] {
 	if i.coordinators.absent.Load() {
-		return policy.CoordinatorFact{Fresh: true}
+		return policy.Answer[cniconf.CoordinatorMode]{Fresh: true}
 	}
 	if mode := i.coordinators.lookup(policy.Reference{Name: inventory.CoordinatorName}); mode != nil {
-		return policy.CoordinatorFact{Mode: *mode}
+		return policy.Answer[cniconf.CoordinatorMode]{Value: mode}
 	}
 	if i.coordinators.ready() == nil || !depended() {
-		return policy.CoordinatorFact{}
+		return policy.Answer[cniconf.CoordinatorMode]{}
 	}
 	return i.readCoordinator(ctx)
 }
 
 // readCoordinator asks the API server. That it does not tell is logged once, until it
 // does.
-func (i *Inventory) readCoordinator(ctx context.Context) policy.CoordinatorFact {
+func (i *Inventory) readCoordinator(ctx context.Context) policy.Answer[cniconf.CoordinatorMode] {
 	read := i.coordinators.reader.read(ctx, policy.Reference{Name: inventory.CoordinatorName})
 	unknown := read.err != nil
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
 		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, that of before or the configured one stands in",
 			"error", read.err)
 	}
-	fact := policy.CoordinatorFact{Err: read.err, Fresh: read.fresh}
-	if read.value != nil {
-		fact.Mode = *read.value
+	return policy.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
+}
+
+// modeOf is empty where there is no SpiderCoordinator.
+func modeOf(a policy.Answer[cniconf.CoordinatorMode]) cniconf.CoordinatorMode {
+	if a.Value == nil {
+		return ""
 	}
-	return fact
+	return *a.Value
 }
 
 // Refresh implements [inventory.Inventory].
@@ -234,19 +239,19 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	}
 	stale.Wait()
 	if fresh.Coordinator.Err == nil {
-		fresh.CoordinatorMode = fresh.Coordinator.Mode
+		fresh.CoordinatorMode = modeOf(fresh.Coordinator)
 	}
 	return fresh
 }
 
-func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Fact {
+func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Answer[cniconf.Network] {
 	read := i.networks.reader.read(ctx, ref)
-	return policy.Fact{Network: read.value, Err: read.err, Fresh: read.fresh}
+	return policy.Answer[cniconf.Network]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
-func (i *Inventory) readNamespace(ctx context.Context, name string) policy.NamespaceFact {
+func (i *Inventory) readNamespace(ctx context.Context, name string) policy.Answer[policy.Namespace] {
 	read := i.namespaces.reader.read(ctx, policy.Reference{Name: name})
-	return policy.NamespaceFact{Namespace: read.value, Err: read.err, Fresh: read.fresh}
+	return policy.Answer[policy.Namespace]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
 // Networks implements [inventory.Inventory] from memory. As long as the cache is not

@@ -113,11 +113,11 @@ func networks(names ...string) policy.Questions {
 	return q
 }
 
-func role(f policy.Fact) cniconf.Role {
-	if f.Network == nil {
+func role(f policy.Answer[cniconf.Network]) cniconf.Role {
+	if f.Value == nil {
 		return ""
 	}
-	r, _ := f.Network.Role(cniconf.ModeAuto)
+	r, _ := f.Value.Role(cniconf.ModeAuto)
 	return r
 }
 
@@ -137,7 +137,7 @@ func TestCacheFollowsTheCluster(t *testing.T) {
 	kubectl(t, "", "delete", "net-attach-def", "followed")
 	wait.Until(t, "gone", func() bool {
 		f := inv.Facts(t.Context(), networks("followed")).Networks[0]
-		return f.Network == nil && f.Err == nil && f.Fresh
+		return f.Value == nil && f.Err == nil && f.Fresh
 	})
 	text, err := testutil.GatherAndCount(registry, "macvlan_webhook_live_reads_total", "macvlan_webhook_networks", "macvlan_webhook_cache_age_seconds")
 	if err != nil || text < 3 {
@@ -173,14 +173,14 @@ func TestLiveReads(t *testing.T) {
 func TestRefreshReadsAgain(t *testing.T) {
 	kubectl(t, network("refreshed", "router"), "apply", "-f", "-")
 	inv, _ := open(t, false)
-	old := policy.Facts{Networks: []policy.Fact{{Network: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
+	old := policy.Facts{Networks: []policy.Answer[cniconf.Network]{{Value: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
 	if f := inv.Refresh(t.Context(), networks("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
 		t.Errorf("got %+v", f)
 	}
 	// What cannot be read again is not known: the old answer may be wrong.
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if f := inv.Refresh(gone, networks("refreshed"), old).Networks[0]; f.Network != nil || f.Err == nil {
+	if f := inv.Refresh(gone, networks("refreshed"), old).Networks[0]; f.Value != nil || f.Err == nil {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -192,7 +192,7 @@ func TestResourceInstalledLater(t *testing.T) {
 	kubectl(t, "", "delete", "crd", "network-attachment-definitions.k8s.cni.cncf.io")
 	inv, _ := open(t, true)
 	wait.Until(t, "ready without the resource", func() bool { return inv.Ready() == nil })
-	if f := inv.Facts(t.Context(), networks("later")).Networks[0]; f.Network != nil || f.Err != nil {
+	if f := inv.Facts(t.Context(), networks("later")).Networks[0]; f.Value != nil || f.Err != nil {
 		t.Errorf("without the resource: %+v", f)
 	}
 	kubectl(t, crd, "create", "-f", "-")

@@ -195,9 +195,9 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 			switch {
 			case fact.Err != nil:
 				t.Errorf("error %v", fact.Err)
-			case fact.Network == nil:
+			case fact.Value == nil:
 				got = append(got, "none")
-			case fact.Network.NameOnly:
+			case fact.Value.NameOnly:
 				got = append(got, "name")
 			default:
 				got = append(got, string(role(fact)))
@@ -206,7 +206,7 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 		if want := []string{"overlay", "none", "name", "none"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
-		if n := f.Namespace; n.Namespace == nil || n.Namespace.Labels["kubernetes.io/metadata.name"] != "tenant" || n.Err != nil {
+		if n := f.Namespace; n.Value == nil || n.Value.Labels["kubernetes.io/metadata.name"] != "tenant" || n.Err != nil {
 			t.Errorf("namespace %+v", n)
 		}
 		if f.Pools.Index != nil || f.Pools.Err != nil {

@@ -31,8 +31,8 @@ func namespace(name, pool string) *corev1.Namespace {
 	}}
 }
 
-func namesPool(f policy.NamespaceFact, pool string) bool {
-	return f.Err == nil && f.Namespace != nil && slices.Equal(f.Namespace.Pools.IPv4, []string{pool}) && f.Namespace.Labels["team"] == "a"
+func namesPool(f policy.Answer[policy.Namespace], pool string) bool {
+	return f.Err == nil && f.Value != nil && slices.Equal(f.Value.Pools.IPv4, []string{pool}) && f.Value.Labels["team"] == "a"
 }
 
 // A pod may come in the same apply as its namespace.
@@ -43,7 +43,7 @@ func TestNamespaceOfAMomentAgo(t *testing.T) {
 	for round := range 20 {
 		name := fmt.Sprint("moment-", round)
 		q := policy.Questions{Namespace: name}
-		if f := inv.Facts(t.Context(), q).Namespace; f.Namespace != nil || f.Err != nil || !f.Fresh {
+		if f := inv.Facts(t.Context(), q).Namespace; f.Value != nil || f.Err != nil || !f.Fresh {
 			t.Fatalf("round %d: before it was made: %+v", round, f)
 		}
 		made, err := client.Create(t.Context(), namespace(name, "before"), metav1.CreateOptions{})
@@ -72,10 +72,10 @@ func TestNamespaceOfAMomentAgo(t *testing.T) {
 // Nothing about a namespace is asked where no question is.
 func TestNoQuestionAboutANamespace(t *testing.T) {
 	inv, registry := open(t, false)
-	if f := inv.Facts(t.Context(), policy.Questions{}).Namespace; f.Namespace != nil || f.Err != nil {
+	if f := inv.Facts(t.Context(), policy.Questions{}).Namespace; f.Value != nil || f.Err != nil {
 		t.Errorf("facts: %+v", f)
 	}
-	if f := inv.Refresh(t.Context(), policy.Questions{}, policy.Facts{}).Namespace; f.Namespace != nil || f.Err != nil {
+	if f := inv.Refresh(t.Context(), policy.Questions{}, policy.Facts{}).Namespace; f.Value != nil || f.Err != nil {
 		t.Errorf("refreshed: %+v", f)
 	}
 	if n := sum(t, registry, "macvlan_webhook_live_reads_total", "namespaces"); n != 0 {

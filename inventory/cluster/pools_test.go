@@ -330,7 +330,7 @@ func TestPoolsInstalledLater(t *testing.T) {
 func TestPoolsAndNamespacesForbidden(t *testing.T) {
 	inv, _ := openAs(t, "nobody")
 	facts := inv.Facts(t.Context(), policy.Questions{Namespace: "default"})
-	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Namespace != nil || facts.Namespace.Fresh {
+	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Value != nil || facts.Namespace.Fresh {
 		t.Errorf("namespace: %+v", facts.Namespace)
 	}
 	// Memory has none yet.

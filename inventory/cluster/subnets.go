@@ -42,18 +42,18 @@ func (s subnets) lookup(ref flatnetwork.SubnetReference) *flatnetwork.Subnet {
 
 // read asks the API server for a subnet. A cluster without that generation of the flat
 // network has none that could be missing.
-func (s subnets) read(ctx context.Context, ref flatnetwork.SubnetReference) policy.SubnetFact {
+func (s subnets) read(ctx context.Context, ref flatnetwork.SubnetReference) policy.Answer[flatnetwork.Subnet] {
 	w := s[ref.Generation]
 	if w.absent.Load() {
-		return policy.SubnetFact{Unknown: true, Fresh: true}
+		return policy.Answer[flatnetwork.Subnet]{Unknown: true, Fresh: true}
 	}
 	read := w.reader.read(ctx, policy.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
-	fact := policy.SubnetFact{Subnet: read.value, Err: read.err, Fresh: read.fresh}
+	fact := policy.Answer[flatnetwork.Subnet]{Value: read.value, Err: read.err, Fresh: read.fresh}
 	if read.err == nil && read.value == nil && w.ready() != nil {
 		// Nobody has found out yet whether the cluster has such subnets at all.
 		served, err := w.served(ctx)
 		if err != nil {
-			return policy.SubnetFact{Err: fmt.Errorf("find out whether the cluster has the resource %s: %w", w.kind.Resource, err)}
+			return policy.Answer[flatnetwork.Subnet]{Err: fmt.Errorf("find out whether the cluster has the resource %s: %w", w.kind.Resource, err)}
 		}
 		fact.Unknown = !served
 	}

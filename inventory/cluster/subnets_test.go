@@ -69,8 +69,8 @@ func subnetQuestion(g flatnetwork.Generation, name string) policy.Questions {
 	return policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: name}}}
 }
 
-func hasCIDR(f policy.SubnetFact, cidr string) bool {
-	return f.Err == nil && !f.Unknown && f.Subnet != nil && f.Subnet.CIDR.String() == cidr
+func hasCIDR(f policy.Answer[flatnetwork.Subnet], cidr string) bool {
+	return f.Err == nil && !f.Unknown && f.Value != nil && f.Value.CIDR.String() == cidr
 }
 
 // A subnet may come in the same apply as the pods that name it.
@@ -81,7 +81,7 @@ func TestSubnetOfAMomentAgo(t *testing.T) {
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	for n, g := range flatnetwork.Generations {
 		q := subnetQuestion(g, "moment")
-		if f := inv.Facts(t.Context(), q).Subnets[0]; f.Subnet != nil || f.Err != nil || f.Unknown || !f.Fresh {
+		if f := inv.Facts(t.Context(), q).Subnets[0]; f.Value != nil || f.Err != nil || f.Unknown || !f.Fresh {
 			t.Fatalf("%s: before it was made: %+v", g, f)
 		}
 		applied(t, subnetOf(g, g.SubnetNamespace(), "moment", "10.9.0.0/24")+subnetOf(g, "default", "elsewhere", "10.9.1.0/24"))
@@ -98,7 +98,7 @@ func TestSubnetOfAMomentAgo(t *testing.T) {
 			f := inv.Facts(t.Context(), q).Subnets[0]
 			return hasCIDR(f, "10.9.2.0/24") && !f.Fresh
 		})
-		if f := inv.Facts(t.Context(), subnetQuestion(g, "elsewhere")).Subnets[0]; f.Subnet != nil || f.Err != nil {
+		if f := inv.Facts(t.Context(), subnetQuestion(g, "elsewhere")).Subnets[0]; f.Value != nil || f.Err != nil {
 			t.Errorf("%s: a subnet in a namespace that is not heeded: %+v", g, f)
 		}
 		if count := gauge(t, registry, "macvlan_webhook_subnets"); int(count) != n+1 {
@@ -131,7 +131,7 @@ func TestSubnetsInstalledLater(t *testing.T) {
 	q := subnetQuestion(flatnetwork.V1, "later")
 	for _, inventory := range []inventory.Inventory{inv, live} {
 		facts := inventory.Facts(t.Context(), q)
-		if f := facts.Subnets[0]; !f.Unknown || f.Subnet != nil || f.Err != nil {
+		if f := facts.Subnets[0]; !f.Unknown || f.Value != nil || f.Err != nil {
 			t.Errorf("without the resource: %+v", f)
 		}
 		if f := inventory.Facts(t.Context(), subnetQuestion(flatnetwork.V2, "later")).Subnets[0]; f.Unknown || f.Err != nil {
@@ -141,7 +141,7 @@ func TestSubnetsInstalledLater(t *testing.T) {
 			t.Error("it is not known that there are no subnets")
 		}
 	}
-	if f := inv.Refresh(t.Context(), q, policy.Facts{Subnets: make([]policy.SubnetFact, 1)}).Subnets[0]; !f.Unknown || !f.Fresh || f.Err != nil {
+	if f := inv.Refresh(t.Context(), q, policy.Facts{Subnets: make([]policy.Answer[flatnetwork.Subnet], 1)}).Subnets[0]; !f.Unknown || !f.Fresh || f.Err != nil {
 		t.Errorf("without the resource, asked again: %+v", f)
 	}
 	kubectl(t, definition, "create", "-f", "-")
@@ -155,7 +155,7 @@ func TestSubnetsInstalledLater(t *testing.T) {
 
 func TestSubnetsForbidden(t *testing.T) {
 	inv, _ := openAs(t, "nobody")
-	if f := inv.Facts(t.Context(), subnetQuestion(flatnetwork.V1, "hidden")).Subnets[0]; !apierrors.IsForbidden(f.Err) || f.Subnet != nil || f.Unknown || f.Fresh {
+	if f := inv.Facts(t.Context(), subnetQuestion(flatnetwork.V1, "hidden")).Subnets[0]; !apierrors.IsForbidden(f.Err) || f.Value != nil || f.Unknown || f.Fresh {
 		t.Errorf("subnet: %+v", f)
 	}
 	if inv.Subnets(t.Context()) != nil {
@@ -163,7 +163,7 @@ func TestSubnetsForbidden(t *testing.T) {
 	}
 	// To a check from the command line they are not known, which it says.
 	live, log := listedAs(t, "nobody")
-	if f := live.Facts(t.Context(), subnetQuestion(flatnetwork.V1, "hidden")).Subnets[0]; f.Err != nil || f.Subnet != nil || !f.Unknown {
+	if f := live.Facts(t.Context(), subnetQuestion(flatnetwork.V1, "hidden")).Subnets[0]; f.Err != nil || f.Value != nil || !f.Unknown {
 		t.Errorf("subnet of a live check: %+v", f)
 	}
 	for s := range live.Subnets(t.Context()) {

@@ -71,7 +71,7 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 		}
 		for n := range page.Items {
 			pod := &page.Items[n].ObjectMeta
-			if mayUse(pod, network, config) && config.Uses(&policy.Subject{Namespace: pod.Namespace, Annotations: pod.Annotations}, network) {
+			if mayUse(pod, network, config) && policy.Uses(config, &policy.Subject{Namespace: pod.Namespace, Annotations: pod.Annotations}, network) {
 				found.Add("Pod", pod.Namespace, pod.Name)
 			}
 		}

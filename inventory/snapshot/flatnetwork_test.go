@@ -47,12 +47,12 @@ func TestSubnets(t *testing.T) {
 				f := inv.Facts(t.Context(), policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: "vlan9"}}}).Subnets[0]
 				got := "missing"
 				switch {
-				case f.Err != nil || !f.Fresh || f.Unknown && f.Subnet != nil:
+				case f.Err != nil || !f.Fresh || f.Unknown && f.Value != nil:
 					t.Fatalf("%s: %+v", g, f)
 				case f.Unknown:
 					got = "unknown"
-				case f.Subnet != nil:
-					got = f.Subnet.CIDR.String()
+				case f.Value != nil:
+					got = f.Value.CIDR.String()
 				}
 				if got != tt.want[g] {
 					t.Errorf("%s: %s, want %s", g, got, tt.want[g])
@@ -71,7 +71,7 @@ func TestLaterSubnetsOverride(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := inv.Facts(t.Context(), policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "vlan9"}}}).Subnets[0]
-	if f.Subnet == nil || f.Subnet.CIDR.String() != "10.0.1.0/24" {
+	if f.Value == nil || f.Value.CIDR.String() != "10.0.1.0/24" {
 		t.Errorf("subnet: %+v", f)
 	}
 }

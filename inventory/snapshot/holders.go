@@ -42,12 +42,12 @@ func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy
 	}
 	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
 	for _, ref := range networks {
-		if n := i.network(ctx, ref).Network; n != nil && !n.NameOnly {
+		if n := i.network(ctx, ref).Value; n != nil && !n.NameOnly {
 			facts.Networks[ref] = n
 		}
 	}
 	for _, ref := range subnets {
-		if s := i.subnet(ctx, ref).Subnet; s != nil {
+		if s := i.subnet(ctx, ref).Value; s != nil {
 			facts.Subnets[ref] = s
 		}
 	}

@@ -86,19 +86,21 @@ func (i *Inventory) downwards() iter.Seq2[int, *Layer] { return slices.Backward(
 // are judged by their names. Of a cluster no more is listed than the questions, and the
 // networks that they name, depend on.
 func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Fact, len(q.Networks)), NamesOnly: i.namesOnly}
+	f := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks)), NamesOnly: i.namesOnly}
 	dependsOnPools := q.EveryPool || len(q.Pools) > 0
 	for n, ref := range q.Networks {
 		if f.NamesOnly {
-			f.Networks[n] = policy.Fact{Network: cniconf.FromName(ref.Namespace, ref.Name), Fresh: true}
+			f.Networks[n] = policy.Answer[cniconf.Network]{Value: cniconf.FromName(ref.Namespace, ref.Name), Fresh: true}
 			continue
 		}
 		f.Networks[n] = i.network(ctx, ref)
-		network := f.Networks[n].Network
-		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Spiderpool()
+		network := f.Networks[n].Value
+		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Pools() != nil
 	}
 	f.Coordinator = i.coordinator(ctx)
-	f.CoordinatorMode = f.Coordinator.Mode
+	if mode := f.Coordinator.Value; mode != nil {
+		f.CoordinatorMode = *mode
+	}
 	f.Namespace = i.namespace(ctx, q.Namespace)
 	f.Pools = i.poolFacts(ctx, dependsOnPools)
 	for _, ref := range q.Subnets {
@@ -115,38 +117,38 @@ func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.
 	return facts
 }
 
-func (i *Inventory) network(ctx context.Context, ref policy.Reference) policy.Fact {
+func (i *Inventory) network(ctx context.Context, ref policy.Reference) policy.Answer[cniconf.Network] {
 	for _, l := range i.downwards() {
 		if network, err := l.network(ctx, ref); network != nil || err != nil {
-			return policy.Fact{Network: network, Err: err, Fresh: err == nil}
+			return policy.Answer[cniconf.Network]{Value: network, Err: err, Fresh: err == nil}
 		}
 	}
-	return policy.Fact{Fresh: true}
+	return policy.Answer[cniconf.Network]{Fresh: true}
 }
 
-func (i *Inventory) namespace(ctx context.Context, name string) policy.NamespaceFact {
+func (i *Inventory) namespace(ctx context.Context, name string) policy.Answer[policy.Namespace] {
 	if name == "" {
-		return policy.NamespaceFact{Fresh: true}
+		return policy.Answer[policy.Namespace]{Fresh: true}
 	}
 	for _, l := range i.downwards() {
 		if namespace, err := l.namespace(ctx, name); namespace != nil || err != nil {
-			return policy.NamespaceFact{Namespace: namespace, Err: err, Fresh: err == nil}
+			return policy.Answer[policy.Namespace]{Value: namespace, Err: err, Fresh: err == nil}
 		}
 	}
-	return policy.NamespaceFact{Fresh: true}
+	return policy.Answer[policy.Namespace]{Fresh: true}
 }
 
-func (i *Inventory) coordinator(ctx context.Context) policy.CoordinatorFact {
+func (i *Inventory) coordinator(ctx context.Context) policy.Answer[cniconf.CoordinatorMode] {
 	for _, l := range i.downwards() {
 		mode, err := l.mode(ctx)
 		switch {
 		case err != nil:
-			return policy.CoordinatorFact{Err: err}
+			return policy.Answer[cniconf.CoordinatorMode]{Err: err}
 		case mode != nil:
-			return policy.CoordinatorFact{Mode: *mode, Fresh: true}
+			return policy.Answer[cniconf.CoordinatorMode]{Value: mode, Fresh: true}
 		}
 	}
-	return policy.CoordinatorFact{Fresh: true}
+	return policy.Answer[cniconf.CoordinatorMode]{Fresh: true}
 }
 
 // poolFacts are the pools of all layers, of a cluster only once something has depended on
@@ -178,19 +180,19 @@ func (i *Inventory) poolFacts(ctx context.Context, depended bool) policy.PoolFac
 
 // subnet answers about one subnet. Where no layer has any of its generation, or some are
 // hidden, it is not known which there are.
-func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference) policy.SubnetFact {
+func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference) policy.Answer[flatnetwork.Subnet] {
 	known, isHidden := false, false
 	for _, l := range i.downwards() {
 		subnet, found, err := l.subnet(ctx, ref)
 		switch {
 		case err != nil:
-			return policy.SubnetFact{Err: err}
+			return policy.Answer[flatnetwork.Subnet]{Err: err}
 		case subnet != nil:
-			return policy.SubnetFact{Subnet: subnet, Fresh: true}
+			return policy.Answer[flatnetwork.Subnet]{Value: subnet, Fresh: true}
 		}
 		known, isHidden = known || found == complete, isHidden || found == hidden
 	}
-	return policy.SubnetFact{Unknown: !known || isHidden, Fresh: true}
+	return policy.Answer[flatnetwork.Subnet]{Unknown: !known || isHidden, Fresh: true}
 }
 
 // each visits what the layers hold, of each name what the uppermost has.
@@ -241,7 +243,7 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 	}
 	var found policy.Users
 	for _, user := range order {
-		if s := latest[user]; config.Uses(s, network) {
+		if s := latest[user]; policy.Uses(config, s, network) {
 			found.Add(s.Kind, s.Namespace, s.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 )
 
 const (
@@ -79,7 +80,7 @@ func compileSpiderMultusConfig(o *Object, namespace string) (*cniconf.Network, e
 		}
 		source.Config = config
 	}
-	return cniconf.Compile(source), nil
+	return defaultpools.Compile(source), nil
 }
 
 func (c *spiderMultusConfig) config(name string) (string, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/utils"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/field"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -57,7 +58,7 @@ func readChain(config, networkName string) (chain, string) {
 	// that plugin has no type.
 	var single types.PluginConf
 	if err := json.Unmarshal(conf, &single); err != nil {
-		return chain{}, notCNI + fieldFault("", err)
+		return chain{}, notCNI + field.Fault("", err)
 	}
 	var c chain
 	var name, fault string
@@ -91,7 +92,7 @@ func readChain(config, networkName string) (chain, string) {
 func onePlugin(conf []byte, top map[string]any) (chain, string) {
 	plugin, err := libcni.NetworkPluginConfFromBytes(conf)
 	if err != nil {
-		return chain{}, fieldFault("", err)
+		return chain{}, field.Fault("", err)
 	}
 	if plugin.Bytes, err = json.Marshal(top); err != nil {
 		return chain{}, quote.Value(err.Error())
@@ -140,13 +141,13 @@ func listFault(top map[string]any, refusal error) string {
 		}
 		plugin := types.PluginConf{}
 		if err := json.Unmarshal(conf, &plugin); err != nil {
-			return fieldFault(path, err)
+			return field.Fault(path, err)
 		}
 		if plugin.Type == "" {
 			return path + ` has no "type"`
 		}
 	}
-	return fieldFault("", refusal)
+	return field.Fault("", refusal)
 }
 
 // topFault says why a config is no JSON object.
@@ -155,5 +156,5 @@ func topFault(config string, err error) string {
 	if errors.As(err, &syntax) {
 		return "its config is not valid JSON: " + position(config, syntax.Offset) + ": " + syntaxFault(syntax)
 	}
-	return notCNI + fieldFault("", err)
+	return notCNI + field.Fault("", err)
 }

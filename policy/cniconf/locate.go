@@ -2,21 +2,15 @@ package cniconf
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
-	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
 )
 
 // LocateFault is where a config begins to be no JSON, as an offset in bytes; 0 for
-// one that is JSON.
+// one that is JSON. Where only the end is missing it is the last byte.
 func LocateFault(config string) int {
-	var value any
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal([]byte(config), &value); !errors.As(err, &syntax) {
-		return 0
-	}
-	// The offset counts the bytes that were read, the culprit among them.
-	return min(max(int(syntax.Offset)-1, 0), len(config))
+	return max(0, min(jsonplace.FaultOffset(config), len(config)-1))
 }
 
 // Locate is where the value at a path stands in a config, as an offset in bytes;
@@ -25,8 +19,7 @@ func LocateFault(config string) int {
 //
 // It reads the config again, so it is for reports only.
 func Locate(config string, path ...any) int {
-	at, _ := locate(config, path)
-	return at
+	return jsonplace.Root(config).At(path...).Start
 }
 
 // Locate is where a key of the main plugin stands in the config that the network was
@@ -55,46 +48,4 @@ func (n *Network) LocateUnusable(config string) int {
 		return at
 	}
 	return Locate(config, "plugins")
-}
-
-// locate finds a value as encoding/json does: keys match in any case, and the last
-// of equal ones counts.
-func locate(text string, path []any) (at int, found bool) {
-	begin := len(text) - len(strings.TrimLeft(text, " \t\r\n"))
-	if len(path) == 0 {
-		return begin, true
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	open, err := d.Token()
-	at = begin
-	if open != json.Delim('{') && open != json.Delim('[') {
-		return at, false
-	}
-	for index := 0; err == nil && d.More(); index++ {
-		var key json.Token = index
-		if open == json.Delim('{') {
-			if key, err = d.Token(); err != nil {
-				break
-			}
-		}
-		var value json.RawMessage
-		if err = d.Decode(&value); err != nil {
-			break
-		}
-		if leads(path[0], key) {
-			inner, complete := locate(string(value), path[1:])
-			at, found = int(d.InputOffset())-len(value)+inner, complete
-		}
-	}
-	return at, found
-}
-
-// leads says whether an element of a path leads to a key or index.
-func leads(element any, key json.Token) bool {
-	name, ok := element.(string)
-	if !ok {
-		return element == key
-	}
-	text, ok := key.(string)
-	return ok && strings.EqualFold(name, text)
 }

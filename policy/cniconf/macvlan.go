@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/field"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
@@ -83,7 +84,7 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		if errors.As(err, &mismatch) {
 			m.faultKey = mismatch.Field
 		}
-		return m, fieldFault("", err)
+		return m, field.Fault("", err)
 	}
 	switch m.Mode {
 	case "bridge", "private", "vepa", ModePassthru:

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/containernetworking/cni/libcni"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 )
 
 // Keys that a NetworkAttachmentDefinition may carry.
@@ -57,8 +59,9 @@ type Network struct {
 	// `mode "l2" is not one of ...`; empty when it will not.
 	MacvlanFault string
 
-	// IPAM says where the main plugin takes addresses from.
-	IPAM IPAM
+	// IPAM is the plugin that the main plugin takes addresses from; never nil, and
+	// [ipam.Unknown] where there are no plugins.
+	IPAM ipam.Plugin
 
 	// Capabilities are those that any plugin of the chain declares,
 	// MainCapabilities those of the main plugin. Multus hands a pod's request
@@ -69,7 +72,8 @@ type Network struct {
 	// ResourceName is the value of [ResourceNameAnnotation].
 	ResourceName string
 
-	// DefaultPools is what [DefaultPoolsAnnotation] says, nil without it.
+	// DefaultPools are those of pods that name none; nil where the network says nothing
+	// of them. [Compile] does not set them: see package defaultpools.
 	DefaultPools *DefaultPools
 
 	// Unusable says why every pod that uses the network will fail, as a clause
@@ -80,6 +84,16 @@ type Network struct {
 	annotated, chained, fallback *ground
 	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
 	ipvlanMaster string
+}
+
+// DefaultPools are the Spiderpool pools that a network gives to pods that name none.
+type DefaultPools struct {
+	// IPv4 and IPv6 are names of pools, or patterns of them. Without any, pods get
+	// no default on this network, whatever the configuration says.
+	IPv4, IPv6 []string
+	// Fault says why the annotation cannot be used, as a sentence about it; empty
+	// when it can.
+	Fault string
 }
 
 // Capabilities are runtime requests of a pod that a plugin declares to take
@@ -98,8 +112,8 @@ func Compile(s Source) *Network {
 		Namespace:    s.Namespace,
 		Name:         s.Name,
 		OnNode:       s.Config == "",
+		IPAM:         ipam.Unknown,
 		ResourceName: s.Annotations[ResourceNameAnnotation],
-		DefaultPools: readDefaultPools(s.Annotations),
 		annotated:    groundOfAnnotation(s.Annotations[InstanceTypeAnnotation]),
 	}
 	if !n.OnNode {
@@ -122,6 +136,7 @@ func FromName(namespace, name string) *Network {
 		Namespace: namespace,
 		Name:      name,
 		NameOnly:  true,
+		IPAM:      ipam.Unknown,
 		fallback:  groundOfLast("", name, ""),
 	}
 }
@@ -194,8 +209,8 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginIPvlan {
 		n.ipvlanMaster = readIPvlanMaster(main.Bytes)
 	}
-	n.IPAM = readIPAM(main, c.name, n.CNIVersion)
-	n.CNIVersionFault = cmp.Or(cniVersionFault(n.CNIVersion, n.IPAM.Type), n.oldWithoutAddresses())
+	n.IPAM = readIPAM(main, c)
+	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
 }
 
@@ -213,10 +228,6 @@ const (
 	pluginVeth        = "veth"
 	pluginRouter      = "router"
 	pluginCoordinator = "coordinator"
-	ipamHostLocal     = "host-local"
-	ipamStatic        = "static"
-	ipamDHCP          = "dhcp"
-	ipamSpiderpool    = "spiderpool"
 )
 
 // common are strings that most networks share, so that thousands of networks
@@ -225,9 +236,9 @@ var common = func() map[string]string {
 	m := make(map[string]string)
 	for _, s := range []string{
 		pluginMacvlan, pluginIPvlan, pluginSRIOV, pluginIfacer, pluginVeth, pluginRouter,
-		pluginCoordinator, ipamHostLocal, ipamStatic, ipamDHCP, ipamSpiderpool,
+		pluginCoordinator, "host-local", "static", "dhcp", "spiderpool", "whereabouts",
 		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", "sbr", "tuning",
-		"vlan", "vrf", "whereabouts", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
+		"vlan", "vrf", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
 		"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 	} {
 		m[s] = s

@@ -9,10 +9,12 @@ import (
 	"unicode"
 
 	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 )
 
-// text is a fault in one line.
-func (f AddressFault) text() string {
+// faultText is a fault in one line.
+func faultText(f ipam.AddressFault) string {
 	duplicate := ""
 	if f.Duplicate {
 		duplicate = " (duplicate)"
@@ -88,8 +90,8 @@ func TestAddressFaults(t *testing.T) {
 			[]string{`-1 ignored: have no effect: the network has no IPAM plugin and so no addresses; accepted: no "ips"`}},
 		{"no IPAM, before a router", `{}`, router, []string{"10.0.0.7", "10.0.0.8"}, false,
 			[]string{`-1 fails: are refused by the plugin "router", which reads one address without a prefix length, and could have no effect: the network has no IPAM plugin and so no addresses; accepted: no "ips"`}},
-		{"another IPAM", `{"type":"whereabouts"}`, "", []string{"10.0.0.7", "10.0.0.7"}, false, nil},
-		{"another IPAM, before a coordinator", `{"type":"whereabouts"}`, coordinator, []string{"10.0.0.7/24", "10.0.0.8"}, false, []string{
+		{"another IPAM", `{"type":"calico-ipam"}`, "", []string{"10.0.0.7", "10.0.0.7"}, false, nil},
+		{"another IPAM, before a coordinator", `{"type":"calico-ipam"}`, coordinator, []string{"10.0.0.7/24", "10.0.0.8"}, false, []string{
 			`-1 fails: are 2, and the plugin "coordinator" reads one; accepted: one address without a prefix length`,
 			`0 fails: has a prefix length, and the plugin "coordinator" reads an address without one; accepted: "10.0.0.7"`}},
 	}
@@ -99,7 +101,7 @@ func TestAddressFaults(t *testing.T) {
 				`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","capabilities":{"ips":true},"ipam":%s}%s]}`, tt.ipam, tt.chained)})
 			var got []string
 			for _, f := range n.AddressFaults(tt.ips, tt.firstInterface) {
-				got = append(got, f.text())
+				got = append(got, faultText(f))
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
@@ -124,7 +126,7 @@ func TestAddressFaultsOfVersions(t *testing.T) {
 		n := Compile(Source{Name: "a", Config: `{` + version + `"type":"macvlan","ipam":{"type":"static","addresses":[{"address":"10.0.0.9/24"}]}}`})
 		got := ""
 		for _, f := range n.AddressFaults([]string{"10.0.0.7/24", "fd00::7/64"}, false) {
-			got += f.text()
+			got += faultText(f)
 		}
 		if got != want {
 			t.Errorf("{%s\n got %s\nwant %s", version, got, want)
@@ -135,7 +137,7 @@ func TestAddressFaultsOfVersions(t *testing.T) {
 // TestPlainArguments compares the verdict on plugins that decode the address of
 // CNI_ARGS, as Spiderpool's do, with that of the decoder.
 func TestPlainArguments(t *testing.T) {
-	n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":{"type":"whereabouts"}},{"type":"veth"}]}`})
+	n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":{"type":"calico-ipam"}},{"type":"veth"}]}`})
 	for ips, refused := range map[string]bool{
 		"10.0.0.7": false, "fd00::7": false, "::ffff:10.0.0.7": false,
 		"10.0.0.7/24": true, "fd00::7/64": true, "10.0.0.7,10.0.0.8": true, "10.0.0.7,10.0.0.7": true,
@@ -205,8 +207,8 @@ func FuzzAddressFaults(f *testing.F) {
 			if fault.Index < -1 || fault.Index >= len(asked) || fault.Detail == "" || fault.Want == "" || fault.Effect == "" {
 				t.Errorf("%+v", fault)
 			}
-			if strings.ContainsFunc(fault.text(), func(r rune) bool { return !unicode.IsPrint(r) }) || len(fault.text()) > 2000 {
-				t.Errorf("%d bytes: %q", len(fault.text()), fault.text())
+			if strings.ContainsFunc(faultText(fault), func(r rune) bool { return !unicode.IsPrint(r) }) || len(faultText(fault)) > 2000 {
+				t.Errorf("%d bytes: %q", len(faultText(fault)), faultText(fault))
 			}
 		}
 	})

@@ -21,7 +21,7 @@ func checkWords(t *testing.T, n *Network) {
 	t.Helper()
 	role, evidence := n.Role(ModeAuto)
 	for _, text := range []string{
-		n.Unusable, n.MacvlanFault, n.IPAM.Fault, n.CNIVersionFault,
+		n.Unusable, n.MacvlanFault, n.IPAM.Fault(), n.CNIVersionFault,
 		n.EvidenceDetail(), n.Contradiction(ModeAuto), string(role), string(evidence),
 	} {
 		if len(text) > 2000 {
@@ -106,7 +106,7 @@ func TestCommonStringsAreShared(t *testing.T) {
 	a, b := Compile(Source{Config: chartStandalone}), Compile(Source{Config: chartStandalone})
 	for _, p := range [][2]string{
 		{a.Plugins[0], b.Plugins[0]}, {a.Plugins[1], b.Plugins[1]}, {a.CNIVersion, b.CNIVersion},
-		{a.IPAM.Type, b.IPAM.Type}, {a.Macvlan.Mode, b.Macvlan.Mode}, {a.EvidenceDetail(), b.EvidenceDetail()},
+		{a.IPAM.Type(), b.IPAM.Type()}, {a.Macvlan.Mode, b.Macvlan.Mode}, {a.EvidenceDetail(), b.EvidenceDetail()},
 	} {
 		if unsafe.StringData(p[0]) != unsafe.StringData(p[1]) {
 			t.Errorf("%q is held twice", p[0])

@@ -8,6 +8,8 @@ import (
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/version"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/field"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -46,7 +48,7 @@ func readCoordinator(conf []byte) (*ground, string) {
 		Mode CoordinatorMode `json:"mode"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
-		return nil, "its coordinator cannot be read: " + fieldFault("", err)
+		return nil, "its coordinator cannot be read: " + field.Fault("", err)
 	}
 	if g := coordinatorGrounds[f.Mode]; g != nil {
 		return g, ""
@@ -55,19 +57,8 @@ func readCoordinator(conf []byte) (*ground, string) {
 		", which is not one of auto, underlay, overlay and disable"
 }
 
-// spiderpoolVersions are the versions that Spiderpool's IPAM plugin accepts; it
-// refuses a config that names none (cmd/spiderpool/cmd/cni_types.go, 1.2).
-var spiderpoolVersions = []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0"}
-
 // cniVersionFault says why a version of the specification will be refused.
-func cniVersionFault(v, ipam string) string {
-	if ipam == ipamSpiderpool && v == "" {
-		return "cniVersion is missing, and Spiderpool's IPAM accepts only " + strings.Join(spiderpoolVersions, ", ")
-	}
-	if ipam == ipamSpiderpool && !slices.Contains(spiderpoolVersions, v) {
-		return "cniVersion " + quote.Value(v) + " is not one of " + strings.Join(spiderpoolVersions, ", ") +
-			", which are all that Spiderpool's IPAM accepts"
-	}
+func cniVersionFault(v string) string {
 	if known := version.All.SupportedVersions(); v != "" && !slices.Contains(known, v) {
 		return "cniVersion " + quote.Value(v) + " is not one of " + strings.Join(known, ", ") +
 			", the released versions of the CNI specification"
@@ -82,7 +73,7 @@ func cniVersionFault(v, ipam string) string {
 func (n *Network) oldWithoutAddresses() string {
 	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
 	switch {
-	case n.Macvlan == nil || n.IPAM.Type != "" || modern:
+	case n.Macvlan == nil || n.IPAM != ipam.None || modern:
 		return ""
 	case n.CNIVersion == "":
 		return "cniVersion is missing, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later"

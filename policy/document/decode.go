@@ -38,8 +38,8 @@ func (e *FieldError) Error() string {
 // whole in an any.
 //
 // A value of the wrong type is a [*FieldError]: at the value where the decoder
-// tells which it is, at the document's beginning otherwise. Of several the first
-// is reported; v holds what could be decoded.
+// tells which it is, at the document's beginning otherwise. The first of
+// several is reported; v holds what could be decoded.
 func (d *Document) Decode(v any) error {
 	return d.decodeError(kjson.UnmarshalCaseSensitivePreserveInts(d.JSON, v))
 }

@@ -67,8 +67,8 @@ func (p *parser) parse() error {
 		return refused
 	}
 	jsonErr := p.jsonError(err, offset)
-	// More than one value makes it a row of JSON values for good; up to one
-	// leaves it open whether YAML was meant.
+	// With more than one value it is a row of JSON values for good; with one or
+	// none, YAML may be meant.
 	if values > 1 {
 		return jsonErr
 	}
@@ -121,9 +121,9 @@ func skipFirstBreak(text string, offset int) int {
 	return len(text)
 }
 
-// parseYAML takes the YAML documents from offset on. As for kubectl, a line that
-// begins with --- separates, wherever it stands, and holds nothing but a
-// comment otherwise.
+// parseYAML takes the YAML documents from offset on. A line that begins with ---
+// separates them wherever it stands, as it does for kubectl; only a comment may
+// follow on it.
 func (p *parser) parseYAML(offset int) error {
 	text := p.source.text
 	begin := offset

@@ -190,9 +190,9 @@ func traceQuoted(text string, begin int) *trace {
 }
 
 // fold decodes the blanks and line breaks at i and returns where they end.
-// Blanks around line breaks vanish; one line break becomes a space, of several
-// the first vanishes. With joined, a line break was escaped just before: it is
-// gone already and the first one here counts in full.
+// Blanks around line breaks vanish; one line break becomes a space, and the first
+// of several vanishes. With joined, a line break was escaped just before: it is
+// gone already, and the first one here counts in full.
 func (t *trace) fold(text string, i int, joined bool) int {
 	begin, first, breaks := i, i, 0
 	for {

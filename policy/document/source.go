@@ -17,8 +17,8 @@ type source struct {
 }
 
 // newSource makes every CRLF an LF and ends the last line where its author did
-// not. So does kubectl before it parses YAML, and block scalars can tell; no
-// line or column changes by it.
+// not. kubectl does the same before it parses YAML, and block scalars depend on
+// it; no line or column changes.
 func newSource(text string) *source {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	s := &source{text: text, size: len(text), lines: make([]int, 1, 1+strings.Count(text, "\n"))}

@@ -68,6 +68,11 @@ func appendCommaFaults(faults []Fault, i int, e *Element, at itemParts) []Fault 
 	return faults
 }
 
+// span is a part of a value: the bytes from start up to end.
+type span struct{ start, end int }
+
+func (s span) of(value string) string { return value[s.start:s.end] }
+
 // itemParts are the places of the parts of one item, without the white space
 // around them. Parts that are not there are empty.
 type itemParts struct{ whole, namespace, name, iface span }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
 )
 
 // selection is an element of the JSON form with the field types of Multus'
@@ -56,13 +58,9 @@ var fields = []struct{ name, want string }{
 	{"default-route", "a list of strings"},
 }
 
-// fieldOf is the field that a key, given with its quotes, fills: encoding/json
-// compares without regard to case. It is "" for an unknown key.
-func fieldOf(rawKey string) (name, want string) {
-	key := rawKey[1 : len(rawKey)-1]
-	if strings.IndexByte(key, '\\') >= 0 {
-		key = plain(rawKey)
-	}
+// fieldOf is the field that a key fills: encoding/json compares without regard
+// to case. It is "" for an unknown key.
+func fieldOf(key string) (name, want string) {
 	for _, f := range fields {
 		if strings.EqualFold(key, f.name) {
 			return f.name, f.want
@@ -85,11 +83,11 @@ func parseJSON(value, namespace string) ([]Element, []Fault) {
 	if errors.As(err, &syntax) {
 		return nil, []Fault{syntaxFault(value)}
 	}
-	top := skipSpace(value, 0)
-	if !startsWith(value, top, '[') {
-		return nil, []Fault{notListFault(value, top)}
+	root := jsonplace.Root(value)
+	if root.Kind() != jsonplace.List {
+		return nil, []Fault{notListFault(root)}
 	}
-	return explainJSON(value, namespace, top)
+	return explainJSON(root, namespace)
 }
 
 // elementsOf converts a list, and says whether it is without faults.

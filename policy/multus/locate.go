@@ -1,6 +1,10 @@
 package multus
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
+)
 
 // Locate is where the value of a field stands in an annotation of either form:
 // the field ("name", "mac", "ips"...) of the element-th network, for index >= 0
@@ -51,42 +55,29 @@ func locateComma(value string, element int, field string) int {
 }
 
 func locateJSON(value string, element int, field string, index int) int {
-	for i, object := range members(value, skipSpace(value, 0)) {
+	for i, object := range jsonplace.Root(value).Members() {
 		if i < element {
 			continue
 		}
-		place, given := fieldPlaces(value, object.start)[field]
-		if !given {
-			return object.start
+		if at, given := place(object, field); given {
+			return at.Member(index).Start
 		}
-		for j, member := range members(value, place.start) {
-			if j == index {
-				return member.start
-			}
-		}
-		return place.start
+		return object.Start
 	}
 	return 0
 }
 
-// fieldPlaces is where the values stand that fill the fields of the object that
-// starts at at. Of equal keys the last one fills its field, but a null leaves
-// it as it was. An absent or empty "interface" stands where "interfaceRequest"
-// does.
-func fieldPlaces(value string, at int) map[string]span {
-	places := map[string]span{}
-	for key, val := range entries(value, at) {
-		name, _ := fieldOf(key.of(value))
-		if name == "" {
-			continue
-		}
-		if _, set := places[name]; !set || val.of(value) != "null" {
-			places[name] = val
+// place is where the value stands that fills a field of an object. An absent or
+// empty "interface" stands where "interfaceRequest" does.
+func place(object jsonplace.Value, field string) (at jsonplace.Value, given bool) {
+	if known, _ := fieldOf(field); known == "" {
+		return at, false
+	}
+	at, given = object.Field(field)
+	if field == "interface" && (!given || at.Kind() == jsonplace.Null || at.Text() == "") {
+		if old, found := object.Field("interfaceRequest"); found {
+			return old, true
 		}
 	}
-	own, given := places["interface"]
-	if old, ok := places["interfaceRequest"]; ok && (!given || plain(own.of(value)) == "" || own.of(value) == "null") {
-		places["interface"] = old
-	}
-	return places
+	return at, given
 }

@@ -31,6 +31,8 @@ func TestLocate(t *testing.T) {
 		{`^[{"name":"a"}]`, 1, "name", -1},
 		{`[{"name":"a"}, ^null]`, 1, "name", -1},
 		{`[{"name":"a"}, ^{"x":"b"}]`, 1, "name", -1},
+		{`[^{"":"a","x":"b"}]`, 0, "", -1},
+		{`[^{"":"a","x":"b"}]`, 0, "x", -1},
 		{`[{"x":{"name":"a"},"y":["]}\""],"NAME" : ^"b"}]`, 0, "name", -1},
 		{`[{"name":"a","n\u0061me":^"b","name":null}]`, 0, "name", -1},
 		{`[{"interface":^"b","interfaceRequest":"c"}]`, 0, "interface", -1},

@@ -48,8 +48,8 @@ type World struct {
 	Pools *Index
 	// Namespace is what the pod's namespace says.
 	Namespace NamespacePools
-	// SubnetsEnabled says that the SpiderSubnet feature is on. Off, Spiderpool
-	// passes over the subnet annotations.
+	// SubnetsEnabled says that the SpiderSubnet feature is on. Where it is off,
+	// Spiderpool passes over the subnet annotations.
 	SubnetsEnabled bool
 }
 
@@ -68,7 +68,7 @@ type Choice struct {
 	Element int
 	// Unknown says that the pools cannot be told: an annotation at this level
 	// cannot be read, Spiderpool makes them of a SpiderSubnet, or there are more
-	// patterns than are looked at. The lists then are those that can be told.
+	// patterns than are looked at. The lists are then those that can be told.
 	Unknown bool
 	// TooMany says that it is Unknown because there are more patterns than are
 	// looked at.

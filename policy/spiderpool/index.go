@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Index holds the pools of a cluster for [Choose], so that no look-up but that
-// of a pattern takes longer the more pools there are. It may be used from
-// several goroutines at once. A nil Index holds no pools.
+// Index holds the pools of a cluster for [Choose]. Only the look-up of a pattern
+// takes longer when there are more pools. Several goroutines may use an Index at
+// once. A nil Index holds no pools.
 type Index struct {
 	mu    sync.RWMutex
 	pools map[string]*Pool
@@ -39,7 +39,7 @@ type matched struct {
 const mostRemembered = 64
 
 // remembered is what a pattern matches among the names, if that was found out
-// before, and the names have not changed since. The generation is that of the names.
+// before and the names have not changed since. The generation is that of the names.
 func (x *Index) remembered(p patternOf) (names, pools []string, generation uint64, ok bool) {
 	i, isFamily := familyIndex(p.family)
 	if x == nil || !isFamily {

@@ -1,6 +1,11 @@
 package spiderpool
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
+)
 
 const (
 	wantPool    = "the name of a SpiderIPPool, or a pattern with *, ? or [...]"
@@ -19,10 +24,7 @@ func readPool(a *Annotations, r *reading) {
 	if !decode(r, &s) {
 		return
 	}
-	a.Pool = &Selection{IPv4: s.IPv4, IPv6: s.IPv6}
-	if r.broken != nil {
-		a.Pool.broken = r.broken[0]
-	}
+	a.Pool = &Selection{IPv4: s.IPv4, IPv6: s.IPv6, broken: r.broken(-1)}
 	r.checkPools(-1, a.Pool)
 }
 
@@ -45,13 +47,11 @@ func readPools(a *Annotations, r *reading) {
 		return
 	}
 	if len(a.Pools) == 0 {
-		r.refuse(-1, "", r.tree().start, "", "has no element", r.shape.want)
+		r.refuse(-1, "", r.root().Start, "", "has no element", r.shape.want)
 		return
 	}
 	for i := range a.Pools {
-		if i < len(r.broken) {
-			a.Pools[i].broken = r.broken[i]
-		}
+		a.Pools[i].broken = r.broken(i)
 		r.checkPools(i, &a.Pools[i])
 	}
 	a.Named, a.unclear = r.checkInterfaces(a.Pools)
@@ -85,12 +85,20 @@ func soundList(names []string) bool {
 }
 
 func (r *reading) checkList(index int, field string, names []string) {
-	var list *node
+	var list jsonplace.Value
+	var members []jsonplace.Value
 	eachFault(names, func(i int, detail, want string) {
-		if list == nil {
+		if list.Kind() == jsonplace.None {
 			list = r.field(index, field)
+			for _, member := range list.Members() {
+				members = append(members, member)
+			}
 		}
-		r.refuse(index, field, list.member(i).start, names[i], detail, want)
+		at := list
+		if i < len(members) {
+			at = members[i]
+		}
+		r.refuse(index, field, at.Start, names[i], detail, want)
 	})
 }
 
@@ -144,12 +152,12 @@ func (r *reading) checkInterfaces(list []Selection) (named, unclear bool) {
 		switch {
 		case name != "" && !named:
 			unclear = true
-			r.refuse(i, ifaceField, r.field(i, ifaceField).start, name, "is named, and the elements before it name no interface", wantAllName)
+			r.refuse(i, ifaceField, r.field(i, ifaceField).Start, name, "is named, and the elements before it name no interface", wantAllName)
 		case name == "" && named:
 			unclear = true
-			r.refuse(i, ifaceField, r.field(i, ifaceField).start, "", "is missing, and the elements before it name their interfaces", wantAllName)
+			r.refuse(i, ifaceField, r.field(i, ifaceField).Start, "", "is missing, and the elements before it name their interfaces", wantAllName)
 		case name != "" && taken:
-			r.refuse(i, ifaceField, r.field(i, ifaceField).start, name,
+			r.refuse(i, ifaceField, r.field(i, ifaceField).Start, name,
 				fmt.Sprintf("is the interface of element %d already", before+1), "one element for each interface")
 		default:
 			holder[name] = i
@@ -168,13 +176,13 @@ func (r *reading) checkInterfaces(list []Selection) (named, unclear bool) {
 // It reads the whole value, so it is for reports only.
 func Locate(annotation, value string, element int, field string, index int) int {
 	for i := range readers {
-		if readers[i].annotation == annotation && readers[i].shape != nil && wellFormed(value) {
+		if readers[i].annotation == annotation && readers[i].shape != nil && json.Valid([]byte(value)) {
 			r := reading{annotation: annotation, value: value, shape: readers[i].shape}
 			at := r.element(element)
-			if found := r.shape.find(at, field); found != nil {
-				at = found.member(index)
+			if found, given := r.shape.find(at, field); given {
+				at = found.Member(index)
 			}
-			return at.start
+			return at.Start
 		}
 	}
 	return 0

@@ -55,9 +55,6 @@ type Request struct {
 	// template, to which the controllers of Kubernetes add some.
 	PodLabels map[string]string
 	Template  bool
-	// Owner is the workload at the top of the pod's owners; nil where it is not
-	// known. Its namespace always is the pod's.
-	Owner *Owner
 	// SpiderpoolNamespace is where Spiderpool runs.
 	SpiderpoolNamespace string
 }
@@ -83,8 +80,9 @@ func (p *Pool) Misfit(r *Request) (reason Misfit, detail string) {
 	}
 	if p.Owner != nil {
 		// Such a pool serves its workload on whatever network: Spiderpool
-		// looks no further.
-		if !p.Owner.mayOwn(r) {
+		// looks no further. Which workload is at the top of the pod's owners
+		// is not known here, only that it is in the pod's namespace.
+		if p.Owner.Namespace != r.Namespace {
 			return MisfitPod, "was made for " + quote.Value(p.Owner.String()) + " (spec.podAffinity)"
 		}
 		return MisfitNone, ""
@@ -156,15 +154,6 @@ func mayMatch(s labels.Selector, r *Request) bool {
 		}
 	}
 	return true
-}
-
-// mayOwn says whether the workload may be the one at the top of the pod's
-// owners.
-func (o *Owner) mayOwn(r *Request) bool {
-	if r.Owner != nil {
-		return *o == *r.Owner
-	}
-	return o.Namespace == r.Namespace
 }
 
 // String is like "Deployment default/web".

@@ -57,8 +57,6 @@ func TestMisfit(t *testing.T) {
 
 		{title: "owner in the namespace, network not looked at", pool: fmt.Sprintf(owned, "shop")},
 		{title: "owner elsewhere", pool: fmt.Sprintf(owned, "other"), want: MisfitPod, detail: `was made for "Deployment other/web" (spec.podAffinity)`},
-		{title: "owner known", pool: fmt.Sprintf(owned, "shop"), change: func(r *Request) { r.Owner = &Owner{"apps", "v1", "Deployment", "shop", "web"} }},
-		{title: "owner of another kind", pool: fmt.Sprintf(owned, "shop"), change: func(r *Request) { r.Owner = &Owner{"apps", "v1", "StatefulSet", "shop", "web"} }, want: MisfitPod, detail: `was made for "Deployment shop/web" (spec.podAffinity)`},
 
 		{title: "network named", pool: spec(`,"multusName":["other/vlan100","kube-system/vlan100"]`)},
 		{title: "network of another namespace", pool: spec(`,"multusName":["other/vlan100"]`), want: MisfitNetwork, detail: `is only for network "other/vlan100" (spec.multusName)`},

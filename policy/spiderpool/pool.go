@@ -84,7 +84,7 @@ type Pool struct {
 }
 
 // Owner is the workload at the top of a pod's owners.
-type Owner struct{ APIGroup, APIVersion, Kind, Namespace, Name string }
+type Owner struct{ Kind, Namespace, Name string }
 
 // ownerNameLabel on a pool tells those that Spiderpool made for a workload
 // (IsAutoCreatedIPPool in pkg/ippoolmanager/utils.go).
@@ -92,8 +92,6 @@ const ownerNameLabel = "ipam.spidernet.io/owner-application-name"
 
 // The labels by which the podAffinity of such a pool names the workload.
 const (
-	appGroupLabel     = "ipam.spidernet.io/app-api-group"
-	appVersionLabel   = "ipam.spidernet.io/app-api-version"
 	appKindLabel      = "ipam.spidernet.io/app-kind"
 	appNamespaceLabel = "ipam.spidernet.io/app-namespace"
 	appNameLabel      = "ipam.spidernet.io/app-name"
@@ -122,11 +120,9 @@ func CompilePool(s *PoolSource) *Pool {
 	affinity := s.Spec.PodAffinity
 	if _, made := s.Labels[ownerNameLabel]; made && affinity != nil {
 		p.Owner = &Owner{
-			APIGroup:   affinity.MatchLabels[appGroupLabel],
-			APIVersion: affinity.MatchLabels[appVersionLabel],
-			Kind:       affinity.MatchLabels[appKindLabel],
-			Namespace:  affinity.MatchLabels[appNamespaceLabel],
-			Name:       affinity.MatchLabels[appNameLabel],
+			Kind:      affinity.MatchLabels[appKindLabel],
+			Namespace: affinity.MatchLabels[appNamespaceLabel],
+			Name:      affinity.MatchLabels[appNameLabel],
 		}
 		return p
 	}

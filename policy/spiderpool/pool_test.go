@@ -83,7 +83,7 @@ func TestCompilePoolOwner(t *testing.T) {
 		"ipam.spidernet.io/app-kind":"Deployment","ipam.spidernet.io/app-namespace":"shop","ipam.spidernet.io/app-name":"web"}}}`
 	const label = `"metadata":{"labels":{"ipam.spidernet.io/owner-application-name":"web"}}`
 	made := CompilePool(object(t, `{`+label+`,`+affinity+`}`))
-	want := &Owner{APIGroup: "apps", APIVersion: "v1", Kind: "Deployment", Namespace: "shop", Name: "web"}
+	want := &Owner{Kind: "Deployment", Namespace: "shop", Name: "web"}
 	if diff := cmp.Diff(want, made.Owner); diff != "" || made.PodSelector != nil {
 		t.Errorf("selector %v, owner (-want +got):\n%s", made.PodSelector, diff)
 	}

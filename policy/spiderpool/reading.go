@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
 )
 
 // reading is an annotation that is being read.
@@ -13,11 +15,16 @@ type reading struct {
 	shape             *shape
 	faults            []Fault
 
-	// root is the tree of the value, made when the first place is asked for.
-	root *node
-	// broken are, by element, the fields that could not be read; nil when all
-	// could.
-	broken []fieldSet
+	// elements are those of the list, or the one object that the value is. They
+	// are looked up when the first of their places is asked for.
+	elements []element
+}
+
+// element is an object of an annotation.
+type element struct {
+	jsonplace.Value
+	// broken are the fields that could not be read.
+	broken fieldSet
 }
 
 // decode reads the value as Spiderpool does: with encoding/json, which passes
@@ -27,7 +34,7 @@ type reading struct {
 func decode[T any](r *reading, into *T) bool {
 	strict := json.NewDecoder(strings.NewReader(r.value))
 	strict.DisallowUnknownFields()
-	if strict.Decode(into) == nil && strings.Trim(r.value[strict.InputOffset():], jsonSpace) == "" {
+	if strict.Decode(into) == nil && strings.Trim(r.value[strict.InputOffset():], jsonplace.Space) == "" {
 		return true
 	}
 	var again T
@@ -35,7 +42,7 @@ func decode[T any](r *reading, into *T) bool {
 	*into = again
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		offset, culprit, detail := noJSON(r.value)
+		offset, culprit, detail := jsonplace.SyntaxFault(r.value)
 		r.refuse(-1, "", offset, culprit, detail, r.shape.want)
 		return false
 	}
@@ -52,54 +59,59 @@ func (r *reading) ignore(index int, field string, offset int, value, detail, wan
 	r.faults = append(r.faults, Fault{ProblemUnknownField, r.annotation, index, field, offset, value, detail, want})
 }
 
-func (r *reading) tree() *node {
-	if r.root == nil {
-		r.root = tree(r.value)
+// root is the value as a whole.
+func (r *reading) root() jsonplace.Value { return jsonplace.Root(r.value) }
+
+// list looks up the elements of a list.
+func (r *reading) list() []element {
+	if r.elements == nil {
+		for _, member := range r.root().Members() {
+			r.elements = append(r.elements, element{Value: member})
+		}
 	}
-	return r.root
+	return r.elements
 }
 
 // explain reports the types that are wrong and the keys that are unknown.
 func (r *reading) explain() bool {
-	root := r.tree()
-	if root.kind == 'n' {
+	root := r.root()
+	if root.Kind() == jsonplace.Null {
 		return true
 	}
 	if r.shape.names {
 		return r.explainField(-1, &field{kind: texts}, root)
 	}
-	bracket, kind := byte('{'), "an object"
+	must := jsonplace.Object
 	if r.shape.list {
-		bracket, kind = '[', "a list"
+		must = jsonplace.List
 	}
-	if root.kind != bracket {
-		r.refuse(-1, "", root.start, "", fmt.Sprintf("is %s and must be %s", kindOf(root), kind), r.shape.want)
+	if is := root.Kind(); is != must {
+		r.refuse(-1, "", root.Start, "", fmt.Sprintf("is %s and must be %s", kindNames[is], kindNames[must]), r.shape.want)
 		return false
 	}
 	if !r.shape.list {
-		r.broken = []fieldSet{r.explainObject(-1, root)}
+		r.elements = []element{{root, r.explainObject(-1, root)}}
 		return true
 	}
-	r.broken = make([]fieldSet, len(root.members))
-	for i := range root.members {
-		switch member := &root.members[i]; {
-		case member.kind == 'n':
-		case member.kind != '{':
-			r.broken[i] = allFields
-			r.refuse(i, "", member.start, member.shown(r.value), "is not an object", r.shape.want)
+	list := r.list()
+	for i := range list {
+		switch e := &list[i]; e.Kind() {
+		case jsonplace.Null:
+		case jsonplace.Object:
+			e.broken = r.explainObject(i, e.Value)
 		default:
-			r.broken[i] = r.explainObject(i, member)
+			e.broken = allFields
+			r.refuse(i, "", e.Start, e.Text(), "is not an object", r.shape.want)
 		}
 	}
 	return true
 }
 
 // explainObject returns the fields whose values have the wrong type.
-func (r *reading) explainObject(index int, object *node) fieldSet {
+func (r *reading) explainObject(index int, object jsonplace.Value) fieldSet {
 	var broken fieldSet
-	for i := range object.keys {
-		key, value := &object.keys[i], &object.members[i]
-		f := r.shape.field(key.str)
+	for key, value := range object.Entries() {
+		f := r.shape.field(key.Text())
 		if f < 0 {
 			r.unknown(index, key)
 			continue
@@ -111,42 +123,43 @@ func (r *reading) explainObject(index int, object *node) fieldSet {
 	return broken
 }
 
-func (r *reading) explainField(index int, f *field, value *node) bool {
+func (r *reading) explainField(index int, f *field, value jsonplace.Value) bool {
 	detail := "does not fit: the value must be " + f.kind.want()
 	if f.name != "" {
 		detail = fmt.Sprintf("does not fit: %q must be %s", f.name, f.kind.want())
 	}
-	if f.kind == texts && value.kind == '[' {
+	kind := value.Kind()
+	if f.kind == texts && kind == jsonplace.List {
 		fits := true
-		for i := range value.members {
-			if m := &value.members[i]; m.kind != '"' && m.kind != 'n' {
+		for _, member := range value.Members() {
+			if kind := member.Kind(); kind != jsonplace.String && kind != jsonplace.Null {
 				fits = false
-				r.refuse(index, f.name, m.start, m.shown(r.value), detail, f.kind.want())
+				r.refuse(index, f.name, member.Start, member.Text(), detail, f.kind.want())
 			}
 		}
 		return fits
 	}
-	fits := value.kind == 'n' ||
-		f.kind == text && value.kind == '"' ||
-		f.kind == flag && (value.kind == 't' || value.kind == 'f')
+	fits := kind == jsonplace.Null ||
+		f.kind == text && kind == jsonplace.String ||
+		f.kind == flag && kind == jsonplace.Bool
 	if !fits {
-		r.refuse(index, f.name, value.start, value.shown(r.value), detail, f.kind.want())
+		r.refuse(index, f.name, value.Start, value.Text(), detail, f.kind.want())
 	}
 	return fits
 }
 
 // unknown reports a key that Spiderpool does not know here.
-func (r *reading) unknown(index int, key *node) {
+func (r *reading) unknown(index int, key jsonplace.Value) {
 	detail := "is not a field that Spiderpool knows"
 	want := r.shape.known()
-	switch name := strings.ToLower(key.str); {
+	switch name := strings.ToLower(key.Text()); {
 	case r.annotation == PoolAnnotation && poolsShape.field(name) >= 0:
 		detail = "has no effect in this annotation, which holds for every interface"
 		want = PoolsAnnotation + ", which has this field for each interface"
 	case r.shape.renamed[name] != "" && r.shape.field(r.shape.renamed[name]) >= 0:
 		want = `"` + r.shape.renamed[name] + `"`
 	}
-	r.ignore(index, "", key.start, key.str, detail, want)
+	r.ignore(index, "", key.Start, key.Text(), detail, want)
 }
 
 // known lists the fields.
@@ -158,53 +171,45 @@ func (s *shape) known() string {
 	return strings.Join(names, ", ")
 }
 
-func kindOf(n *node) string {
-	switch n.kind {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "true or false"
-	default:
-		return "a number"
+// kindNames are the kinds of values as messages name them.
+var kindNames = [...]string{
+	jsonplace.Bool:   "true or false",
+	jsonplace.Number: "a number",
+	jsonplace.String: "a string",
+	jsonplace.List:   "a list",
+	jsonplace.Object: "an object",
+}
+
+// broken are the fields of an element that could not be read.
+func (r *reading) broken(index int) fieldSet {
+	if r.elements == nil {
+		return 0
 	}
+	return r.elements[max(index, 0)].broken
 }
 
 // readable says whether a field of an element could be read.
 func (r *reading) readable(index int, name string) bool {
-	if r.broken == nil {
-		return true
-	}
-	return r.broken[max(index, 0)]&(1<<r.shape.field(name)) == 0
+	return r.elements == nil || r.broken(index)&(1<<r.shape.field(name)) == 0
 }
 
 // element is where an element stands, for index -1 the whole value.
-func (r *reading) element(index int) *node {
-	root := r.tree()
-	if index < 0 || index >= len(root.members) || root.kind != '[' {
-		return root
+func (r *reading) element(index int) jsonplace.Value {
+	if index < 0 {
+		return r.root()
 	}
-	return &root.members[index]
+	if list := r.list(); index < len(list) {
+		return list[index].Value
+	}
+	return r.root()
 }
 
 // field is where a field of an element stands, or the element where that is
 // absent.
-func (r *reading) field(index int, name string) *node {
+func (r *reading) field(index int, name string) jsonplace.Value {
 	e := r.element(index)
-	if found := r.shape.find(e, name); found != nil {
+	if found, given := r.shape.find(e, name); given {
 		return found
 	}
 	return e
-}
-
-// member is the i-th member of a list, or the list itself where it has no such
-// member.
-func (n *node) member(i int) *node {
-	if n.kind == '[' && i >= 0 && i < len(n.members) {
-		return &n.members[i]
-	}
-	return n
 }

@@ -19,7 +19,7 @@ func readRoutes(a *Annotations, r *reading) {
 		return
 	}
 	for i := range a.Routes {
-		if r.broken == nil || r.broken[i] == 0 {
+		if r.broken(i) == 0 {
 			r.checkRoute(i, &a.Routes[i])
 		}
 	}
@@ -31,10 +31,10 @@ func readRoutes(a *Annotations, r *reading) {
 func (r *reading) checkRoute(i int, route *Route) {
 	ip, _, err := net.ParseCIDR(route.Destination)
 	if err != nil {
-		r.refuse(i, dstField, r.field(i, dstField).start, route.Destination, "is not a subnet with a prefix length", wantDestination)
+		r.refuse(i, dstField, r.field(i, dstField).Start, route.Destination, "is not a subnet with a prefix length", wantDestination)
 	}
 	if net.ParseIP(route.Gateway) == nil {
-		r.refuse(i, gatewayField, r.field(i, gatewayField).start, route.Gateway, "is not an IP address", wantGateway)
+		r.refuse(i, gatewayField, r.field(i, gatewayField).Start, route.Gateway, "is not an IP address", wantGateway)
 		return
 	}
 	sign, family := ".", "an IPv4 address, as the destination is"
@@ -42,6 +42,6 @@ func (r *reading) checkRoute(i int, route *Route) {
 		sign, family = ":", "an IPv6 address, as the destination is"
 	}
 	if err == nil && !strings.Contains(route.Gateway, sign) {
-		r.refuse(i, gatewayField, r.field(i, gatewayField).start, route.Gateway, "is not of the destination's family", family)
+		r.refuse(i, gatewayField, r.field(i, gatewayField).Start, route.Gateway, "is not of the destination's family", family)
 	}
 }

@@ -1,6 +1,10 @@
 package spiderpool
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/jsonplace"
+)
 
 // shape is what the JSON of an annotation must look like.
 type shape struct {
@@ -102,18 +106,10 @@ func (s *shape) field(key string) int {
 	return -1
 }
 
-// find is where the value of a field stands in an object, nil where the field
-// is absent. Of equal keys the last one counts, but a null leaves a string as
-// it was.
-func (s *shape) find(object *node, name string) *node {
-	var found *node
-	for i := range object.keys {
-		if j := s.field(object.keys[i].str); j < 0 || s.fields[j].name != name {
-			continue
-		}
-		if value := &object.members[i]; found == nil || value.kind != 'n' {
-			found = value
-		}
+// find is where the value of a field stands in an object, if it has one.
+func (s *shape) find(object jsonplace.Value, name string) (value jsonplace.Value, found bool) {
+	if s.field(name) < 0 {
+		return value, false
 	}
-	return found
+	return object.Field(name)
 }

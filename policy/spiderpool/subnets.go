@@ -32,7 +32,7 @@ func readSubnets(a *Annotations, r *reading) {
 		return
 	}
 	if len(list) == 0 {
-		r.refuse(-1, "", r.tree().start, "", "has no element", r.shape.want)
+		r.refuse(-1, "", r.root().Start, "", "has no element", r.shape.want)
 		return
 	}
 	interfaces := map[string]int{}
@@ -57,7 +57,7 @@ func readSubnet(a *Annotations, r *reading) {
 		return
 	}
 	if one == nil {
-		r.refuse(-1, "", r.tree().start, "", "is null", r.shape.want)
+		r.refuse(-1, "", r.root().Start, "", "is null", r.shape.want)
 		return
 	}
 	s := r.subnet(-1, one)
@@ -76,12 +76,10 @@ func (r *reading) subnet(index int, from *subnetSelection) Selection {
 		Interface: from.Interface,
 		IPv4:      r.firstSubnet(index, ipv4Field, from.IPv4),
 		IPv6:      r.firstSubnet(index, ipv6Field, from.IPv6),
-	}
-	if r.broken != nil {
-		s.broken = r.broken[max(index, 0)]
+		broken:    r.broken(index),
 	}
 	if len(s.IPv4) == 0 && len(s.IPv6) == 0 && s.broken == 0 {
-		r.refuse(index, "", r.element(index).start, "", "names no subnet", r.shape.want)
+		r.refuse(index, "", r.element(index).Start, "", "names no subnet", r.shape.want)
 	}
 	return s
 }
@@ -91,10 +89,10 @@ func (r *reading) firstSubnet(index int, field string, names []string) []string 
 		return nil
 	}
 	if names[0] == "" {
-		r.refuse(index, field, r.field(index, field).member(0).start, "", "begins with an empty name", wantSubnet)
+		r.refuse(index, field, r.field(index, field).Member(0).Start, "", "begins with an empty name", wantSubnet)
 	}
 	if len(names) > 1 {
-		r.ignore(index, field, r.field(index, field).member(1).start, names[1],
+		r.ignore(index, field, r.field(index, field).Member(1).Start, names[1],
 			"has no effect: only the first subnet of a list counts", "one subnet")
 	}
 	return names[:1]
@@ -106,13 +104,13 @@ func (r *reading) checkSubnetInterface(i int, name string, interfaces map[string
 	before, taken := interfaces[name]
 	switch {
 	case taken && name == "":
-		r.refuse(i, ifaceField, r.field(i, ifaceField).start, "",
+		r.refuse(i, ifaceField, r.field(i, ifaceField).Start, "",
 			fmt.Sprintf("is missing here and in element %d", before+1), "one element for each interface")
 	case taken:
-		r.refuse(i, ifaceField, r.field(i, ifaceField).start, name,
+		r.refuse(i, ifaceField, r.field(i, ifaceField).Start, name,
 			fmt.Sprintf("is the interface of element %d already", before+1), "one element for each interface")
 	case name == "":
-		r.ignore(i, ifaceField, r.field(i, ifaceField).start, "", "is missing, so that the element is for no interface", "the name of an interface, such as net1")
+		r.ignore(i, ifaceField, r.field(i, ifaceField).Start, "", "is missing, so that the element is for no interface", "the name of an interface, such as net1")
 		interfaces[name] = i
 	default:
 		interfaces[name] = i
@@ -123,7 +121,7 @@ func (r *reading) checkSubnetInterface(i int, name string, interfaces map[string
 func (r *reading) once(i int, field string, names []string, taken map[string]int) {
 	for _, name := range names {
 		if before, found := taken[name]; found && name != "" {
-			r.refuse(i, field, r.field(i, field).member(0).start, name,
+			r.refuse(i, field, r.field(i, field).Member(0).Start, name,
 				fmt.Sprintf("is the subnet of element %d already", before+1), "a subnet of its own for each interface")
 		}
 		taken[name] = i

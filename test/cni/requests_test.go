@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
 )
 
 // asking is what Multus tells the plugins of an element with these "ips" and this
@@ -198,7 +199,7 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 					tt.version, i, j, way.capability, tt.ipam)
 				network := cniconf.Compile(cniconf.Source{Namespace: "default", Name: "asked", Config: config})
 				faults := network.AddressFaults(tt.ips, way.firstInterface)
-				fails := slices.ContainsFunc(faults, func(f cniconf.AddressFault) bool { return f.Effect == cniconf.EffectFails })
+				fails := slices.ContainsFunc(faults, func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
 				why := tt.why
 				if tt.replaces && way.capability && !way.firstInterface {
 					why = ""
@@ -220,7 +221,7 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 				}
 				got := c.addresses(t, "eth0")
 				for k, ip := range tt.ips {
-					ignored := slices.ContainsFunc(faults, func(f cniconf.AddressFault) bool { return f.Index == k || f.Index < 0 })
+					ignored := slices.ContainsFunc(faults, func(f ipam.AddressFault) bool { return f.Index == k || f.Index < 0 })
 					if slices.Contains(got, asked(t, ip)) == ignored {
 						t.Errorf("the interface has %v; said of %s: %+v", got, ip, faults)
 					}
@@ -309,7 +310,7 @@ func TestAddressesAskedOfDHCP(t *testing.T) {
 	startDHCP(t, daemonCapabilities)
 	ips := []string{"172.16.9.12/16", "172.16.9.13"}
 	faults := cniconf.Compile(cniconf.Source{Name: "dhcp", Config: string(n.list.Plugins[0].Bytes)}).AddressFaults(ips, false)
-	if len(faults) != 1 || faults[0].Index != -1 || faults[0].Effect != cniconf.EffectIgnored {
+	if len(faults) != 1 || faults[0].Index != -1 || faults[0].Effect != ipam.EffectIgnored {
 		t.Errorf("faults %+v, want that all are ignored", faults)
 	}
 	c := newContainer(t).asking(ips, "", false)

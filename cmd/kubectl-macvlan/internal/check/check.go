@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -71,12 +69,8 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 func located(o *files.Object, err error) error {
 	at := o.Position(0)
 	var field *policy.FieldError
-	if errors.As(err, &field) && field.Field != "" {
-		path := steps(field.Field)
-		if field.Annotation != "" {
-			path = append(path, field.Annotation)
-		}
-		at = o.Position(0, path...)
+	if errors.As(err, &field) {
+		at = o.Position(0, field.Place().Steps...)
 	}
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }
@@ -114,9 +108,9 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 	}
 	for i := range verdict.Findings {
 		f := &verdict.Findings[i]
-		at := o.Position(f.Offset, path(outcome.PodPath, f)...)
+		at := o.Position(f.Place.Offset, f.Place.Steps...)
 		result.Findings = append(result.Findings, report.Finding{
-			Rule: f.Rule, Action: string(f.Action), Path: f.Path, Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
+			Rule: f.Rule, Action: string(f.Action), Path: f.Path(), Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
 		})
 	}
 	for i := range outcome.Interfaces {
@@ -127,13 +121,13 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 
 // shownInterface is what a report says of an interface.
 func shownInterface(i *policy.Interface) report.Interface {
-	shown := report.Interface{Name: i.Name, Role: string(i.Role), Evidence: string(i.Evidence)}
+	shown := report.Interface{Name: i.Name, Role: string(i.Role()), Evidence: string(i.Evidence())}
 	if i.Reference != (policy.Reference{}) {
 		shown.Network = i.Reference.String()
 	}
-	if i.Pools != nil {
+	if i.Pools() != nil {
 		shown.Pools = &report.Pools{
-			IPv4: append([]string{}, i.Pools.IPv4...), IPv6: append([]string{}, i.Pools.IPv6...), Source: string(i.Pools.Source),
+			IPv4: append([]string{}, i.Pools().IPv4...), IPv6: append([]string{}, i.Pools().IPv6...), Source: string(i.Pools().Source),
 		}
 	}
 	return shown
@@ -145,33 +139,4 @@ func shownMode(m policy.Mode) string {
 		return ""
 	}
 	return string(m)
-}
-
-// path is where a finding stands in the object, step by step.
-func path(podPath string, f *policy.Finding) []any {
-	var pod []any
-	if podPath != "" && !f.OfObject {
-		pod = steps(podPath)
-	}
-	switch {
-	case f.Annotation != "":
-		return append(pod, "metadata", "annotations", f.Annotation)
-	case f.Label != "":
-		return append(pod, "metadata", "labels", f.Label)
-	default:
-		return append(pod, steps(f.Field)...)
-	}
-}
-
-// steps takes a dotted path apart, such as spec.ranges[1].from.
-func steps(dotted string) []any {
-	var steps []any
-	for step := range strings.SplitSeq(dotted, ".") {
-		name, index, indexed := strings.Cut(strings.TrimSuffix(step, "]"), "[")
-		steps = append(steps, name)
-		if n, err := strconv.Atoi(index); indexed && err == nil {
-			steps = append(steps, n)
-		}
-	}
-	return steps
 }

@@ -12,16 +12,16 @@ import (
 )
 
 // Text writes one rule for a terminal.
-func Text(w io.Writer, r policy.Rule) error {
+func Text(w io.Writer, r policy.RuleDoc) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s (%s, since %s)\n%s\n\n%s\n\nTo fix it: %s\n", r.ID, r.Default, r.Since, r.Title, wrap(r.Doc), wrap(r.Remedy))
+	fmt.Fprintf(&b, "%s (%s, since %s)\n%s\n\n%s\n\nTo fix it: %s\n", r.ID, r.Default, r.Since, r.Title, wrap(r.Text), wrap(r.Remedy))
 	fmt.Fprintf(&b, "\nWrong:\n%s\nRight:\n%s", indent(r.Wrong), indent(r.Right))
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 // Markdown writes rules as a page, under the headings of their groups.
-func Markdown(w io.Writer, rules []policy.Rule) error {
+func Markdown(w io.Writer, rules []policy.RuleDoc) error {
 	var b bytes.Buffer
 	if len(rules) > 1 {
 		b.WriteString("# Rules\n\nWritten by `make docs` from the rule table in `policy`; do not edit.\n\n")
@@ -37,7 +37,7 @@ func Markdown(w io.Writer, rules []policy.Rule) error {
 			group = r.Group
 			fmt.Fprintf(&b, "\n## %s\n", group)
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n*%s; %s since %s.*\n\n%s\n\n**To fix it:** %s\n", r.ID, r.Title, r.Default, r.Since, r.Doc, r.Remedy)
+		fmt.Fprintf(&b, "\n### %s\n\n*%s; %s since %s.*\n\n%s\n\n**To fix it:** %s\n", r.ID, r.Title, r.Default, r.Since, r.Text, r.Remedy)
 		fmt.Fprintf(&b, "\nWrong:\n\n```yaml\n%s```\n\nRight:\n\n```yaml\n%s```\n", r.Wrong, r.Right)
 	}
 	_, err := w.Write(b.Bytes())
@@ -46,16 +46,16 @@ func Markdown(w io.Writer, rules []policy.Rule) error {
 
 // ordered puts the rules of one group together, groups in the order of their
 // first rule.
-func ordered(rules []policy.Rule) []policy.Rule {
+func ordered(rules []policy.RuleDoc) []policy.RuleDoc {
 	var groups []string
-	members := map[string][]policy.Rule{}
+	members := map[string][]policy.RuleDoc{}
 	for _, r := range rules {
 		if _, ok := members[r.Group]; !ok {
 			groups = append(groups, r.Group)
 		}
 		members[r.Group] = append(members[r.Group], r)
 	}
-	var out []policy.Rule
+	var out []policy.RuleDoc
 	for _, g := range groups {
 		out = append(out, members[g]...)
 	}

@@ -1,0 +1,65 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
+)
+
+// Rule is what users are told about a rule.
+type RuleDoc struct {
+	ID string
+	// Default is the action where the configuration says nothing.
+	Default Action
+	// Of says what the rule judges, and so what its examples are made of.
+	Of Kind
+	ruledocs.Doc
+}
+
+// Kind is a kind of subject.
+type Kind string
+
+const (
+	// Pods are pods and templates of pods. Examples are annotations of one, or whole
+	// objects.
+	Pods Kind = "pods"
+	// Networks are NetworkAttachmentDefinitions. Examples are the metadata and spec of one.
+	Networks Kind = "networks"
+	// Subnets are those of Rancher's flat network. Examples are whole objects.
+	Subnets Kind = "subnets"
+)
+
+// catalog lists all rules, in the order in which findings are reported.
+var catalog = slices.Concat(catalogued(podRules, Pods), catalogued(networkRules, Networks), catalogued(subnetRules, Subnets))
+
+func catalogued[S any](rules []Rule[S], of Kind) []RuleDoc {
+	out := make([]RuleDoc, len(rules))
+	for n := range rules {
+		out[n] = RuleDoc{ID: rules[n].ID, Default: rules[n].Default, Of: of}
+	}
+	return out
+}
+
+// Rules are all rules with what users are told of them, in the order in which findings
+// are reported. It is an error when the text about one is missing or cannot be read,
+// which a test rules out.
+func Rules() ([]RuleDoc, error) {
+	rules := slices.Clone(catalog)
+	for n := range rules {
+		doc, err := ruledocs.Read(rules[n].ID)
+		if err != nil {
+			return nil, fmt.Errorf("read what is said of the rules: %w", err)
+		}
+		rules[n].Doc = doc
+	}
+	return rules, nil
+}
+
+// IsRule says whether there is a rule of that ID.
+func IsRule(id string) bool {
+	return slices.ContainsFunc(catalog, func(r RuleDoc) bool { return r.ID == id })
+}
+
+// ParseConfig reads a configuration file, in which only rules that exist may be named.
+func ParseConfig(text []byte) (*Config, error) { return parseConfig(text, IsRule) }

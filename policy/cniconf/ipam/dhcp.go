@@ -1,0 +1,14 @@
+package ipam
+
+const dhcpType = "dhcp"
+
+// dhcp asks a DHCP server on the network of the master.
+type dhcp struct{ ordinary }
+
+func readDHCP(Source) Plugin { return dhcp{} }
+
+func (dhcp) Type() string { return dhcpType }
+
+func (dhcp) AddressFaults(asked []Asked, chain Chain) []AddressFault {
+	return []AddressFault{heedless(asked, chain.PlainReader, "the DHCP server chooses the address", `no "ips"`)}
+}

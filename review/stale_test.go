@@ -1,0 +1,72 @@
+package review_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
+)
+
+// A refusal that rests on what has changed meanwhile is none, whichever rule it is of, and
+// whatever it rests on: the mode of the namespace always counts.
+func TestRefusalIsConfirmed(t *testing.T) {
+	const (
+		flatNetwork = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"rancher-flat-network-cni"}'}}`
+		macvlan     = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"macvlan","master":"bond0"}'}}`
+		spiderpool  = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"macvlan","master":"bond0","ipam":{"type":"spiderpool"}}'}}`
+		router      = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"bond0"},{"type":"router"}]}'}}`
+		pools       = "\n---\n{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: p}, spec: {ipVersion: 4, subnet: 10.0.0.0/24, ips: [10.0.0.2-10.0.0.9], default: true}}"
+
+		attached = `"k8s.v1.cni.cncf.io/networks":"a/net",`
+	)
+	namespace := func(mode string) string {
+		return "\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: team-a, labels: {macvlan-webhook.io/mode: " + mode + "}}}"
+	}
+	for _, tt := range []struct {
+		name, annotations, stale, now string
+		rules                         map[string]policy.Action
+		before, after                 policy.Action
+	}{
+		{"flat-network-annotation-invalid", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1,10.0.0.2","flatnetwork.pandaria.io/subnet":"s"`,
+			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+		{"flat-network-subnet-missing", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1"`, flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+		{"address-count-mismatch", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1-10.0.0.2","flatnetwork.pandaria.io/mac":"02:00:5e:00:00:01","flatnetwork.pandaria.io/subnet":"s"`,
+			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+		{"label-value-too-long", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1","flatnetwork.pandaria.io/subnet":"` + strings.Repeat("s", 64) + `"`,
+			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+		{"spiderpool-annotation-invalid", attached + `"ipam.spidernet.io/routes":"[{}]"`, spiderpool + pools, macvlan, nil, policy.Deny, policy.Warn},
+		{"ippool-unknown-field, denying", attached + `"ipam.spidernet.io/ippool":"{\"ipv4\":[\"p\"],\"ipv5\":[]}"`, spiderpool + pools, macvlan,
+			map[string]policy.Action{"ippool-unknown-field": policy.Deny}, policy.Deny, policy.Warn},
+		{"overlay-as-default-network", `"v1.multus-cni.io/default-network":"a/net"`, router, macvlan, nil, policy.Deny, policy.Allow},
+		{"mode warn", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("warn"), nil, policy.Deny, policy.Warn},
+		{"mode off", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("'off'"), nil, policy.Deny, policy.Allow},
+		{"mode enforce again", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router + namespace("enforce"), router + namespace("enforce"), nil, policy.Deny, policy.Deny},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			config := policy.DefaultConfig()
+			config.Rules = tt.rules
+			c := review.Change{
+				APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Operation: review.Create, Final: true,
+				New: []byte(`{"metadata":{"name":"web","annotations":{` + tt.annotations + `}}}`),
+			}
+			for _, of := range []struct {
+				what      string
+				inventory *lagging
+				want      policy.Action
+			}{
+				{"as remembered", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.stale)}, tt.before},
+				{"as it is now", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.now)}, tt.after},
+			} {
+				outcome, err := review.Judge(t.Context(), of.inventory, config, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := &outcome.Verdict
+				if v.Decision() != of.want || v.Undecided != nil || of.inventory.refreshed == 0 {
+					t.Errorf("%s: %s after %d fresh looks, want %s (%v)\n%s", of.what, v.Decision(), of.inventory.refreshed, of.want, v.Undecided, v.Explanation(policy.Warn))
+				}
+			}
+		})
+	}
+}
