@@ -69,6 +69,7 @@ func (v *View) Unconfirmed(verdict *Verdict) (Questions, bool) {
 	if rests&OnNetworks != 0 {
 		q.Networks = v.references
 		fresh = fresh && !slices.ContainsFunc(f.Networks, func(n Answer[cniconf.Network]) bool { return !n.Fresh })
+		fresh = fresh && (f.Coordinator.Fresh || !v.inheritsMode())
 	}
 	if rests&OnNamespace != 0 {
 		q.Namespace = v.Subject.Namespace
@@ -88,6 +89,12 @@ func (v *View) Unconfirmed(verdict *Verdict) (Questions, bool) {
 		fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
 	}
 	return q, !fresh
+}
+
+// inheritsMode says whether the role of any network depends on the cluster's mode of
+// coordinators.
+func (v *View) inheritsMode() bool {
+	return slices.ContainsFunc(v.facts.Networks, func(n Answer[cniconf.Network]) bool { return n.Value != nil && n.Value.Inherits() })
 }
 
 // Judge runs rules over the pod, in their order. Each verdict stands on its own.
@@ -131,6 +138,9 @@ func (v *View) undecided() error {
 		if answer.Err != nil {
 			return fmt.Errorf("look up network %s: %w", quote.Value(v.references[i].String()), answer.Err)
 		}
+	}
+	if err := f.Coordinator.Err; err != nil && v.inheritsMode() {
+		return fmt.Errorf("look up the mode of coordinators that name none: %w", err)
 	}
 	for i, answer := range f.Subnets {
 		if answer.Err != nil {

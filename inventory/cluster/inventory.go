@@ -164,12 +164,7 @@ func dependsOnMode(q *policy.Questions, networks []policy.Answer[cniconf.Network
 		return q.Namespace == ""
 	}
 	return slices.ContainsFunc(networks, func(f policy.Answer[cniconf.Network]) bool {
-		if f.Value == nil {
-			return false
-		}
-		standalone, _ := f.Value.Role(cniconf.ModeUnderlay)
-		overlay, _ := f.Value.Role(cniconf.ModeOverlay)
-		return standalone != overlay
+		return f.Value != nil && f.Value.Inherits()
 	})
 }
 

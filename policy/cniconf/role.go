@@ -96,6 +96,13 @@ func (n *Network) Role(clusterMode CoordinatorMode) (Role, Evidence) {
 	return g.roleIn(clusterMode), g.evidence
 }
 
+// Inherits says whether the role depends on the mode of the cluster: a chained coordinator
+// names none.
+func (n *Network) Inherits() bool {
+	g := n.ground()
+	return g.roleIn(ModeUnderlay) != g.roleIn(ModeOverlay)
+}
+
 // EvidenceDetail explains what the role rests on, as a clause about the network:
 // `its chain has the plugin "router"`. It holds no text from the object.
 func (n *Network) EvidenceDetail() string { return n.ground().detail }
