@@ -57,7 +57,9 @@ func networkKind() kind[cniconf.Network] {
 	k.required = true
 	k.gauge = gauge{"macvlan_webhook_networks", "Networks in the cache."}
 	k.unreadable = func(ref policy.Reference) *cniconf.Network {
-		return &cniconf.Network{Namespace: ref.Namespace, Name: ref.Name, Unusable: "its config could not be read"}
+		n := cniconf.Compile(cniconf.Source{Namespace: ref.Namespace, Name: ref.Name, Config: "{"})
+		n.Unusable = "its config could not be read"
+		return n
 	}
 	return k
 }
