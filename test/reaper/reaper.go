@@ -6,9 +6,9 @@ package reaper
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 )
@@ -36,10 +36,6 @@ while [ "$found" ]; do
 done
 `
 
-// held is the end of the pipe that closes when this process is gone, however that
-// comes. It must stay reachable, or it would be closed with the garbage.
-var held io.WriteCloser
-
 // Start sees to it that every process which this one starts from now on ends when this
 // one has ended. It may be called by everybody who starts some: the first call counts.
 var Start = sync.OnceValue(start)
@@ -54,12 +50,18 @@ func start() error {
 	reaper.Env = []string{"PATH=" + os.Getenv("PATH")}
 	// In a process group of its own, so that Ctrl-C does not reach it.
 	reaper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var err error
-	if held, err = reaper.StdinPipe(); err != nil {
+	pipe, err := reaper.StdinPipe()
+	if err != nil {
 		return fmt.Errorf("start the reaper: %w", err)
 	}
 	if err := reaper.Start(); err != nil {
 		return fmt.Errorf("start the reaper: %w", err)
 	}
+	go func() {
+		_ = reaper.Wait()
+		// This end closes when this process is gone, however that comes, and not before:
+		// with the garbage.
+		runtime.KeepAlive(pipe)
+	}()
 	return nil
 }
