@@ -33,8 +33,18 @@ ASSETS := $(abspath $(or $(KUBEBUILDER_ASSETS),bin/controlplane))
 # What each run of the tests did, one JSON event a line.
 RESULTS := $(CURDIR)/bin/results
 
-FUZZTIME ?= 60s
-FUZZTIME_OTHERS ?= 15s
+# What drives programs that are built without the race detector, which would watch the
+# tests alone and make them slower.
+DRIVERS := $(addprefix ./,manifests test/architecture test/bundle test/cni test/controlplane test/demo test/reaper)
+
+# How long the tests of one package, or a benchmark, may take before they are taken for
+# hung: several times what they take on a machine four times slower than one with two cores.
+TEST_TIMEOUT ?= 30m
+BENCH_TIMEOUT ?= 2h
+
+# Enough to meet again what was found before, and a little more; by hand it is to be hours.
+FUZZTIME ?= 40s
+FUZZTIME_OTHERS ?= 10s
 
 .PHONY: help
 help: ## List the targets
@@ -82,15 +92,27 @@ ifeq ($(KUBEBUILDER_ASSETS),)
 	@$(CONTROL_PLANE_MODULE)/build.sh bin/controlplane
 endif
 
+# Every part runs, whatever becomes of those before it.
+#
+# test/e2e keeps all cores busy by itself. Of the others more than one a core run at the
+# same time, because many wait for an API server.
+#
 # The tests of the control plane's module are built with its own settings, so that what
 # they have in common is compiled once.
 .PHONY: test
 test: build controlplane compiler ## Run every test
 	@mkdir -p $(RESULTS)
 	@rm -f $(RESULTS)/*.json
-	KUBEBUILDER_ASSETS='$(ASSETS)' go tool gotestsum --jsonfile $(RESULTS)/main.json -- -race -count=1 ./...
-	go tool gotestsum --jsonfile $(RESULTS)/multus.json --raw-command -- go test -C $(MULTUS_MODULE) -json -count=1 ./...
-	go tool gotestsum --jsonfile $(RESULTS)/expressions.json --raw-command -- env CGO_ENABLED=0 go test -C $(CONTROL_PLANE_MODULE) -trimpath -json -count=1 ./...
+	@export KUBEBUILDER_ASSETS='$(ASSETS)'; status=0; \
+	part() { name=$$1; shift; go tool gotestsum --jsonfile "$(RESULTS)/$$name.json" --raw-command -- "$$@" || status=1; }; \
+	flags=(-json -count=1 -timeout $(TEST_TIMEOUT)); \
+	raced=$$(go list ./... | grep -vxF "$$(go list $(DRIVERS) ./test/e2e)"); \
+	part e2e go test "$${flags[@]}" ./test/e2e; \
+	part drivers go test "$${flags[@]}" -p 3 $(DRIVERS); \
+	part main go test "$${flags[@]}" -p 3 -race $$raced; \
+	part multus go test -C $(MULTUS_MODULE) "$${flags[@]}" ./...; \
+	part expressions env CGO_ENABLED=0 go test -C $(CONTROL_PLANE_MODULE) -trimpath "$${flags[@]}" ./...; \
+	exit $$status
 
 # The race detector is linked against C.
 .PHONY: compiler
@@ -108,12 +130,16 @@ compiler:
 no-skips:
 	@if grep -h '"Action":"skip".*"Test":' $(RESULTS)/*.json; then echo "the tests above were skipped" >&2; exit 1; fi
 
+# The demo is what there is to see: of the build no more than that it goes on, unless it
+# fails.
 .PHONY: demo
-demo: build ## Show the main job, without a cluster
-	go run ./test/demo
+demo: ## Show the main job, without a cluster
+	@echo "building the programs; the first time takes a minute or two ..." >&2
+	@if ! log=$$({ $(MAKE) --no-print-directory programs && go build -o bin/demo/ ./test/demo; } 2>&1); then echo "$$log" >&2; exit 1; fi
+	@bin/demo/demo
 
 .PHONY: demo-cluster
-demo-cluster: build controlplane ## The demo against a real API server
+demo-cluster: programs controlplane ## The demo against a real API server
 	KUBEBUILDER_ASSETS='$(ASSETS)' go run ./test/demo -cluster
 
 .PHONY: lint
@@ -145,14 +171,14 @@ fuzz: controlplane ## Fuzz every target: policy/multus for FUZZTIME, others for 
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$folder"/*_test.go | cut -d ' ' -f 2); do \
 			duration=$(FUZZTIME_OTHERS); [[ $$folder != ./policy/multus ]] || duration=$(FUZZTIME); \
 			echo "fuzz $$folder $$target for $$duration"; \
-			(cd "$$folder" && KUBEBUILDER_ASSETS='$(ASSETS)' go test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$$duration" .); \
+			(cd "$$folder" && KUBEBUILDER_ASSETS='$(ASSETS)' go test -timeout $(TEST_TIMEOUT) -run '^$$' -fuzz "^$$target\$$" -fuzztime "$$duration" .); \
 		done; \
 	done
 
 .PHONY: bench
 bench: controlplane ## Run the benchmarks
 	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=bin '^func Benchmark[A-Z]' . | xargs -rn1 dirname | sort -u); \
-	if [[ -n $$packages ]]; then KUBEBUILDER_ASSETS='$(ASSETS)' go test -run '^$$' -bench . -benchmem $$packages; fi
+	if [[ -n $$packages ]]; then KUBEBUILDER_ASSETS='$(ASSETS)' go test -timeout $(BENCH_TIMEOUT) -run '^$$' -bench . -benchmem $$packages; fi
 
 .PHONY: verify
 verify: ## Everything that CI runs

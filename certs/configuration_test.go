@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,26 @@ func (c *cluster) resourceVersions() [2]string {
 		versions[i] = c.configuration(resource)["metadata"].(map[string]any)["resourceVersion"].(string)
 	}
 	return versions
+}
+
+// contents are those of both configurations, without what the API server may note anew
+// when somebody applies the same in another second: the time, and with it the order of
+// the managers and the version.
+func (c *cluster) contents() [2]map[string]any {
+	var contents [2]map[string]any
+	for i, resource := range kinds {
+		contents[i] = c.configuration(resource)
+		metadata := contents[i]["metadata"].(map[string]any)
+		delete(metadata, "resourceVersion")
+		managers := metadata["managedFields"].([]any)
+		for _, fields := range managers {
+			delete(fields.(map[string]any), "time")
+		}
+		slices.SortFunc(managers, func(a, b any) int {
+			return strings.Compare(a.(map[string]any)["manager"].(string), b.(map[string]any)["manager"].(string))
+		})
+	}
+	return contents
 }
 
 // bundles returns the caBundle of each webhook of both kinds.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -45,7 +46,7 @@ func TestDeployer(t *testing.T) {
 	}
 	c.reconcile(s)
 	c.checkBundles(s.Bundle())
-	before := c.resourceVersions()
+	before := c.contents()
 	for resource, kind := range map[string]string{
 		kinds[0]: "ValidatingWebhookConfiguration",
 		kinds[1]: "MutatingWebhookConfiguration",
@@ -55,8 +56,8 @@ func TestDeployer(t *testing.T) {
 		}
 	}
 	c.checkBundles(s.Bundle())
-	if after := c.resourceVersions(); after != before {
-		t.Errorf("applying the same again changed resource versions %v to %v", before, after)
+	if diff := cmp.Diff(before, c.contents()); diff != "" {
+		t.Errorf("applying the same again made changes (-before +after):\n%s", diff)
 	}
 
 	if err := deploy(kinds[0], "ValidatingWebhookConfiguration", 1); !apierrors.IsInvalid(err) {

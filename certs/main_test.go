@@ -19,6 +19,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/reaper"
 )
 
 // controlPlane is a real API server, started once for the package.
@@ -35,6 +37,10 @@ func TestMain(m *testing.M) {
 		if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 			fmt.Fprintln(os.Stderr, "KUBEBUILDER_ASSETS is not set: run `make test`, or set KUBEBUILDER_ASSETS to the folder "+
 				"with etcd and kube-apiserver; `make controlplane` builds them")
+			return 1
+		}
+		if err := reaper.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		controlPlane = &envtest.Environment{}

@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/reaper"
 )
 
 // startTimeout and stopTimeout bound the start and the end of each program. It
@@ -69,13 +71,16 @@ type ControlPlane struct {
 
 // Start runs a control plane with the programs that Assets finds, and returns
 // when it serves and its CRDs are established. ctx bounds the start only; the
-// caller ends the control plane with Stop.
+// caller ends the control plane with Stop. It ends by itself when this process does.
 //
 // The admission plugin ServiceAccount is off, as in envtest: pods can be created
 // in a namespace the moment it exists, and carry no token volume.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	assets, err := Assets()
 	if err != nil {
+		return nil, err
+	}
+	if err := reaper.Start(); err != nil {
 		return nil, err
 	}
 	temporary, err := os.MkdirTemp("", "controlplane-")

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "start the control plane:", err)
 			return 1
 		}
+		if os.Getenv(cutOff) != "" {
+			waitToBeKilled()
+		}
 		status := m.Run()
 		if err := running.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop the control plane:", err)

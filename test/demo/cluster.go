@@ -36,6 +36,7 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 	defer webhook.Stop()
 
 	fmt.Fprintln(out, "The webhook is installed as manifests/base has it, with the networks and pools of test/demo/examples/networks.yaml.")
+	var seen tally
 	for i := range pods {
 		if err := introduce(out, &pods[i]); err != nil {
 			return err
@@ -45,6 +46,7 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "  $ kubectl create -f %s\n  %s\n", filepath.Base(pods[i].Path), indent(strings.TrimSpace(result.Stderr+result.Stdout)))
+		seen.add(result.ExitCode == 0, strings.Contains(result.Stderr, "Warning: "))
 		if result.ExitCode != 0 {
 			continue
 		}
@@ -60,7 +62,7 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nThe cluster runs until you interrupt it. Try your own pods:\n  %s --kubeconfig %s create -f pod.yaml\n",
+	fmt.Fprintf(out, "\n%s\nThe cluster runs until you interrupt it. Try your own pods:\n  %s --kubeconfig %s create -f pod.yaml\n", seen,
 		filepath.Join(kubectl, "kubectl"), cluster.Kubeconfig())
 	<-ctx.Done()
 	return nil

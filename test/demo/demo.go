@@ -65,15 +65,38 @@ func runServer(ctx context.Context, pods []files.Object, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "The webhook serves at https://%s, with the networks and pools of test/demo/examples/networks.yaml.\n", webhook.Address)
+	var seen tally
 	for i := range pods {
 		if err := introduce(out, &pods[i]); err != nil {
 			return err
 		}
-		if err := admit(ctx, client, "https://"+webhook.Address, &pods[i], out); err != nil {
+		answer, err := admit(ctx, client, "https://"+webhook.Address, &pods[i], out)
+		if err != nil {
 			return err
 		}
+		seen.add(answer.Allowed, len(answer.Warnings) > 0)
 	}
+	fmt.Fprintf(out, "\n%s\nThe same of files, with the place of each mistake:\n  bin/kubectl-macvlan check -f test/demo/examples\n", seen)
 	return nil
+}
+
+// tally counts what became of the pods.
+type tally struct{ created, warned, refused int }
+
+func (n *tally) add(created, warned bool) {
+	switch {
+	case !created:
+		n.refused++
+	case warned:
+		n.warned++
+		fallthrough
+	default:
+		n.created++
+	}
+}
+
+func (n tally) String() string {
+	return fmt.Sprintf("%d pods: %d created, %d of them with warnings, %d refused.", n.created+n.refused, n.created, n.warned, n.refused)
 }
 
 // ask sends the AdmissionReview that a kube-apiserver sends when the pod is
@@ -117,29 +140,29 @@ func ask(ctx context.Context, client *http.Client, url string, pod *files.Object
 }
 
 // admit takes a pod through admission: what the mutating call adds is there when
-// the validating call judges the pod.
-func admit(ctx context.Context, client *http.Client, url string, pod *files.Object, out io.Writer) error {
+// the validating call judges the pod. It prints and returns the latter's answer.
+func admit(ctx context.Context, client *http.Client, url string, pod *files.Object, out io.Writer) (*admissionv1.AdmissionResponse, error) {
 	mutation, err := ask(ctx, client, url+"/mutate", pod)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if mutation.Patch != nil {
 		patch, err := jsonpatch.DecodePatch(mutation.Patch)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if pod.JSON, err = patch.Apply(pod.JSON); err != nil {
-			return err
+			return nil, err
 		}
 		added, err := annotations(pod)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintf(out, "  filled in:\n    %s: %s\n", spiderpool.PoolsAnnotation, added[spiderpool.PoolsAnnotation])
 	}
 	r, err := ask(ctx, client, url+"/validate", pod)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case !r.Allowed:
@@ -149,7 +172,7 @@ func admit(ctx context.Context, client *http.Client, url string, pod *files.Obje
 	default:
 		fmt.Fprintln(out, "  created")
 	}
-	return nil
+	return r, nil
 }
 
 func annotations(pod *files.Object) (map[string]string, error) {

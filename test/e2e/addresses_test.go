@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -31,6 +34,19 @@ metadata: {name: rancher-flat-network, namespace: default}
 spec:
   config: '{"cniVersion": "0.3.1", "type": "rancher-flat-network-cni", "master": "", "ipam": {"type": "static-ipam"}}'
 `
+
+var rackMade = sync.OnceValue(func() error {
+	_, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, rack, "apply", "-f", "-")
+	return err
+})
+
+// makeRack makes it, once for all tests.
+func makeRack(t *testing.T) {
+	t.Helper()
+	if err := rackMade(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 const attached = `k8s.v1.cni.cncf.io/networks: '[{"name":"rancher-flat-network","interface":"eth1"}]'`
 
@@ -127,7 +143,8 @@ func autoscale(t *testing.T, name string, replicas int32) error {
 // scaled, and gives its addresses to another one. Its controllers make its pods
 // meanwhile, which have been given the addresses.
 func TestDeploymentWithFixedAddresses(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	const ips = "10.70.0.11-10.70.0.12-10.70.0.13"
 	manifest := fixed("racked", 3, "Recreate", ips)
 	given := func(count int) {
@@ -177,7 +194,8 @@ func TestDeploymentWithFixedAddresses(t *testing.T) {
 
 // Each kind with a scale is scaled as a Deployment is.
 func TestScaleWithFixedAddresses(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	for _, tt := range []struct {
 		apiVersion, kind, ips string
 		spec                  []string
@@ -203,7 +221,8 @@ func TestScaleWithFixedAddresses(t *testing.T) {
 // addresses, and what another owner makes may not. The garbage collector leaves alone
 // what has an owner of such a kind.
 func TestSuccessorOfUnknownOwner(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	ofRollout := func(name, rollout, uid string) string {
 		manifest := racked("apps/v1", "ReplicaSet", name, "10.70.0.51", "replicas: 1", "selector: {matchLabels: {app: "+name+"}}")
 		owner := fmt.Sprintf("{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: %s, uid: %s, controller: true}", rollout, uid)
@@ -225,7 +244,8 @@ func TestSuccessorOfUnknownOwner(t *testing.T) {
 
 // A Job keeps its address until it has ended, and no longer, though it is still there.
 func TestAddressOfEndedJob(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	accepted(t, racked("batch/v1", "Job", "once", "10.70.0.61", "completions: 1"), "create", "-f", "-")
 	next := fixed("next", 1, "Recreate", "10.70.0.61")
 	wait.Until(t, "the Job is known", func() bool {
@@ -246,7 +266,8 @@ func TestAddressOfEndedJob(t *testing.T) {
 
 // What does not fit only during an update is said, and let through.
 func TestUpdateWithFixedAddresses(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	manifest := fixed("rolling", 2, "RollingUpdate", "10.70.0.21-10.70.0.22")
 	result := kubectl(t, manifest, "apply", "-f", "-")
 	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: too-few-addresses: flatnetwork.pandaria.io/ip has 2 addresses, enough for the replicas of the Deployment (2)") {
@@ -257,7 +278,8 @@ func TestUpdateWithFixedAddresses(t *testing.T) {
 
 // An address that a running pod was given is taken, until the pod is gone.
 func TestAddressOfRunningPod(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	alone(t)
+	makeRack(t)
 	mustKubectl(t, pod("auto", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
 	record(t, "auto="+mustKubectl(t, "", "get", "pod", "auto", "-o", "jsonpath={.metadata.uid}"), "10.70.0.31")
 	want := pod("wanting", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: 10.70.0.31")
@@ -279,6 +301,7 @@ func TestAddressOfRunningPod(t *testing.T) {
 
 // The API server's own words would not say what to do instead.
 func TestLongLabelIsRefusedInOurWords(t *testing.T) {
+	beside(t)
 	const long = "10.70.0.101-10.70.0.102-10.70.0.103-10.70.0.104-10.70.0.105-10.70.0.106"
 	labelled := strings.Replace(pod("labelled", attached), "metadata:\n", "metadata:\n  labels: {addresses: "+long+"}\n", 1)
 	workload := strings.Replace(deployment("labelled", attached), "labels: {app: labelled}", "labels: {app: labelled, addresses: "+long+"}", 1)
@@ -295,7 +318,8 @@ func TestLongLabelIsRefusedInOurWords(t *testing.T) {
 
 // A subnet is judged when it is written, and its controller's own updates are not.
 func TestSubnetsOfFlatNetwork(t *testing.T) {
-	mustKubectl(t, rack, "apply", "-f", "-")
+	beside(t)
+	makeRack(t)
 	other := strings.Replace(strings.Split(rack, "---\n")[1], "name: rack", "name: rack-b", 1)
 	refused(t, other, []string{"create", "-f", "-"}, "[flat-network-subnet-overlap] spec.cidr")
 	refused(t, strings.Replace(other, "vlan: 700", "vlan: 4095", 1), []string{"create", "-f", "-"}, "[flat-network-subnet-invalid] spec.vlan")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -34,87 +33,42 @@ const (
 	overlayConfig    = `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`
 )
 
+// policyConfig is a PolicyConfig with some lines.
+func policyConfig(lines string) []byte {
+	return []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n" + lines + "\n")
+}
+
 // useConfig puts a PolicyConfig into force.
-func useConfig(t *testing.T, text []byte) {
-	t.Helper()
-	old, err := os.ReadFile(cluster.config)
-	if err != nil {
-		t.Fatal(err)
+func (s *site) useConfig(text []byte) error {
+	old, err := os.ReadFile(s.config)
+	if err != nil || string(old) == string(text) {
+		return err
 	}
-	if string(old) == string(text) {
-		return
+	reloads := strings.Count(s.webhook.Log(), "configuration reloaded")
+	if err := os.WriteFile(s.config, text, 0o600); err != nil {
+		return err
 	}
-	reloads := strings.Count(cluster.webhook.Log(), "configuration reloaded")
-	if err := os.WriteFile(cluster.config, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	wait.Until(t, "configuration reloaded", func() bool {
-		return strings.Count(cluster.webhook.Log(), "configuration reloaded") > reloads
+	return wait.For("configuration reloaded", func() bool {
+		return strings.Count(s.webhook.Log(), "configuration reloaded") > reloads
 	})
 }
 
-func TestFixtures(t *testing.T) {
-	all, err := fixtures.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer useConfig(t, nil)
-	for _, f := range all {
-		// What becomes of them needs a cluster without the mutating webhook.
-		if f.Bypassed || f.OfNetwork() {
-			continue
-		}
-		t.Run(f.Path, func(t *testing.T) { testFixture(t, &f) })
-	}
-}
-
-// testFixture creates the object of a fixture and compares what kubectl prints.
-func testFixture(t *testing.T, f *fixtures.Fixture) {
+// useConfig puts a PolicyConfig into force in the shared cluster.
+func useConfig(t *testing.T, text []byte) {
 	t.Helper()
-	useConfig(t, f.PolicyConfig())
-	create := []string{"create", "-f", "-"}
-	if f.OfSubnet() {
-		// Cases that are made one after another would overlap for as long as the webhook
-		// remembers them.
-		create = append(create, "--dry-run=server")
-	}
-	result := kubectl(t, string(f.Text), create...)
-	denied := result.ExitCode != 0
-	if want := f.Decision() == "deny"; denied != want {
-		t.Fatalf("refused: %t, expected %t\n%s", denied, want, result.Stderr)
-	}
-	for _, finding := range f.Findings {
-		switch finding.Action {
-		case "deny":
-			for _, part := range []string{"[" + finding.Rule + "] ", "To fix it: "} {
-				if !strings.Contains(result.Stderr, part) {
-					t.Errorf("kubectl does not print %q:\n%s", part, result.Stderr)
-				}
-			}
-			if !strings.Contains(result.Stderr, "["+finding.Rule+"] metadata.") && !strings.Contains(result.Stderr, "["+finding.Rule+"] spec.") {
-				t.Errorf("kubectl does not print the field:\n%s", result.Stderr)
-			}
-		case "warn":
-			if !strings.Contains(result.Stderr, "Warning: "+finding.Rule+": ") {
-				t.Errorf("kubectl does not print the warning of %s:\n%s", finding.Rule, result.Stderr)
-			}
-		}
-	}
-	if len(f.Findings) == 0 && result.Stderr != "" {
-		t.Errorf("kubectl prints to standard error:\n%s", result.Stderr)
-	}
-	if !denied && !f.OfSubnet() {
-		mustKubectl(t, string(f.Text), "delete", "--now", "-f", "-")
+	if err := cluster.useConfig(text); err != nil {
+		t.Fatal(err)
 	}
 }
 
 func TestWebhookDown(t *testing.T) {
+	alone(t)
 	if err := cluster.webhook.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
 		// It comes back with the CA that is in the Secret.
-		if err := startWebhook(t.Context()); err != nil {
+		if err := cluster.startWebhook(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if result := kubectl(t, pod("after", overlayAsDefault), "create", "-f", "-"); !strings.Contains(result.Stderr, "overlay-as-default-network") {
@@ -131,6 +85,7 @@ func TestWebhookDown(t *testing.T) {
 }
 
 func TestNetworkAndItsPodInOneApply(t *testing.T) {
+	beside(t)
 	for i := range 50 {
 		name := fmt.Sprintf("fresh-%d", i)
 		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, "k8s.v1.cni.cncf.io/networks: "+name), "apply", "-f", "-")
@@ -141,8 +96,7 @@ func TestNetworkAndItsPodInOneApply(t *testing.T) {
 // the cache still says, and so is one that was missing.
 func TestRepairedNetwork(t *testing.T) {
 	// A broken network gets in where its rule only warns.
-	useConfig(t, []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nrules: {nad-config-invalid: warn}\n"))
-	defer useConfig(t, nil)
+	configured(t, "rules: {nad-config-invalid: warn}")
 	for i := range 20 {
 		name := fmt.Sprintf("repaired-%d", i)
 		annotation := "k8s.v1.cni.cncf.io/networks: " + name
@@ -160,6 +114,7 @@ func TestRepairedNetwork(t *testing.T) {
 // A coordinator that names no mode has that of the cluster's SpiderCoordinator,
 // and its changes are followed.
 func TestClusterCoordinatorMode(t *testing.T) {
+	beside(t)
 	annotation := "k8s.v1.cni.cncf.io/networks: kube-system/coordinator-inherit"
 	mustKubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-")
 	mustKubectl(t, "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderCoordinator\nmetadata: {name: default}\nspec: {mode: underlay, tunePodRoutes: true}\n", "apply", "-f", "-")
@@ -178,6 +133,7 @@ func TestClusterCoordinatorMode(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
+	beside(t)
 	result := kubectl(t, pod("dry", overlayAsDefault), "create", "--dry-run=server", "-f", "-")
 	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[overlay-as-default-network]") {
 		t.Errorf("a dry run is not refused:\n%s", result.Stderr)
@@ -208,6 +164,7 @@ spec:
 
 // Pods of a Deployment come without a name, by the controller manager.
 func TestPodsOfDeployment(t *testing.T) {
+	beside(t)
 	mustKubectl(t, deployment("good", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "apply", "-f", "-")
 	wait.Until(t, "the good Deployment's pod", func() bool {
 		return strings.HasPrefix(mustKubectl(t, "", "get", "pods", "-l", "app=good", "-o", "name"), "pod/good-")
@@ -225,5 +182,6 @@ func TestPodsOfDeployment(t *testing.T) {
 }
 
 func TestExemptNamespaceIsNotAsked(t *testing.T) {
+	beside(t)
 	mustKubectl(t, pod("exempt", overlayAsDefault), "create", "--namespace=kube-system", "-f", "-")
 }

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )
 
@@ -25,7 +22,6 @@ type checkReport struct {
 // check runs the built kubectl-macvlan as a plugin of the real kubectl.
 func check(t *testing.T, args ...string) (report checkReport, stderr string) {
 	t.Helper()
-	t.Setenv("PATH", filepath.Dir(server.Binary("kubectl-macvlan"))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	result := kubectl(t, "", append([]string{"macvlan", "check", "-o", "json"}, args...)...)
 	if result.ExitCode > 1 {
 		t.Fatalf("exit status %d: %s", result.ExitCode, result.Stderr)
@@ -34,59 +30,9 @@ func check(t *testing.T, args ...string) (report checkReport, stderr string) {
 	return report, result.Stderr
 }
 
-// TestCheckAgreesWithServer compares what kubectl-macvlan says of every fixture,
-// from files and live, with what kubectl prints of the server's answer.
-func TestCheckAgreesWithServer(t *testing.T) {
-	all, err := fixtures.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer useConfig(t, nil)
-	folder := t.TempDir()
-	inventory, config, file := filepath.Join(folder, "networks.yaml"), filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "pod.yaml")
-	write(t, inventory, fixtures.Inventory())
-	for _, f := range all {
-		// A check takes a pod through the mutation too.
-		if f.Bypassed {
-			continue
-		}
-		t.Run(f.Path, func(t *testing.T) {
-			useConfig(t, f.PolicyConfig())
-			write(t, file, f.Text)
-			write(t, config, f.PolicyConfig())
-			fromFiles, _ := check(t, "-f", file, "--inventory", inventory, "--config", config)
-			live, _ := check(t, "-f", file, "--live", "--config", config)
-			a, _ := json.Marshal(fromFiles.Results)
-			b, _ := json.Marshal(live.Results)
-			if !bytes.Equal(a, b) {
-				t.Errorf("from files:\n%s\nlive:\n%s", a, b)
-			}
-			if len(fromFiles.Results) != 1 {
-				t.Fatalf("%d results", len(fromFiles.Results))
-			}
-			said := fromFiles.Results[0]
-			verb := "create"
-			if f.OfNetwork() {
-				verb = "apply" // it may be there already
-			}
-			result := kubectl(t, string(f.Text), verb, "--dry-run=server", "-f", "-")
-			if denied := result.ExitCode != 0; denied != (said.Decision == "deny") {
-				t.Errorf("check says %s, the server refuses: %t\n%s", said.Decision, denied, result.Stderr)
-			}
-			for _, finding := range said.Findings {
-				if finding.Action == "deny" && !(strings.Contains(result.Stderr, finding.Message) && strings.Contains(result.Stderr, finding.Remedy)) {
-					t.Errorf("check says %q, the server:\n%s", finding.Message, result.Stderr)
-				}
-				if finding.Action == "warn" && !strings.Contains(result.Stderr, "Warning: "+finding.Rule) {
-					t.Errorf("check warns of %s, the server does not:\n%s", finding.Rule, result.Stderr)
-				}
-			}
-		})
-	}
-}
-
 // Networks among the checked files count beside those of the cluster.
 func TestLiveCheckWithNetworksInFiles(t *testing.T) {
+	beside(t)
 	file := filepath.Join(t.TempDir(), "all.yaml")
 	write(t, file, []byte(network("in-file", overlayConfig)+"---\n"+
 		pod("a", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/macvlan-overlay-vlan0")+"---\n"+
@@ -106,6 +52,7 @@ func write(t *testing.T, name string, text []byte) {
 }
 
 func TestProgramsPrintTheirVersions(t *testing.T) {
+	t.Parallel()
 	programs, err := filepath.Glob(server.Binary("*"))
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func (m *mounted) edit(t *testing.T, text string) {
 	if err := os.Mkdir(filepath.Join(m.folder, version), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(m.folder, version, "policy.yaml"), []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\n"))
+	write(t, filepath.Join(m.folder, version, "policy.yaml"), policyConfig(text))
 	if err := os.Symlink(version, filepath.Join(m.folder, "..data_tmp")); err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,7 @@ func (m *mounted) edit(t *testing.T, text string) {
 // The configuration is edited twenty times while a hundred requests a second are
 // answered: none fails, and each is judged by one whole configuration.
 func TestConfigurationUnderLoad(t *testing.T) {
+	t.Parallel()
 	const (
 		edits, perSecond = 20, 100
 		// A pod that breaks both rules gets one warning by either configuration. Any

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,47 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 )
-
-// TestNetworkFixtures writes every fixture of a network with kubectl, over the one of its
-// name where there is one.
-func TestNetworkFixtures(t *testing.T) {
-	all, err := fixtures.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer useConfig(t, nil)
-	for _, f := range all {
-		if !f.OfNetwork() {
-			continue
-		}
-		t.Run(f.Path, func(t *testing.T) {
-			useConfig(t, f.PolicyConfig())
-			// Without side effects: the inventory stays as it is.
-			result := kubectl(t, string(f.Text), "apply", "--dry-run=server", "-f", "-")
-			if denied := result.ExitCode != 0; denied != (f.Decision() == "deny") {
-				t.Fatalf("refused: %t, expected %s\n%s", denied, f.Decision(), result.Stderr)
-			}
-			for _, finding := range f.Findings {
-				want := "Warning: " + finding.Rule + ": "
-				if finding.Action == "deny" {
-					want = "[" + finding.Rule + "] "
-				}
-				if !strings.Contains(result.Stderr, want) {
-					t.Errorf("kubectl does not print %q:\n%s", want, result.Stderr)
-				}
-			}
-			if len(f.Findings) == 0 && result.Stderr != "" {
-				t.Errorf("kubectl prints to standard error:\n%s", result.Stderr)
-			}
-		})
-	}
-}
 
 // A network that was there before the webhook and breaks a rule can be labelled and
 // deleted; a change of what it says has to be right.
 func TestNetworkFromBefore(t *testing.T) {
+	beside(t)
 	// Of the inventory, which was there first.
 	const broken = "broken-mode"
 	result := kubectl(t, "", "label", "net-attach-def", "--namespace=kube-system", broken, "seen=yes", "--overwrite")
@@ -75,6 +40,7 @@ func TestNetworkFromBefore(t *testing.T) {
 }
 
 func TestDeletionOfUsedNetwork(t *testing.T) {
+	configured(t, "")
 	result := kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
 	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-in-use: 1 pod uses it: team-a/user; this network is deleted") {
 		t.Errorf("exit status %d\n%s", result.ExitCode, result.Stderr)
@@ -83,8 +49,7 @@ func TestDeletionOfUsedNetwork(t *testing.T) {
 	if result.ExitCode != 0 || result.Stderr != "" {
 		t.Errorf("a network that nobody uses: exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
-	useConfig(t, []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nrules: {nad-in-use: deny}\n"))
-	defer useConfig(t, nil)
+	useConfig(t, policyConfig("rules: {nad-in-use: deny}"))
 	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
 	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[nad-in-use] metadata.name: 1 pod uses it: team-a/user") {
 		t.Errorf("with the rule to deny: exit status %d\n%s", result.ExitCode, result.Stderr)
@@ -103,7 +68,23 @@ var podsFound = regexp.MustCompile(`Warning: nad-in-use: (at least )?(\d+) pods 
 // Deleting a network that very many pods use is answered within the deadline, in little
 // memory.
 func TestDeletionOfNetworkWithManyPods(t *testing.T) {
-	config := cluster.Config()
+	t.Parallel()
+	// So many pods are in nobody's way in a cluster of their own, which ends with them. And
+	// no controller looks at each.
+	crowded, err := newSite(t.Context(), controlplane.Options{})
+	t.Cleanup(crowded.stop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl := func(stdin string, args ...string) controlplane.Result {
+		t.Helper()
+		result, err := crowded.Kubectl(t.Context(), stdin, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	config := crowded.Config()
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	client, err := kubernetes.NewForConfig(config)
@@ -112,13 +93,9 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	}
 	// In a namespace whose pods are not sent to the webhook: they are made faster.
 	pods := client.CoreV1().Pods("kube-system")
-	defer func() {
-		now := int64(0)
-		if err := pods.DeleteCollection(context.Background(), metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{LabelSelector: "many"}); err != nil {
-			t.Error(err)
-		}
-	}()
-	mustKubectl(t, network("many", overlayConfig), "apply", "-f", "-")
+	if result := kubectl(network("many", overlayConfig), "apply", "-f", "-"); result.ExitCode != 0 {
+		t.Fatal(result.Stderr)
+	}
 	start := time.Now()
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -145,7 +122,7 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	}
 	t.Logf("%d pods created in %s", manyPods, time.Since(start))
 
-	pid := cluster.webhook.PID()
+	pid := crowded.webhook.PID()
 	before := memory(t, pid, "VmRSS:")
 	// From now on VmHWM is the highest that it has been since.
 	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0); err != nil {
@@ -153,7 +130,7 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	}
 	for range 3 {
 		start := time.Now()
-		result := kubectl(t, "", "delete", "net-attach-def", "many", "--dry-run=server")
+		result := kubectl("", "delete", "net-attach-def", "many", "--dry-run=server")
 		t.Logf("answered after %s, kubectl's own start included: %s", time.Since(start), result.Stderr)
 		match := podsFound.FindStringSubmatch(result.Stderr)
 		if result.ExitCode != 0 || match == nil {
@@ -169,5 +146,7 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	if more > moreMemory {
 		t.Errorf("%d bytes more memory, up to %d are expected", more, moreMemory)
 	}
-	mustKubectl(t, "", "delete", "net-attach-def", "many")
+	if result := kubectl("", "delete", "net-attach-def", "many"); result.ExitCode != 0 {
+		t.Error(result.Stderr)
+	}
 }

@@ -11,6 +11,8 @@ import (
 // What a Node says of its links is heeded as soon as it says so. No node of the fixtures
 // has the link eth55.
 func TestMasterOnNodes(t *testing.T) {
+	// What is said of networks depends on all nodes.
+	alone(t)
 	annotate := func(link string) {
 		mustKubectl(t, "", "annotate", "node", "e2e-node", "--overwrite",
 			fmt.Sprintf(`macvlan-webhook.io/links={"links":[{"name":%q,"kind":"physical","mtu":1500,"up":true}]}`, link))

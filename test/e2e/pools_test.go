@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,19 +47,22 @@ func spiderPool(name, spec string) string {
 	return fmt.Sprintf("apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderIPPool\nmetadata: {name: %s}\nspec: {ipVersion: 4, subnet: 10.99.0.0/16, ips: [10.99.0.10-10.99.0.99]%s}\n---\n", name, spec)
 }
 
-// twoVLANs are two networks with a default pool each, and one without.
-func twoVLANs(t *testing.T) {
-	t.Helper()
+var vlansMade = sync.OnceValue(func() error {
 	manifests := spiderpoolNetwork("bond0-100", "overlay", `{"ipv4":["bond0-100-v4"]}`) + spiderpoolNetwork("bond0-200", "overlay", `{"ipv4":["bond0-200-v4"]}`) +
 		spiderpoolNetwork("first", "standalone", "") + spiderpoolNetwork("further", "standalone", `{"ipv4":["further-v4"]}`) +
 		spiderPool("bond0-100-v4", ", multusName: [default/bond0-100]") + spiderPool("bond0-200-v4", ", multusName: [default/bond0-200]") +
 		spiderPool("first-v4", "") + spiderPool("further-v4", ", multusName: [default/further]")
-	mustKubectl(t, manifests, "apply", "-f", "-")
-	t.Cleanup(func() {
-		if _, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, manifests, "delete", "-f", "-"); err != nil {
-			t.Error(err)
-		}
-	})
+	_, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, manifests, "apply", "-f", "-")
+	return err
+})
+
+// twoVLANs makes two networks with a default pool each, and two more for pods that have
+// one of them as their default-network, once for all tests.
+func twoVLANs(t *testing.T) {
+	t.Helper()
+	if err := vlansMade(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 const (
@@ -81,9 +85,8 @@ func stored(t *testing.T, name string) map[string]any {
 // A pod that asks for networks and names no pools carries theirs when it is
 // stored, and differs in nothing else from one that nobody has mutated.
 func TestDefaultPoolsOfPod(t *testing.T) {
+	configured(t, "exempt: {users: [untouched]}")
 	twoVLANs(t)
-	useConfig(t, []byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nexempt: {users: [untouched]}\n"))
-	defer useConfig(t, nil)
 	if result := kubectl(t, pod("with-defaults", twoNetworks), "create", "-f", "-"); result.ExitCode != 0 || result.Stderr != "" {
 		t.Fatal(result.Stderr)
 	}
@@ -103,6 +106,7 @@ func TestDefaultPoolsOfPod(t *testing.T) {
 }
 
 func TestDefaultPoolsOfDeployment(t *testing.T) {
+	beside(t)
 	twoVLANs(t)
 	mustKubectl(t, deployment("pooled", twoNetworks), "apply", "-f", "-")
 	wait.Until(t, "the Deployment's pod with the pools of its networks", func() bool {
@@ -117,6 +121,7 @@ func TestDefaultPoolsOfDeployment(t *testing.T) {
 // Without the mutating webhook the pod is refused, not let through with other
 // pools.
 func TestBypassedMutation(t *testing.T) {
+	alone(t)
 	all, err := fixtures.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +137,14 @@ func TestBypassedMutation(t *testing.T) {
 		}
 		for _, f := range all {
 			if f.Bypassed {
-				t.Run(f.Path, func(t *testing.T) { testFixture(t, &f) })
+				t.Run(f.Path, func(t *testing.T) {
+					useConfig(t, f.PolicyConfig())
+					result := kubectl(t, string(f.Text), "create", "-f", "-")
+					expectAnswer(t, &f, &result)
+					if result.ExitCode == 0 {
+						mustKubectl(t, string(f.Text), "delete", "--now", "-f", "-")
+					}
+				})
 			}
 		}
 		useConfig(t, nil)
@@ -198,6 +210,7 @@ webhooks:
 // Networks that another webhook adds after ours has looked get their pools too: the
 // API server asks again.
 func TestNetworksAddedLater(t *testing.T) {
+	beside(t)
 	twoVLANs(t)
 	labelled := func(name, annotation string) string {
 		return strings.Replace(pod(name, annotation), "metadata:\n", "metadata:\n  labels: {networks: added-later}\n", 1)
@@ -233,6 +246,7 @@ func TestNetworksAddedLater(t *testing.T) {
 
 // A pool that was missing or disabled a moment ago is judged as it is now.
 func TestRepairedPool(t *testing.T) {
+	beside(t)
 	twoVLANs(t)
 	annotations := []string{"k8s.v1.cni.cncf.io/networks: bond0-100", ""}
 	for i := range 20 {
@@ -253,6 +267,7 @@ func TestRepairedPool(t *testing.T) {
 // The webhook of a cluster without Spiderpool says nothing about pools, and follows
 // them when Spiderpool is installed beside it.
 func TestSpiderpoolInstalledLater(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	plain, err := controlplane.Start(t.Context(), controlplane.Options{Dir: folder})
 	if err != nil {

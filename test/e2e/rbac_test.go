@@ -40,9 +40,18 @@ type auditEvent struct {
 // serverRequests are what the webhook server asked the API server for so far.
 func serverRequests(t *testing.T) []auditEvent {
 	t.Helper()
-	log, err := os.Open(cluster.AuditLog())
+	events, err := cluster.serverRequests()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return events
+}
+
+// serverRequests are what the webhook server of the site asked the API server for so far.
+func (s *site) serverRequests() ([]auditEvent, error) {
+	log, err := os.Open(s.AuditLog())
+	if err != nil {
+		return nil, err
 	}
 	defer log.Close()
 	var events []auditEvent
@@ -51,18 +60,19 @@ func serverRequests(t *testing.T) []auditEvent {
 	for lines.Scan() {
 		var e auditEvent
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if e.User.Username == "system:serviceaccount:"+deploy.Namespace+":"+deploy.ServiceAccount {
 			events = append(events, e)
 		}
 	}
-	return events
+	return events, lines.Err()
 }
 
 // The server's roles allow what it does, which every other test shows, and
 // nothing that it does not do, which this one shows.
 func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
+	last(t)
 	if err := cluster.webhook.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +80,7 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 	mustKubectl(t, "", "delete", "secret", "--namespace="+deploy.Namespace, "macvlan-webhook-ca")
 	mustKubectl(t, "", "create", "secret", "generic", "--namespace="+deploy.Namespace, "macvlan-webhook-ca")
 	// API servers that cannot stream the first list are asked for it.
-	t.Setenv("KUBE_FEATURE_WatchListClient", "false")
-	if err := startWebhook(t.Context()); err != nil {
+	if err := cluster.startWebhook(t.Context(), "KUBE_FEATURE_WatchListClient=false"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -88,7 +97,10 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 		if k.kind == "DaemonSet" {
 			continue
 		}
-		workload := inTemplate(t, n, []byte(pod("scaled", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0")))
+		workload, err := inTemplate(n, []byte(pod("scaled", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0")))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := unstructured.SetNestedField(workload.Object, int64(0), "spec", "replicas"); err != nil {
 			t.Fatal(err)
 		}
@@ -158,12 +170,15 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 // holder, and that subnets are not there.
 func askAboutAddresses(t *testing.T) {
 	t.Helper()
-	mustKubectl(t, rack, "apply", "-f", "-")
+	makeRack(t)
 	var taken []string
 	for n, k := range workloadKinds {
 		ip := fmt.Sprintf("10.70.0.%d", 200+n)
 		taken = append(taken, ip)
-		workload := inTemplate(t, n, []byte(pod("holding", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ip)))
+		workload, err := inTemplate(n, []byte(pod("holding", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ip)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		workload.SetName("holding")
 		text, err := workload.MarshalJSON()
 		if err != nil {

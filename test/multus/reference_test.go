@@ -2,8 +2,9 @@ package multus
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"net"
+	"slices"
 
 	netapi "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	netclient "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/client/clientset/versioned"
@@ -33,10 +34,22 @@ func podWith(key, value string) *corev1.Pod {
 	}}
 }
 
-// readNetworks is what Multus reads in the networks annotation. A panic is a
-// refusal: the pod does not start.
+// breaksOff says that Multus, asked for what it reads in the value of either annotation,
+// would end without an answer: there is nothing to compare. That we refuse such values is
+// for the tests of our parser.
+func breaksOff(value string) bool {
+	var list []*json.RawMessage
+	return json.Unmarshal([]byte(value), &list) == nil && slices.Contains(list, nil)
+}
+
+// breaksOffDefault is breaksOff for the default-network annotation.
+func breaksOffDefault(value string) bool {
+	var list []json.RawMessage
+	return json.Unmarshal([]byte(value), &list) == nil && list != nil && len(list) == 0 || breaksOff(value)
+}
+
+// readNetworks is what Multus reads in the networks annotation.
 func readNetworks(value string) (list []selected, err error) {
-	defer refuseOnPanic(&err)
 	elements, err := k8sclient.GetPodNetwork(podWith("k8s.v1.cni.cncf.io/networks", value))
 	if _, none := err.(*k8sclient.NoK8sNetworkError); none {
 		return nil, nil
@@ -62,7 +75,6 @@ func readNetworks(value string) (list []selected, err error) {
 // network, which always exists here, and the answer is what it looked for and
 // what it keeps of the rest.
 func readDefaultNetwork(value string) (list []selected, err error) {
-	defer refuseOnPanic(&err)
 	var asked selected
 	client := &k8sclient.ClientInfo{NetClient: lookup{asked: &asked}}
 	conf := &types.NetConf{MultusNamespace: multusNamespace, Delegates: []*types.DelegateNetConf{{}}}
@@ -75,12 +87,6 @@ func readDefaultNetwork(value string) (list []selected, err error) {
 		asked.Routes, asked.HasRoutes = *kept.GatewayRequest, true
 	}
 	return []selected{asked}, nil
-}
-
-func refuseOnPanic(err *error) {
-	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("multus panics: %v", cause)
-	}
 }
 
 // lookup is a cluster in which every network exists. It notes which one was

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -17,6 +18,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/reaper"
 )
 
 // Server is a running webhook server.
@@ -42,10 +45,19 @@ func Root() string {
 func Binary(name string) string { return filepath.Join(Root(), "bin", name) }
 
 // Start runs the server on free ports of the loopback interface and waits until
-// it listens, which is not until it is ready.
+// it listens, which is not until it is ready. The server ends when this process does.
 func Start(ctx context.Context, args ...string) (*Server, error) {
+	return StartWith(ctx, nil, args...)
+}
+
+// StartWith is Start with more variables in the server's environment, each NAME=VALUE.
+func StartWith(ctx context.Context, environment []string, args ...string) (*Server, error) {
+	if err := reaper.Start(); err != nil {
+		return nil, err
+	}
 	args = append([]string{"--listen=127.0.0.1:0", "--probe-listen=127.0.0.1:0"}, args...)
 	s := &Server{cmd: exec.Command(Binary("macvlan-webhook"), args...), exited: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), environment...)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

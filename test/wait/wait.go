@@ -2,6 +2,7 @@
 package wait
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -14,10 +15,17 @@ const Patience = 2 * time.Minute
 // for when it does not.
 func Until(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
+	if err := For(what, condition); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// For is [Until] where there is no test, or none that may end now.
+func For(what string, condition func() bool) error {
 	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if condition() {
-			return
+			return nil
 		}
 	}
-	tb.Fatalf("not within %s: %s", Patience, what)
+	return fmt.Errorf("not within %s: %s", Patience, what)
 }
