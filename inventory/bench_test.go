@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -34,16 +36,16 @@ func BenchmarkJudgeAddresses(b *testing.B) {
 		inv := open(b, world.String())
 		for what, n := range map[string]int{"free": 5_000, "taken": workloads - 1} {
 			ips, macs := ten(n)
-			subject, err := policy.DecodeSubject("apps/v1", "Deployment", "default", []byte(workload("new", ips, macs)))
+			subject, err := pod.Decode("apps/v1", "Deployment", "default", []byte(workload("new", ips, macs)))
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.Run(fmt.Sprintf("workloads=%d/%s", workloads, what), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					verdict := review.JudgePod(b.Context(), inv, policy.DefaultConfig(), subject)
-					if taken := verdict.Decision() == policy.Deny; taken != (what == "taken") {
-						b.Fatal(verdict.Explanation(policy.Warn))
+					v := review.JudgePod(b.Context(), inv, config.Default(), subject)
+					if taken := v.Decision() == verdict.Deny; taken != (what == "taken") {
+						b.Fatal(v.Explanation(verdict.Warn))
 					}
 				}
 			})

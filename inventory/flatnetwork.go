@@ -3,8 +3,9 @@ package inventory
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // FlatNetworkVersion is the version of the API of one generation of the flat network.
@@ -28,41 +29,41 @@ func Records(g flatnetwork.Generation) Kind {
 // CompileRecord reads what rules need from a MacvlanIP or FlatNetworkIP in JSON: the
 // pod that it is named after holds the addresses. The namespace given stands in for a
 // record that has none. It is an error when a field that is read has the wrong type.
-func CompileRecord(g flatnetwork.Generation, namespace string, object []byte) (*policy.Holder, error) {
-	r, err := flatnetwork.CompileRecord(g, object)
+func CompileRecord(g flatnetwork.Generation, namespace string, text []byte) (*pod.Holder, error) {
+	r, err := flatnetwork.CompileRecord(g, text)
 	if err != nil {
 		return nil, err
 	}
 	if r.Namespace != "" {
 		namespace = r.Namespace
 	}
-	h := &policy.Holder{
-		Identity: policy.Identity{Controller: PodKind, Namespace: namespace, Name: r.Name, UID: r.PodUID},
-		Record: policy.Identity{
-			Controller: policy.Controller{APIVersion: FlatNetworkVersion(g).String(), Kind: g.RecordKind()},
+	h := &pod.Holder{
+		Identity: object.Identity{Controller: PodKind, Namespace: namespace, Name: r.Name, UID: r.PodUID},
+		Record: object.Identity{
+			Controller: object.Controller{APIVersion: FlatNetworkVersion(g).String(), Kind: g.RecordKind()},
 			Namespace:  namespace, Name: r.Name, UID: r.UID,
 		},
 	}
 	// The record of a pod of a StatefulSet belongs to the StatefulSet, so that it
 	// outlives the pod.
-	switch owner := (policy.Controller{APIVersion: r.Owner.APIVersion, Kind: r.Owner.Kind}); owner {
+	switch owner := (object.Controller{APIVersion: r.Owner.APIVersion, Kind: r.Owner.Kind}); owner {
 	case PodKind:
 		h.UID = r.Owner.UID
 	case statefulSetKind:
-		h.Owner = policy.Identity{Controller: owner, Namespace: namespace, Name: r.Owner.Name, UID: r.Owner.UID}
+		h.Owner = object.Identity{Controller: owner, Namespace: namespace, Name: r.Owner.Name, UID: r.Owner.UID}
 	}
 	for _, ip := range r.IPs {
-		h.Claims = append(h.Claims, policy.Claim{IP: ip, Subnet: r.Subnet})
+		h.Claims = append(h.Claims, pod.Claim{IP: ip, Subnet: r.Subnet})
 	}
 	for _, address := range r.MACs {
-		h.Claims = append(h.Claims, policy.Claim{MAC: address, Subnet: r.Subnet})
+		h.Claims = append(h.Claims, pod.Claim{MAC: address, Subnet: r.Subnet})
 	}
 	return h, nil
 }
 
 // Named collects the networks and subnets that the claims of holders name, each once.
 // Networks without a namespace are in the one given.
-func Named(holders []policy.HolderFact, defaultNamespace string) (networks []policy.Reference, subnets []flatnetwork.SubnetReference) {
+func Named(holders []pod.HolderFact, defaultNamespace string) (networks []object.Reference, subnets []flatnetwork.SubnetReference) {
 	seen := map[any]bool{}
 	for _, h := range holders {
 		for _, c := range h.Claims {

@@ -10,9 +10,12 @@ import (
 	"context"
 	"iter"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // Inventory answers questions about networks, namespaces and pools.
@@ -20,11 +23,11 @@ type Inventory interface {
 	// Facts answers from memory, and from the source itself only for networks,
 	// subnets and the namespace where memory does not have them. Pools are answered
 	// as a whole, whichever the questions name, as far as anything depends on them.
-	Facts(ctx context.Context, q policy.Questions) policy.Facts
+	Facts(ctx context.Context, q pod.Questions) pod.Facts
 	// Refresh asks the source itself about whatever the questions name and the
 	// facts do not have fresh, and returns the facts with that replaced. Where no
 	// answer can be had, the facts say so.
-	Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts
+	Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts
 	// Networks are all that are known, in any order; nil when they cannot be had.
 	Networks(ctx context.Context) iter.Seq[*cniconf.Network]
 	// Subnets are all of the flat network that are known, in any order; nil when they
@@ -32,8 +35,8 @@ type Inventory interface {
 	Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet]
 	// Nodes are all that are known, in any order; none when they cannot be had, or
 	// are not to be asked for. They are looked for when they are gone through.
-	Nodes(ctx context.Context) iter.Seq[*policy.Node]
+	Nodes(ctx context.Context) iter.Seq[*nad.Node]
 	// Users are those that ask for a network, by what the configuration says. When
 	// ctx ends before all were seen, the answer is those seen so far.
-	Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users
+	Users(ctx context.Context, network object.Reference, config *config.Config) nad.Users
 }

@@ -3,7 +3,7 @@ package inventory
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // Kind says where the API server has the objects of one kind, and which of them count.
@@ -36,6 +36,6 @@ func (k Kind) PageSize() int64 {
 }
 
 // Controller is the kind as owner references name it.
-func (k Kind) Controller() policy.Controller {
-	return policy.Controller{APIVersion: k.GroupVersion().String(), Kind: k.Name}
+func (k Kind) Controller() object.Controller {
+	return object.Controller{APIVersion: k.GroupVersion().String(), Kind: k.Name}
 }

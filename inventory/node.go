@@ -4,7 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 )
 
 // Nodes have a long status: the metadata is enough.
@@ -14,6 +14,6 @@ var Nodes = Kind{
 }
 
 // CompileNode reads what rules need from the metadata of a Node.
-func CompileNode(node *metav1.PartialObjectMetadata) *policy.Node {
-	return policy.CompileNode(node.Name, node.Annotations)
+func CompileNode(node *metav1.PartialObjectMetadata) *nad.Node {
+	return nad.CompileNode(node.Name, node.Annotations)
 }

@@ -6,7 +6,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -18,11 +19,11 @@ func node(name, link string) string {
 // saidOf is what is said of the nodes when a network with the master eth1 is written.
 func saidOf(t *testing.T, inv inventory.Inventory) string {
 	t.Helper()
-	network, err := policy.DecodeNetwork("default", []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}"}}`), nil)
+	network, err := nad.Decode("default", []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}"}}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
+	verdict := review.JudgeNetwork(t.Context(), inv, config.Default(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			return f.Message

@@ -7,7 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // ofDeployments is a label of the ReplicaSets that Deployments made. They are left out:
@@ -51,18 +52,18 @@ func ownReplicaSets() Kind {
 }
 
 // PodKind is the kind of pods.
-var PodKind = policy.Controller{APIVersion: "v1", Kind: "Pod"}
+var PodKind = object.Controller{APIVersion: "v1", Kind: "Pod"}
 
-var statefulSetKind = policy.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
+var statefulSetKind = object.Controller{APIVersion: "apps/v1", Kind: "StatefulSet"}
 
 // HolderOf is a pod or workload as the holder of the addresses that its annotations
 // fix; nil when they fix none.
-func HolderOf(s *policy.Subject) *policy.Holder {
+func HolderOf(s *pod.Subject) *pod.Holder {
 	claims := s.Claims()
 	if len(claims) == 0 {
 		return nil
 	}
-	return &policy.Holder{
+	return &pod.Holder{
 		Identity: s.Identity(),
 		Deleting: s.Deleting,
 		Owner:    s.Owner,
@@ -71,13 +72,13 @@ func HolderOf(s *policy.Subject) *policy.Holder {
 }
 
 // ControllerOf is what controls an object; the zero value without such an owner.
-func ControllerOf(o metav1.Object) policy.Identity {
+func ControllerOf(o metav1.Object) object.Identity {
 	c := metav1.GetControllerOfNoCopy(o)
 	if c == nil {
-		return policy.Identity{}
+		return object.Identity{}
 	}
-	return policy.Identity{
-		Controller: policy.Controller{APIVersion: c.APIVersion, Kind: c.Kind},
+	return object.Identity{
+		Controller: object.Controller{APIVersion: c.APIVersion, Kind: c.Kind},
 		Namespace:  o.GetNamespace(), Name: c.Name, UID: string(c.UID),
 	}
 }

@@ -9,7 +9,7 @@ import (
 	registrationv1 "k8s.io/api/admissionregistration/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // annotationKey is one in an expression: what stands in quotes, and has a dot and a slash. An
@@ -38,9 +38,9 @@ func TestMatchConditionsNameTheAnnotationsThatRulesRead(t *testing.T) {
 		conditions["mutating "+w.Name] = w.MatchConditions
 	}
 	expected := map[string][]string{
-		"asks-for-networks-pools-or-addresses": policy.JudgedAnnotations,
-		"asks-for-networks":                    policy.CompletedAnnotations,
-		"names-no-pools":                       policy.PoolAnnotations,
+		"asks-for-networks-pools-or-addresses": pod.JudgedAnnotations,
+		"asks-for-networks":                    pod.CompletedAnnotations,
+		"names-no-pools":                       pod.PoolAnnotations,
 	}
 	seen := map[string]int{}
 	for webhook, of := range conditions {

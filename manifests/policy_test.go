@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 )
 
 // The file shows the defaults, so they must be those of the program.
@@ -29,7 +30,7 @@ func TestPolicyIsTheDefault(t *testing.T) {
 	if len(got.Rules)+len(got.IPPoolDefaults)+len(got.Exempt.Users)+len(got.AlwaysEnforce) == 0 {
 		got.Rules, got.IPPoolDefaults, got.Exempt.Users, got.AlwaysEnforce = nil, nil, nil, nil
 	}
-	if want := policy.DefaultConfig(); !reflect.DeepEqual(got, want) {
+	if want := config.Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("policy.yaml means %+v, want %+v", got, want)
 	}
 }

@@ -4,14 +4,19 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod/rules"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/subnet"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // Rule is what users are told about a rule.
-type RuleDoc struct {
+type Rule struct {
 	ID string
 	// Default is the action where the configuration says nothing.
-	Default Action
+	Default verdict.Action
 	// Of says what the rule judges, and so what its examples are made of.
 	Of Kind
 	ruledocs.Doc
@@ -31,12 +36,12 @@ const (
 )
 
 // catalog lists all rules, in the order in which findings are reported.
-var catalog = slices.Concat(catalogued(podRules, Pods), catalogued(networkRules, Networks), catalogued(subnetRules, Subnets))
+var catalog = slices.Concat(catalogued(rules.Table, Pods), catalogued(nad.Rules, Networks), catalogued(subnet.Rules, Subnets))
 
-func catalogued[S any](rules []Rule[S], of Kind) []RuleDoc {
-	out := make([]RuleDoc, len(rules))
+func catalogued[S any](rules []verdict.Rule[S], of Kind) []Rule {
+	out := make([]Rule, len(rules))
 	for n := range rules {
-		out[n] = RuleDoc{ID: rules[n].ID, Default: rules[n].Default, Of: of}
+		out[n] = Rule{ID: rules[n].ID, Default: rules[n].Default, Of: of}
 	}
 	return out
 }
@@ -44,7 +49,7 @@ func catalogued[S any](rules []Rule[S], of Kind) []RuleDoc {
 // Rules are all rules with what users are told of them, in the order in which findings
 // are reported. It is an error when the text about one is missing or cannot be read,
 // which a test rules out.
-func Rules() ([]RuleDoc, error) {
+func Rules() ([]Rule, error) {
 	rules := slices.Clone(catalog)
 	for n := range rules {
 		doc, err := ruledocs.Read(rules[n].ID)
@@ -58,8 +63,8 @@ func Rules() ([]RuleDoc, error) {
 
 // IsRule says whether there is a rule of that ID.
 func IsRule(id string) bool {
-	return slices.ContainsFunc(catalog, func(r RuleDoc) bool { return r.ID == id })
+	return slices.ContainsFunc(catalog, func(r Rule) bool { return r.ID == id })
 }
 
 // ParseConfig reads a configuration file, in which only rules that exist may be named.
-func ParseConfig(text []byte) (*Config, error) { return parseConfig(text, IsRule) }
+func ParseConfig(text []byte) (*config.Config, error) { return config.Parse(text, IsRule) }

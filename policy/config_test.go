@@ -6,6 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 func TestEmptyConfigIsTheDefault(t *testing.T) {
@@ -14,7 +18,7 @@ func TestEmptyConfigIsTheDefault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(DefaultConfig(), got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
+		if diff := cmp.Diff(config.Default(), got, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
 	}
@@ -51,11 +55,11 @@ exempt:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.ClusterNetwork() != (Reference{"multus", "calico"}) {
+	if got.ClusterNetwork() != (object.Reference{Namespace: "multus", Name: "calico"}) {
 		t.Errorf("cluster network %v", got.ClusterNetwork())
 	}
-	if got.Limits.AddressPairs != 20 || got.Spiderpool.Subnets || got.Rules["interface-name-unsupported"] != Deny ||
-		got.Rules["host-network"] != Off || got.Rules["network-not-coordinated"] != Off ||
+	if got.Limits.AddressPairs != 20 || got.Spiderpool.Subnets || got.Rules["interface-name-unsupported"] != verdict.Deny ||
+		got.Rules["host-network"] != verdict.Off || got.Rules["network-not-coordinated"] != verdict.Off ||
 		got.IPPoolDefaults[0].NamespaceSelector.MatchLabels["team"] != "a" || got.ExemptUser("system:admin") != "user system:admin" {
 		t.Errorf("got %+v", got)
 	}

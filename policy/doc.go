@@ -1,40 +1,51 @@
 // Package policy says what is right and what is wrong about the networks that
-// a pod asks for in its annotations.
+// pods ask for in their annotations.
 //
 // It is pure: no clock, no network, no Kubernetes client, no logging. A caller
-// hands it a [Subject] (a pod or a pod template), asks what it depends on, looks
-// that up wherever it likes, and gets a [Verdict]:
+// hands it a subject, asks what the verdict depends on, looks that up wherever it likes,
+// and gets a [verdict.Verdict]:
 //
-//	pod := policy.Parse(subject, config)
-//	facts := inventory.Facts(ctx, pod.Questions())
-//	verdict := pod.Judge(facts)
+//	request := pod.Parse(subject, config)
+//	facts := inventory.Facts(ctx, request.Questions())
+//	verdict := rules.Judge(request.With(facts))
 //
-// The admission server and kubectl-macvlan do exactly this, so both say the
-// same in the same words. Before it, [Pod.Complete] fills in the default pools of
-// a pod that names none.
+// Package review does exactly this for the admission server and for kubectl-macvlan, so
+// both say the same in the same words.
 //
-// A NetworkAttachmentDefinition is a subject of its own ([DecodeNetwork]), with rules
-// of its own: those of the group of that name have a checkNetwork in place of a
-// check. So is a subnet of Rancher's flat network ([DecodeSubnet], checkSubnet).
+// # What is where
+//
+// Three kinds of subject are judged, each in a package with its facts and its rules:
+//
+//   - pod: pods and the templates of pods. [pod.Request] is what the annotations ask for,
+//     [pod.View] is that beside an inventory's answers. Its rules are in pod/rules.
+//   - nad: NetworkAttachmentDefinitions.
+//   - subnet: the subnets of Rancher's flat network.
+//
+// They share verdict (findings, actions, modes), object (references, identities, places in
+// objects) and config (PolicyConfig). What users read about the rules is in ruledocs.
+//
+// Below them are the texts of other programs, each read as that program reads it: multus,
+// cniconf (with the IPAM plugins in cniconf/ipam), spiderpool, flatnetwork; and our own:
+// defaultpools and links. They know nothing of subjects and rules. document and jsonplace say
+// where something is in YAML and JSON, quote puts values into messages, cidr and mac read
+// addresses.
 //
 // # How a rule is added
 //
-//  1. Write rule_<id with underscores>.go: one [Rule] value with its ID, title,
-//     group, default action, documentation, remedy and check. Users read the
-//     title, Doc, Remedy and the examples Wrong and Right, which a test executes.
-//     restsOn says which of the inventory's answers the rule reads (networks, pools
-//     and the namespace, subnets, holders of addresses), so that a refusal is confirmed
-//     by a fresh look.
-//  2. Put the value into the table in rules.go, where its findings should stand.
-//  3. Write a test beside it for what fixtures cannot say.
-//  4. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
+//  1. Write rule_<id with underscores>.go in pod/rules, nad or subnet: one Rule value with
+//     its ID, default action and check.
+//  2. Put the value into the table of the package (Table or Rules), where its findings
+//     should be.
+//  3. Write ruledocs/<id>.md, in the form that package ruledocs describes: users read it, and
+//     a test executes its examples. `make docs` writes docs/rules.md from these files.
+//  4. Write a test beside the rule for what fixtures cannot say.
+//  5. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
 //     a test fails without at least one of each. Package fixtures says how a
-//     case states what is expected, and where its networks stand.
-//  5. Run `make docs`, which writes docs/rules.md from the table.
+//     case states what is expected, and where its networks are.
 //
-// A check reads the [Pod]: annotations parsed once, networks resolved once, the
-// list of interfaces and the pools of each computed once (supply.go), and so the list of
-// the addresses that it asks for (addresses.go) and of those that others hold
-// (contest.go). It returns findings; whether they deny or warn in the end is for the table and the configuration to say, unless the
-// finding is softened: what may come right by itself on a template only warns.
+// A rule of pods reads a [pod.View]. Whatever rests on an inventory's answers is read by a
+// method of the view or of an interface, which notes that it was read: so a refusal is
+// confirmed by a fresh look at just what it rests on. A check returns findings; whether they
+// deny or warn in the end is for the configuration to say, unless a finding is softened: what
+// may come right by itself on a template only warns.
 package policy

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 func TestRules(t *testing.T) {
@@ -30,7 +31,7 @@ func TestRules(t *testing.T) {
 		if r.Text == "" || r.Remedy == "" || r.Wrong == "" || r.Right == "" || r.Group == "" {
 			t.Errorf("%s: documentation is missing", r.ID)
 		}
-		if r.Default != Deny && r.Default != Warn {
+		if r.Default != verdict.Deny && r.Default != verdict.Warn {
 			t.Errorf("%s: default action %q", r.ID, r.Default)
 		}
 		if !version.MatchString(r.Since) {

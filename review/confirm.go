@@ -4,7 +4,10 @@ import (
 	"context"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod/rules"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // confirmations is how often a refusal is confirmed: once for the networks, once
@@ -15,17 +18,17 @@ const confirmations = 2
 // what memory says is confirmed first: the network, the pool or the subnet may have been
 // made or repaired a moment ago, and who held an address may be gone. When that cannot be
 // confirmed, and nothing else is wrong, there is no verdict.
-func JudgePod(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) policy.Verdict {
+func JudgePod(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *pod.Subject) verdict.Verdict {
 	verdict, _ := judgeView(ctx, inv, config, subject)
 	return verdict
 }
 
 // judgeView is JudgePod, and returns what the verdict was made of as well.
-func judgeView(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) (policy.Verdict, *policy.View) {
-	request := policy.Parse(subject, config)
+func judgeView(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *pod.Subject) (verdict.Verdict, *pod.View) {
+	request := pod.Parse(subject, config)
 	facts := inv.Facts(ctx, request.Questions())
 	view := request.With(facts)
-	verdict := policy.Judge(view)
+	verdict := rules.Judge(view)
 	for range confirmations {
 		q, open := view.Unconfirmed(&verdict)
 		if !open {
@@ -33,14 +36,14 @@ func judgeView(ctx context.Context, inv inventory.Inventory, config *policy.Conf
 		}
 		facts = inv.Refresh(ctx, q, facts)
 		view = request.With(facts)
-		verdict = policy.Judge(view)
+		verdict = rules.Judge(view)
 	}
 	return verdict, view
 }
 
 // CompletePod fills in what a pod leaves to the configuration: its default pools. It
 // returns the subject itself when there is nothing to fill in.
-func CompletePod(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.Subject) *policy.Subject {
-	request := policy.Parse(subject, config)
+func CompletePod(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *pod.Subject) *pod.Subject {
+	request := pod.Parse(subject, config)
 	return request.With(inv.Facts(ctx, request.CompletionQuestions())).Completed()
 }

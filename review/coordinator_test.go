@@ -7,28 +7,30 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // remembering has a mode of coordinators in memory, or no answer, and reads what it is now.
 type remembering struct {
 	inventory.Inventory
-	memory, now policy.Answer[cniconf.CoordinatorMode]
+	memory, now pod.Answer[cniconf.CoordinatorMode]
 	refreshed   int
 }
 
-func (r *remembering) Facts(ctx context.Context, q policy.Questions) policy.Facts {
+func (r *remembering) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	return withMode(r.Inventory.Facts(ctx, q), r.memory)
 }
 
-func (r *remembering) Refresh(_ context.Context, _ policy.Questions, facts policy.Facts) policy.Facts {
+func (r *remembering) Refresh(_ context.Context, _ pod.Questions, facts pod.Facts) pod.Facts {
 	r.refreshed++
 	return withMode(facts, r.now)
 }
 
-func withMode(facts policy.Facts, mode policy.Answer[cniconf.CoordinatorMode]) policy.Facts {
+func withMode(facts pod.Facts, mode pod.Answer[cniconf.CoordinatorMode]) pod.Facts {
 	facts.Coordinator, facts.CoordinatorMode = mode, ""
 	if mode.Value != nil {
 		facts.CoordinatorMode = *mode.Value
@@ -40,10 +42,10 @@ func withMode(facts policy.Facts, mode policy.Answer[cniconf.CoordinatorMode]) p
 // confirmed, and where it is not known there is no verdict. Networks that name a mode
 // depend on it in neither way.
 func TestTheModeOfCoordinatorsIsConfirmed(t *testing.T) {
-	answer := func(mode cniconf.CoordinatorMode, fresh bool) policy.Answer[cniconf.CoordinatorMode] {
-		return policy.Answer[cniconf.CoordinatorMode]{Value: &mode, Fresh: fresh}
+	answer := func(mode cniconf.CoordinatorMode, fresh bool) pod.Answer[cniconf.CoordinatorMode] {
+		return pod.Answer[cniconf.CoordinatorMode]{Value: &mode, Fresh: fresh}
 	}
-	broken := policy.Answer[cniconf.CoordinatorMode]{Err: errors.New("connection refused")}
+	broken := pod.Answer[cniconf.CoordinatorMode]{Err: errors.New("connection refused")}
 	world := func(coordinator string) inventory.Inventory {
 		return open(t, `{apiVersion: v1, kind: Namespace, metadata: {name: default}}`+"\n---\n"+
 			`{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: a, namespace: default}, `+
@@ -52,26 +54,26 @@ func TestTheModeOfCoordinatorsIsConfirmed(t *testing.T) {
 	inherits, named := `{"type":"coordinator"}`, `{"type":"coordinator","mode":"underlay"}`
 	for _, tt := range []struct {
 		name, coordinator string
-		memory, now       policy.Answer[cniconf.CoordinatorMode]
-		want              policy.Action
+		memory, now       pod.Answer[cniconf.CoordinatorMode]
+		want              verdict.Action
 		refreshed         int
 		undecided         bool
 	}{
-		{"as in memory", inherits, answer(cniconf.ModeUnderlay, false), answer(cniconf.ModeUnderlay, true), policy.Deny, 1, false},
-		{"changed a moment ago", inherits, answer(cniconf.ModeUnderlay, false), answer(cniconf.ModeOverlay, true), policy.Allow, 1, false},
-		{"fresh already", inherits, answer(cniconf.ModeUnderlay, true), broken, policy.Deny, 0, false},
-		{"cannot be read again", inherits, answer(cniconf.ModeUnderlay, false), broken, policy.Allow, 1, true},
-		{"not known", inherits, broken, broken, policy.Allow, 0, true},
-		{"of a network that names one", named, broken, broken, policy.Deny, 0, false},
+		{"as in memory", inherits, answer(cniconf.ModeUnderlay, false), answer(cniconf.ModeUnderlay, true), verdict.Deny, 1, false},
+		{"changed a moment ago", inherits, answer(cniconf.ModeUnderlay, false), answer(cniconf.ModeOverlay, true), verdict.Allow, 1, false},
+		{"fresh already", inherits, answer(cniconf.ModeUnderlay, true), broken, verdict.Deny, 0, false},
+		{"cannot be read again", inherits, answer(cniconf.ModeUnderlay, false), broken, verdict.Allow, 1, true},
+		{"not known", inherits, broken, broken, verdict.Allow, 0, true},
+		{"of a network that names one", named, broken, broken, verdict.Deny, 0, false},
 	} {
 		inv := &remembering{Inventory: world(tt.coordinator), memory: tt.memory, now: tt.now}
-		s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "pod", Annotations: map[string]string{"k8s.v1.cni.cncf.io/networks": "a"}}
-		verdict := review.JudgePod(t.Context(), inv, policy.DefaultConfig(), s)
-		if got := verdict.Decision(); got != tt.want || inv.refreshed != tt.refreshed || (verdict.Undecided != nil) != tt.undecided {
-			t.Errorf("%s: %s after %d refreshes, undecided %v; want %s after %d\n%s", tt.name, got, inv.refreshed, verdict.Undecided, tt.want, tt.refreshed, verdict.Explanation(policy.Warn))
+		s := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "pod", Annotations: map[string]string{"k8s.v1.cni.cncf.io/networks": "a"}}
+		v := review.JudgePod(t.Context(), inv, config.Default(), s)
+		if got := v.Decision(); got != tt.want || inv.refreshed != tt.refreshed || (v.Undecided != nil) != tt.undecided {
+			t.Errorf("%s: %s after %d refreshes, undecided %v; want %s after %d\n%s", tt.name, got, inv.refreshed, v.Undecided, tt.want, tt.refreshed, v.Explanation(verdict.Warn))
 		}
-		if tt.undecided && (verdict.Undecided == nil || !strings.HasPrefix(verdict.Undecided.Error(), "look up the mode of coordinators that name none: connection refused")) {
-			t.Errorf("%s: undecided %v", tt.name, verdict.Undecided)
+		if tt.undecided && (v.Undecided == nil || !strings.HasPrefix(v.Undecided.Error(), "look up the mode of coordinators that name none: connection refused")) {
+			t.Errorf("%s: undecided %v", tt.name, v.Undecided)
 		}
 	}
 }

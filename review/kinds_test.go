@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -111,7 +111,7 @@ func TestKinds(t *testing.T) {
 		if !ok || found.Resource != k.Resource {
 			t.Errorf("%s %s is found as %+v", k.APIVersion, k.Kind, found)
 		}
-		if k.HoldsPods() != policy.HoldsPod(k.APIVersion, k.Kind) {
+		if k.HoldsPods() != pod.HoldsPod(k.APIVersion, k.Kind) {
 			t.Errorf("%s %s: holds pods: %t", k.APIVersion, k.Kind, k.HoldsPods())
 		}
 	}

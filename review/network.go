@@ -6,20 +6,24 @@ import (
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // judgeNetwork judges a NetworkAttachmentDefinition.
-func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, config *policy.Config) (Outcome, error) {
+func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, config *config.Config) (Outcome, error) {
 	subject, err := c.network()
 	if err != nil {
 		return c.unread(err, "it", func() error {
-			_, err := policy.DecodeNetwork(c.Namespace, c.Old, nil)
+			_, err := nad.Decode(c.Namespace, c.Old, nil)
 			return err
 		})
 	}
 	if c.Stored != nil && c.Operation != Delete && c.old() == nil {
-		before := c.Stored.Facts(ctx, policy.Questions{Networks: []policy.Reference{subject.Reference()}})
+		before := c.Stored.Facts(ctx, pod.Questions{Networks: []object.Reference{subject.Reference()}})
 		if answer := before.Networks[0]; answer.Err == nil && !before.NamesOnly {
 			subject.Replace(answer.Value)
 		}
@@ -28,28 +32,28 @@ func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, conf
 }
 
 // network reads the network that is written or deleted.
-func (c *Change) network() (*policy.NetworkSubject, error) {
+func (c *Change) network() (*nad.Subject, error) {
 	switch {
 	case c.Operation == Delete:
-		subject, err := policy.DecodeNetwork(c.Namespace, nil, c.Old)
+		subject, err := nad.Decode(c.Namespace, nil, c.Old)
 		if err != nil {
 			// Who uses it is found by its name.
-			subject = &policy.NetworkSubject{Namespace: c.Namespace, Deleted: true}
+			subject = &nad.Subject{Namespace: c.Namespace, Deleted: true}
 		}
 		subject.Name = cmp.Or(subject.Name, c.Name)
 		return subject, nil
 	default:
-		return policy.DecodeNetwork(c.Namespace, c.New, c.old())
+		return nad.Decode(c.Namespace, c.New, c.old())
 	}
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
 // is found out only where that makes a difference.
-func JudgeNetwork(ctx context.Context, inv inventory.Inventory, config *policy.Config, subject *policy.NetworkSubject) policy.Verdict {
-	return subject.Judge(policy.NetworkFacts{
-		CoordinatorMode: inv.Facts(ctx, policy.Questions{}).CoordinatorMode,
+func JudgeNetwork(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *nad.Subject) verdict.Verdict {
+	return subject.Judge(nad.Facts{
+		CoordinatorMode: inv.Facts(ctx, pod.Questions{}).CoordinatorMode,
 		Networks:        inv.Networks(ctx),
 		Nodes:           inv.Nodes(ctx),
-		Users:           sync.OnceValue(func() policy.Users { return inv.Users(ctx, subject.Reference(), config) }),
+		Users:           sync.OnceValue(func() nad.Users { return inv.Users(ctx, subject.Reference(), config) }),
 	}, config)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod/rules"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // judgePod judges a pod, or a workload by the template that it makes pods of.
-func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *policy.Config) (Outcome, error) {
+func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *config.Config) (Outcome, error) {
 	subject, out, err := c.readPod()
 	if subject == nil {
 		return out, err
@@ -21,15 +24,15 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 		subject = CompletePod(ctx, inv, config, subject)
 		out.Patch = subject.Patch()
 	}
-	var view *policy.View
+	var view *pod.View
 	out.Verdict, view = judgeView(ctx, inv, config, subject)
 	if out.Verdict.Exempt == "" {
 		out.Interfaces = view.KnownInterfaces()
 	}
-	if out.Verdict.Decision() == policy.Deny || out.Verdict.Undecided != nil {
+	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
 		if old := c.oldPod(); old != nil {
 			before := JudgePod(ctx, inv, config, old)
-			policy.Inherit(&out.Verdict, subject, old, &before)
+			pod.Inherit(&out.Verdict, subject, old, &before)
 		}
 	}
 	return out, nil
@@ -39,7 +42,7 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 // has to be refused before anything is filled in: a label that is too long. The API server
 // would refuse that in its own words before it asks for a verdict. Errors are those of
 // [Judge]; of objects that hold no pod there is nothing to fill in.
-func Complete(ctx context.Context, inv inventory.Inventory, config *policy.Config, c Change) (Outcome, error) {
+func Complete(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) (Outcome, error) {
 	if kind, ok := KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() {
 		return Outcome{Object: c.object(c.Namespace, c.Name)}, nil
 	}
@@ -47,9 +50,9 @@ func Complete(ctx context.Context, inv inventory.Inventory, config *policy.Confi
 	if subject == nil {
 		return out, err
 	}
-	if subject.HasLongLabel() {
-		if verdict := policy.JudgeLabels(subject, config); verdict.Decision() == policy.Deny {
-			out.Verdict = verdict
+	if rules.HasLongLabel(subject) {
+		if v := rules.JudgeLabels(subject, config); v.Decision() == verdict.Deny {
+			out.Verdict = v
 			return out, nil
 		}
 	}
@@ -59,7 +62,7 @@ func Complete(ctx context.Context, inv inventory.Inventory, config *policy.Confi
 
 // readPod reads the new object. The subject is nil where it cannot be read; what becomes of
 // the change then is the outcome or the error.
-func (c *Change) readPod() (*policy.Subject, Outcome, error) {
+func (c *Change) readPod() (*pod.Subject, Outcome, error) {
 	subject, err := c.decodePod(c.New)
 	if err != nil {
 		part := "its template"
@@ -80,7 +83,7 @@ func (c *Change) readPod() (*policy.Subject, Outcome, error) {
 
 // oldPod is what stood there before an update; nil when there was nothing that could be
 // read.
-func (c *Change) oldPod() *policy.Subject {
+func (c *Change) oldPod() *pod.Subject {
 	if c.old() == nil {
 		return nil
 	}
@@ -89,8 +92,8 @@ func (c *Change) oldPod() *policy.Subject {
 	return old
 }
 
-func (c *Change) decodePod(object []byte) (*policy.Subject, error) {
-	subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, c.Namespace, object)
+func (c *Change) decodePod(object []byte) (*pod.Subject, error) {
+	subject, err := pod.Decode(c.APIVersion, c.Kind, c.Namespace, object)
 	if err != nil {
 		return nil, err
 	}

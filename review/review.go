@@ -16,7 +16,9 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // Change is an object that is written or deleted.
@@ -36,11 +38,11 @@ type Change struct {
 	// is judged as a change of what Stored has under its name.
 	Stored inventory.Inventory
 	// Mode, when it is not empty, stands in for that of the namespace.
-	Mode policy.Mode
+	Mode verdict.Mode
 	// Final says that New is what will be stored, so that nothing is filled in any more.
 	Final bool
 	// PassSpawned says to pass what a workload made of its own template
-	// ([policy.Subject.Spawned]): that was judged when somebody wrote it.
+	// ([pod.Subject.Spawned]): that was judged when somebody wrote it.
 	PassSpawned bool
 	// Replicas is to how many pods a workload is scaled, in place of what New says of it;
 	// nil where it is not scaled.
@@ -53,13 +55,13 @@ type Object struct{ APIVersion, Kind, Namespace, Name string }
 
 // Outcome is what is to be said and done about a change.
 type Outcome struct {
-	Object Object
-	Verdict policy.Verdict
+	Object  Object
+	Verdict verdict.Verdict
 	// Interfaces the pod will have, the first one first. None for a pod that is not judged,
 	// or where an annotation cannot be read.
-	Interfaces []policy.Interface
+	Interfaces []pod.Interface
 	// Patch is what is filled in; nil for nothing. The verdict is on the outcome of it.
-	Patch []policy.PatchOperation
+	Patch []pod.PatchOperation
 	// Unread says, in a sentence, that there is no verdict because the object cannot be
 	// read, nor could be before: then it passes. It is empty otherwise.
 	Unread string
@@ -76,8 +78,8 @@ type Outcome struct {
 // deleted.
 //
 // It is an error when the kind, or its deletion, is not among what [Kinds] say is judged;
-// and a [*policy.FieldError] when the object that is written cannot be read.
-func Judge(ctx context.Context, inv inventory.Inventory, config *policy.Config, c Change) (Outcome, error) {
+// and a [*object.FieldError] when the object that is written cannot be read.
+func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) (Outcome, error) {
 	kind, ok := KindOf(c.APIVersion, c.Kind)
 	if !ok || c.Operation == Delete && !kind.Judges(Delete) {
 		return Outcome{}, fmt.Errorf("%s of %s %s is not judged", c.Operation, c.APIVersion, c.Kind)

@@ -10,8 +10,11 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -34,12 +37,12 @@ func open(t testing.TB, yaml string) inventory.Inventory {
 type lagging struct {
 	inventory.Inventory
 	now   inventory.Inventory
-	asked policy.Questions
+	asked pod.Questions
 	// refreshed is how often it was asked to look again.
 	refreshed int
 }
 
-func (l *lagging) Facts(ctx context.Context, q policy.Questions) policy.Facts {
+func (l *lagging) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	l.asked = q
 	facts := l.Inventory.Facts(ctx, q)
 	for n := range facts.Networks {
@@ -53,7 +56,7 @@ func (l *lagging) Facts(ctx context.Context, q policy.Questions) policy.Facts {
 }
 
 // Refresh replaces what is asked for, and nothing else.
-func (l *lagging) Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts {
+func (l *lagging) Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts {
 	l.refreshed++
 	now := l.now.Facts(ctx, q)
 	if len(q.Networks) > 0 {
@@ -144,7 +147,7 @@ func TestUnreadableObjects(t *testing.T) {
 				if tt.old != "" {
 					c.Old = []byte(tt.old)
 				}
-				outcome, err := review.Judge(t.Context(), inv, policy.DefaultConfig(), c)
+				outcome, err := review.Judge(t.Context(), inv, config.Default(), c)
 				got := string(outcome.Verdict.Decision())
 				switch {
 				case err != nil:
@@ -157,9 +160,9 @@ func TestUnreadableObjects(t *testing.T) {
 					}
 				}
 				if got != tt.want {
-					t.Errorf("%s (%v), want %s\n%s", got, err, tt.want, outcome.Verdict.Explanation(policy.Warn))
+					t.Errorf("%s (%v), want %s\n%s", got, err, tt.want, outcome.Verdict.Explanation(verdict.Warn))
 				}
-				var field *policy.FieldError
+				var field *object.FieldError
 				if got == fails && !errors.As(err, &field) {
 					t.Errorf("an error without a place: %v", err)
 				}
@@ -177,7 +180,7 @@ func TestNamespace(t *testing.T) {
 	for _, k := range kindCases {
 		object := strings.Replace(strings.Replace(k.right, `,"namespace":"kube-system"`, "", 1), `"name":"a"`, `"name":"a","namespace":"own"`, 1)
 		for given, want := range map[string]string{"team-a": "team-a", "": "own"} {
-			outcome, err := review.Judge(t.Context(), open(t, ""), policy.DefaultConfig(), review.Change{
+			outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), review.Change{
 				APIVersion: k.apiVersion, Kind: k.kind, Namespace: given, Operation: review.Create, New: []byte(object),
 			})
 			if err != nil || outcome.Object.Namespace != want {
@@ -207,8 +210,8 @@ func TestNetworkWithLargeLabels(t *testing.T) {
 		if tt.object != "" {
 			c.New = []byte(tt.object)
 		}
-		outcome, err := review.Judge(t.Context(), open(t, ""), policy.DefaultConfig(), c)
-		if err != nil || outcome.Verdict.Decision() == policy.Deny {
+		outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), c)
+		if err != nil || outcome.Verdict.Decision() == verdict.Deny {
 			t.Errorf("%s: %+v, error %v", tt.name, outcome, err)
 		}
 	}
@@ -220,7 +223,7 @@ func TestDeletion(t *testing.T) {
 	for _, k := range kindCases {
 		for _, old := range []string{k.right, k.unreadable, k.alsoUnreadable, "{"} {
 			c := review.Change{APIVersion: k.apiVersion, Kind: k.kind, Namespace: "team-a", Name: "a", Operation: review.Delete, Old: []byte(old)}
-			outcome, err := review.Judge(t.Context(), inv, policy.DefaultConfig(), c)
+			outcome, err := review.Judge(t.Context(), inv, config.Default(), c)
 			if k.kind != inventory.NetworkKind {
 				if err == nil || !strings.Contains(err.Error(), "is not judged") {
 					t.Errorf("the deletion of a %s: %+v, error %v", k.kind, outcome, err)
@@ -255,7 +258,7 @@ func TestStoredNetwork(t *testing.T) {
 		if tt.old != "" {
 			c.Old = []byte(tt.old)
 		}
-		outcome, err := review.Judge(t.Context(), stored, policy.DefaultConfig(), c)
+		outcome, err := review.Judge(t.Context(), stored, config.Default(), c)
 		if err != nil || len(outcome.Verdict.Findings) != tt.want {
 			t.Errorf("%s: %+v, error %v", tt.name, outcome.Verdict.Findings, err)
 		}
@@ -267,10 +270,10 @@ func TestStoredNetwork(t *testing.T) {
 func TestSpawned(t *testing.T) {
 	object := strings.Replace(kindCases[0].wrong, `"name":"a"`, `"name":"a","ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","controller":true}]`, 1)
 	for _, pass := range []bool{true, false} {
-		outcome, err := review.Judge(t.Context(), open(t, ""), policy.DefaultConfig(), review.Change{
+		outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), review.Change{
 			APIVersion: "apps/v1", Kind: "ReplicaSet", Namespace: "team-a", Operation: review.Create, New: []byte(object), PassSpawned: pass,
 		})
-		if denied := outcome.Verdict.Decision() == policy.Deny; err != nil || outcome.Spawned != pass || denied == pass {
+		if denied := outcome.Verdict.Decision() == verdict.Deny; err != nil || outcome.Spawned != pass || denied == pass {
 			t.Errorf("passed %t: %+v, error %v", pass, outcome, err)
 		}
 	}
@@ -278,10 +281,10 @@ func TestSpawned(t *testing.T) {
 
 func TestKindsThatAreNotJudged(t *testing.T) {
 	c := review.Change{APIVersion: "v1", Kind: "Secret", Operation: review.Create, New: []byte(`{}`)}
-	if outcome, err := review.Judge(t.Context(), open(t, ""), policy.DefaultConfig(), c); err == nil {
+	if outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), c); err == nil {
 		t.Errorf("a Secret is judged: %+v", outcome)
 	}
-	if outcome, err := review.Complete(t.Context(), open(t, ""), policy.DefaultConfig(), c); err != nil || outcome.Patch != nil {
+	if outcome, err := review.Complete(t.Context(), open(t, ""), config.Default(), c); err != nil || outcome.Patch != nil {
 		t.Errorf("a Secret is completed: %+v, error %v", outcome, err)
 	}
 }
@@ -295,13 +298,13 @@ func TestOverlapIsConfirmed(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		now  inventory.Inventory
-		want policy.Action
+		want verdict.Action
 	}{
-		{"still there", stale, policy.Deny},
-		{"gone", open(t, ""), policy.Allow},
-		{"elsewhere now", open(t, subnet("10.0.1.0/24")), policy.Allow},
+		{"still there", stale, verdict.Deny},
+		{"gone", open(t, ""), verdict.Allow},
+		{"elsewhere now", open(t, subnet("10.0.1.0/24")), verdict.Allow},
 	} {
-		outcome, err := review.Judge(t.Context(), &lagging{Inventory: stale, now: tt.now}, policy.DefaultConfig(), review.Change{
+		outcome, err := review.Judge(t.Context(), &lagging{Inventory: stale, now: tt.now}, config.Default(), review.Change{
 			APIVersion: inventory.FlatNetworkVersion(flatnetwork.V1).String(), Kind: flatnetwork.V1.SubnetKind(), Operation: review.Create,
 			New: []byte(`{"metadata":{"name":"new","namespace":"kube-system"},"spec":{"master":"eth1","cidr":"10.0.0.0/24"}}`),
 		})
@@ -320,13 +323,13 @@ func TestCompleteAsksForPoolsAlone(t *testing.T) {
 		New: []byte(`{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach",` +
 			`"macvlan.pandaria.cattle.io/ip":"10.0.0.1","macvlan.pandaria.cattle.io/subnet":"a"}}}`),
 	}
-	if _, err := review.Complete(t.Context(), asked, policy.DefaultConfig(), c); err != nil {
+	if _, err := review.Complete(t.Context(), asked, config.Default(), c); err != nil {
 		t.Fatal(err)
 	}
 	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 0 || !q.Addresses.Empty() {
 		t.Errorf("to fill in: %+v", q)
 	}
-	if _, err := review.Judge(t.Context(), asked, policy.DefaultConfig(), c); err != nil {
+	if _, err := review.Judge(t.Context(), asked, config.Default(), c); err != nil {
 		t.Fatal(err)
 	}
 	if q := asked.asked; len(q.Networks) != 1 || len(q.Subnets) != 1 || q.Addresses.Empty() {

@@ -4,7 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -25,26 +26,26 @@ func TestRefusalIsConfirmed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, annotations, stale, now string
-		rules                         map[string]policy.Action
-		before, after                 policy.Action
+		rules                         map[string]verdict.Action
+		before, after                 verdict.Action
 	}{
 		{"flat-network-annotation-invalid", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1,10.0.0.2","flatnetwork.pandaria.io/subnet":"s"`,
-			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
-		{"flat-network-subnet-missing", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1"`, flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+			flatNetwork, macvlan, nil, verdict.Deny, verdict.Warn},
+		{"flat-network-subnet-missing", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1"`, flatNetwork, macvlan, nil, verdict.Deny, verdict.Warn},
 		{"address-count-mismatch", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1-10.0.0.2","flatnetwork.pandaria.io/mac":"02:00:5e:00:00:01","flatnetwork.pandaria.io/subnet":"s"`,
-			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
+			flatNetwork, macvlan, nil, verdict.Deny, verdict.Warn},
 		{"label-value-too-long", attached + `"flatnetwork.pandaria.io/ip":"10.0.0.1","flatnetwork.pandaria.io/subnet":"` + strings.Repeat("s", 64) + `"`,
-			flatNetwork, macvlan, nil, policy.Deny, policy.Warn},
-		{"spiderpool-annotation-invalid", attached + `"ipam.spidernet.io/routes":"[{}]"`, spiderpool + pools, macvlan, nil, policy.Deny, policy.Warn},
+			flatNetwork, macvlan, nil, verdict.Deny, verdict.Warn},
+		{"spiderpool-annotation-invalid", attached + `"ipam.spidernet.io/routes":"[{}]"`, spiderpool + pools, macvlan, nil, verdict.Deny, verdict.Warn},
 		{"ippool-unknown-field, denying", attached + `"ipam.spidernet.io/ippool":"{\"ipv4\":[\"p\"],\"ipv5\":[]}"`, spiderpool + pools, macvlan,
-			map[string]policy.Action{"ippool-unknown-field": policy.Deny}, policy.Deny, policy.Warn},
-		{"overlay-as-default-network", `"v1.multus-cni.io/default-network":"a/net"`, router, macvlan, nil, policy.Deny, policy.Allow},
-		{"mode warn", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("warn"), nil, policy.Deny, policy.Warn},
-		{"mode off", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("'off'"), nil, policy.Deny, policy.Allow},
-		{"mode enforce again", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router + namespace("enforce"), router + namespace("enforce"), nil, policy.Deny, policy.Deny},
+			map[string]verdict.Action{"ippool-unknown-field": verdict.Deny}, verdict.Deny, verdict.Warn},
+		{"overlay-as-default-network", `"v1.multus-cni.io/default-network":"a/net"`, router, macvlan, nil, verdict.Deny, verdict.Allow},
+		{"mode warn", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("warn"), nil, verdict.Deny, verdict.Warn},
+		{"mode off", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("'off'"), nil, verdict.Deny, verdict.Allow},
+		{"mode enforce again", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router + namespace("enforce"), router + namespace("enforce"), nil, verdict.Deny, verdict.Deny},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			config := policy.DefaultConfig()
+			config := config.Default()
 			config.Rules = tt.rules
 			c := review.Change{
 				APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Operation: review.Create, Final: true,
@@ -53,7 +54,7 @@ func TestRefusalIsConfirmed(t *testing.T) {
 			for _, of := range []struct {
 				what      string
 				inventory *lagging
-				want      policy.Action
+				want      verdict.Action
 			}{
 				{"as remembered", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.stale)}, tt.before},
 				{"as it is now", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.now)}, tt.after},
@@ -64,7 +65,7 @@ func TestRefusalIsConfirmed(t *testing.T) {
 				}
 				v := &outcome.Verdict
 				if v.Decision() != of.want || v.Undecided != nil || of.inventory.refreshed == 0 {
-					t.Errorf("%s: %s after %d fresh looks, want %s (%v)\n%s", of.what, v.Decision(), of.inventory.refreshed, of.want, v.Undecided, v.Explanation(policy.Warn))
+					t.Errorf("%s: %s after %d fresh looks, want %s (%v)\n%s", of.what, v.Decision(), of.inventory.refreshed, of.want, v.Undecided, v.Explanation(verdict.Warn))
 				}
 			}
 		})

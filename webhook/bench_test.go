@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 )
 
 // BenchmarkHandler is a request over HTTP on the loopback interface, the client's
@@ -15,7 +15,7 @@ import (
 func BenchmarkHandler(b *testing.B) {
 	for name, annotations := range map[string]string{"allow": overlayExtra, "deny": overlayFirst} {
 		b.Run(name, func(b *testing.B) {
-			url, _ := serve(b, fixtureNetworks(b), policy.DefaultConfig(), io.Discard, time.Minute)
+			url, _ := serve(b, fixtureNetworks(b), config.Default(), io.Discard, time.Minute)
 			body := request(annotations, "jane")
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

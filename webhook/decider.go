@@ -13,15 +13,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // Decider answers admission requests.
 type Decider struct {
 	// Config is the configuration in force, asked for once per request.
-	Config    func() *policy.Config
+	Config    func() *config.Config
 	Inventory inventory.Inventory
 	// Workloads reads the workloads that are scaled; nil when there is no cluster to
 	// read them from.
@@ -34,7 +35,7 @@ type Decider struct {
 func (d *Decider) Validate(ctx context.Context, req admission.Request) admission.Response {
 	config := d.Config()
 	if who := config.ExemptUser(req.UserInfo.Username); who != "" {
-		d.Metrics.count(&policy.Verdict{Exempt: who})
+		d.Metrics.count(&verdict.Verdict{Exempt: who})
 		return exempted(who)
 	}
 	if req.SubResource == "scale" {
@@ -83,7 +84,7 @@ func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.R
 		return d.unreadable(req, err)
 	case outcome.Unread != "":
 		return admission.Allowed("").WithWarnings(outcome.Unread)
-	case outcome.Verdict.Decision() == policy.Deny:
+	case outcome.Verdict.Decision() == verdict.Deny:
 		d.Metrics.count(&outcome.Verdict)
 		return d.respond(req, &outcome)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // Metrics count what the server decides and how long it takes.
@@ -58,7 +58,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) count(v *policy.Verdict) {
+func (m *Metrics) count(v *verdict.Verdict) {
 	decision := string(v.Decision())
 	switch {
 	case v.Exempt != "":

@@ -15,11 +15,12 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 )
 
 // twoVLANs are two networks, each with a pool of its own: one names it itself, the
 // other in the configuration.
-func twoVLANs(t *testing.T) (inventory.Inventory, *policy.Config) {
+func twoVLANs(t *testing.T) (inventory.Inventory, *config.Config) {
 	t.Helper()
 	text := `{"apiVersion":"v1","kind":"List","items":[`
 	for vlan, annotation := range map[string]string{

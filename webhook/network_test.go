@@ -19,6 +19,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 )
 
@@ -121,7 +122,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 	}
 	large := network(used+`,"labels":{`+labels.String()[1:]+`}`, `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}`)
 	unreadable := []byte(`{"metadata":{` + used + `,"annotations":{"v1.multus-underlay-cni.io/vlanId":7}}}`)
-	config := policy.DefaultConfig()
+	config := config.Default()
 	config.Exempt.Namespaces, config.Exempt.Users = []string{"team-a"}, []string{"joe"}
 	url, registry := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
 	tests := []struct {
@@ -178,7 +179,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 // An API server that does not answer keeps nobody from deleting a network, nor from
 // being told what is wrong with one.
 func TestNetworksWithoutAnswer(t *testing.T) {
-	url, _ := serve(t, hangingAPIServer(t), policy.DefaultConfig(), io.Discard, time.Second/4)
+	url, _ := serve(t, hangingAPIServer(t), config.Default(), io.Discard, time.Second/4)
 	good := []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\"}"}}`)
 	r := ask(t, url+"/validate", networkRequest(t, "DELETE", "team-a", nil, good))
 	if !r.Allowed || len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "nad-in-use: ") {

@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -33,7 +33,7 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	var rules []string
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		if f.Action == policy.Warn {
+		if f.Action == verdict.Warn {
 			continue
 		}
 		rules = append(rules, f.Rule)
@@ -49,13 +49,13 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 				Status:  metav1.StatusFailure,
 				Code:    http.StatusForbidden,
 				Reason:  metav1.StatusReasonForbidden,
-				Message: v.Explanation(policy.Deny),
+				Message: v.Explanation(verdict.Deny),
 				Details: &metav1.StatusDetails{Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name, Causes: causes},
 			},
 		}}
 	}
 	relaxed := relaxedRules(v)
-	if v.Undecided != nil && v.Mode == policy.ModeWarn {
+	if v.Undecided != nil && v.Mode == verdict.ModeWarn {
 		d.Metrics.undecided()
 		warnings = append(warnings, "macvlan-webhook could not judge this "+object.Kind+": the cluster did not answer in time")
 		relaxed = append(relaxed, "undecided")
@@ -72,7 +72,7 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 
 // relaxedRules are the rules that would have refused the object but for the mode of
 // its namespace.
-func relaxedRules(v *policy.Verdict) []string {
+func relaxedRules(v *verdict.Verdict) []string {
 	var rules []string
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Relaxed && !slices.Contains(rules, f.Rule) {

@@ -11,8 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod/rules"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -40,7 +42,7 @@ func scaledKinds() map[schema.GroupVersionResource]review.Kind {
 // that are to be added will be refused, and that is said: whoever scales did not write
 // the template now. The request holds a number of replicas only, so the workload is
 // read; where that, or the inventory, does not answer, nothing stands in the way.
-func (d *Decider) scale(ctx context.Context, req admission.Request, config *policy.Config) admission.Response {
+func (d *Decider) scale(ctx context.Context, req admission.Request, config *config.Config) admission.Response {
 	resource := schema.GroupVersionResource(req.Resource)
 	kind, ok := scalable[resource]
 	if !ok || d.Workloads == nil || req.Operation != admissionv1.Update {
@@ -67,12 +69,12 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *poli
 	if err != nil || outcome.Unread != "" || outcome.Spawned {
 		return admission.Allowed("")
 	}
-	verdict := &outcome.Verdict
-	verdict.Undecided = nil
+	v := &outcome.Verdict
+	v.Undecided = nil
 	// What would be a warning at any other time as well is none of the scaling.
-	verdict.Findings = slices.DeleteFunc(verdict.Findings, func(f policy.Finding) bool {
-		return f.Action == policy.Warn && !f.Inherited && !policy.OnScale(f.Rule)
+	v.Findings = slices.DeleteFunc(v.Findings, func(f verdict.Finding) bool {
+		return f.Action == verdict.Warn && !f.Inherited && !rules.OnScale(f.Rule)
 	})
-	d.Metrics.count(verdict)
+	d.Metrics.count(v)
 	return d.respond(req, &outcome)
 }

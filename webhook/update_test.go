@@ -18,7 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
@@ -47,7 +48,7 @@ func change(kind, object, old string) string {
 }
 
 func TestWorkloads(t *testing.T) {
-	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), io.Discard, time.Minute)
+	url, _ := serve(t, fixtureNetworks(t), config.Default(), io.Discard, time.Minute)
 	bad, good := workload("Deployment", overlayFirst, ""), workload("Deployment", overlayExtra, "")
 	owned := func(kind, owner string) string {
 		apiVersion := map[string]string{"Deployment": "apps/v1", "CronJob": "batch/v1"}[owner]
@@ -84,7 +85,7 @@ func TestWorkloads(t *testing.T) {
 // What an update finds unreadable need not be repaired, in the words of kubectl-macvlan,
 // whichever webhook is asked; and it excuses nothing that is wrong now.
 func TestUnreadableUpdates(t *testing.T) {
-	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), io.Discard, time.Minute)
+	url, _ := serve(t, fixtureNetworks(t), config.Default(), io.Discard, time.Minute)
 	unreadable := workload("Deployment", `"k8s.v1.cni.cncf.io/networks":7`, "")
 	for _, path := range []string{"/validate", "/mutate"} {
 		r := ask(t, url+path, change("Deployment", unreadable, unreadable))
@@ -106,7 +107,7 @@ func TestUnreadableUpdates(t *testing.T) {
 // An update that leaves what rules read as it is does not wait for an inventory
 // that does not answer.
 func TestUpdateWithoutAnswers(t *testing.T) {
-	url, _ := serve(t, outdated{}, policy.DefaultConfig(), io.Discard, time.Minute)
+	url, _ := serve(t, outdated{}, config.Default(), io.Discard, time.Minute)
 	before, other := workload("Deployment", overlayExtra, ""), workload("Deployment", overlayFirst, "")
 	if r := ask(t, url+"/validate", change("Deployment", workload("Deployment", overlayExtra, `,"labels":{"a":"b"}`), before)); !r.Allowed {
 		t.Errorf("an update of the labels: %+v", r.Result)
@@ -149,7 +150,7 @@ func TestScale(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			decider := &webhook.Decider{Config: policy.DefaultConfig, Inventory: fixtureNetworks(t), Workloads: test.workloads, Metrics: metrics, Logger: slog.New(slog.DiscardHandler)}
+			decider := &webhook.Decider{Config: config.Default, Inventory: fixtureNetworks(t), Workloads: test.workloads, Metrics: metrics, Logger: slog.New(slog.DiscardHandler)}
 			server := httptest.NewServer(decider.Handler(time.Minute))
 			defer server.Close()
 			r := ask(t, server.URL+"/validate", scale(test.resource))
@@ -166,7 +167,7 @@ func TestScale(t *testing.T) {
 // exempt user is spared in any mode.
 func TestModes(t *testing.T) {
 	for _, mode := range []string{"", "enforce", "warn", "off", "loose"} {
-		for _, action := range []policy.Action{policy.Deny, policy.Warn, policy.Off} {
+		for _, action := range []verdict.Action{verdict.Deny, verdict.Warn, verdict.Off} {
 			for _, mayRelax := range []bool{true, false} {
 				for _, user := range []string{"jane", "root"} {
 					t.Run(fmt.Sprintf("label %q/%s/may relax %t/%s", mode, action, mayRelax, user), func(t *testing.T) {
@@ -178,7 +179,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func testMode(t *testing.T, mode string, action policy.Action, mayRelax bool, user string) {
+func testMode(t *testing.T, mode string, action verdict.Action, mayRelax bool, user string) {
 	labels := "{}"
 	if mode != "" {
 		labels = fmt.Sprintf(`{"macvlan-webhook.io/mode":%q}`, mode)
@@ -191,9 +192,9 @@ func testMode(t *testing.T, mode string, action policy.Action, mayRelax bool, us
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := policy.DefaultConfig()
+	config := config.Default()
 	config.Exempt.Users = []string{"root"}
-	config.Rules = map[string]policy.Action{"overlay-as-default-network": action}
+	config.Rules = map[string]verdict.Action{"overlay-as-default-network": action}
 	if !mayRelax {
 		config.AlwaysEnforce = []string{"team-a"}
 	}
@@ -211,8 +212,8 @@ func testMode(t *testing.T, mode string, action policy.Action, mayRelax bool, us
 			warnings++
 		}
 		switch {
-		case action == policy.Off:
-		case action == policy.Warn:
+		case action == verdict.Off:
+		case action == verdict.Warn:
 			decision, warnings = "warn", warnings+1
 		case mode == "warn" && mayRelax:
 			decision, warnings, relaxed = "warn", warnings+1, 1

@@ -31,6 +31,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
@@ -54,7 +56,7 @@ func fixtureNetworks(tb testing.TB) inventory.Inventory {
 }
 
 // serve runs the handler over HTTP.
-func serve(tb testing.TB, inv inventory.Inventory, config *policy.Config, logs io.Writer, deadline time.Duration) (url string, registry *prometheus.Registry) {
+func serve(tb testing.TB, inv inventory.Inventory, c *config.Config, logs io.Writer, deadline time.Duration) (url string, registry *prometheus.Registry) {
 	tb.Helper()
 	registry = prometheus.NewRegistry()
 	metrics, err := webhook.NewMetrics(registry)
@@ -62,7 +64,7 @@ func serve(tb testing.TB, inv inventory.Inventory, config *policy.Config, logs i
 		tb.Fatal(err)
 	}
 	decider := &webhook.Decider{
-		Config:    func() *policy.Config { return config },
+		Config:    func() *config.Config { return c },
 		Inventory: inv, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
 	}
 	server := httptest.NewServer(decider.Handler(deadline))
@@ -172,7 +174,7 @@ func TestFixtures(t *testing.T) {
 
 func TestDenial(t *testing.T) {
 	var logs strings.Builder
-	url, registry := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	url, registry := serve(t, fixtureNetworks(t), config.Default(), &logs, time.Minute)
 	r := ask(t, url+"/validate", request(overlayFirst+`,"k8s.v1.cni.cncf.io/networks":"[null]"`, "jane"))
 	if r.Allowed || r.Result.Code != http.StatusForbidden || r.Result.Reason != "Forbidden" {
 		t.Fatalf("response %+v", r)
@@ -200,7 +202,7 @@ func TestDenial(t *testing.T) {
 
 func TestAllowIsNotLogged(t *testing.T) {
 	var logs strings.Builder
-	url, registry := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	url, registry := serve(t, fixtureNetworks(t), config.Default(), &logs, time.Minute)
 	for _, path := range []string{"/validate", "/mutate"} {
 		if r := ask(t, url+path, request(overlayExtra, "jane")); !r.Allowed || len(r.Warnings) > 0 || r.Patch != nil {
 			t.Errorf("%s: response %+v", path, r)
@@ -233,7 +235,7 @@ func TestAllowIsNotLogged(t *testing.T) {
 // What a pod says is quoted and cut wherever it is shown.
 func TestLongAndOddValues(t *testing.T) {
 	var logs strings.Builder
-	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), &logs, time.Minute)
+	url, _ := serve(t, fixtureNetworks(t), config.Default(), &logs, time.Minute)
 	long := strings.Repeat("x", 5000)
 	r := ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@`+long+`\u001b[31m"`, long))
 	if r.Allowed || len(r.Result.Message) > 1000 || strings.Contains(r.Result.Message, "\x1b") {
@@ -245,9 +247,9 @@ func TestLongAndOddValues(t *testing.T) {
 }
 
 func TestExemptions(t *testing.T) {
-	config := policy.DefaultConfig()
-	config.Exempt = policy.ExemptConfig{Users: []string{"system:serviceaccount:ops:repair"}, Namespaces: []string{"storage"}}
-	url, registry := serve(t, fixtureNetworks(t), config, io.Discard, time.Minute)
+	c := config.Default()
+	c.Exempt = config.ExemptConfig{Users: []string{"system:serviceaccount:ops:repair"}, Namespaces: []string{"storage"}}
+	url, registry := serve(t, fixtureNetworks(t), c, io.Discard, time.Minute)
 	if r := ask(t, url+"/validate", request(overlayFirst, "system:serviceaccount:ops:repair")); !r.Allowed || r.AuditAnnotations["exempt"] != "user system:serviceaccount:ops:repair" {
 		t.Errorf("exempt user: %+v", r)
 	}
@@ -266,25 +268,25 @@ func TestExemptions(t *testing.T) {
 // outdated has a broken network in memory, and a source that does not answer.
 type outdated struct{ inventory.Inventory }
 
-func (outdated) Facts(_ context.Context, q policy.Questions) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks))}
+func (outdated) Facts(_ context.Context, q pod.Questions) pod.Facts {
+	f := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(q.Networks))}
 	for n, r := range q.Networks {
 		f.Networks[n].Value = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: "{"})
 	}
 	return f
 }
 
-func (outdated) Refresh(_ context.Context, q policy.Questions, f policy.Facts) policy.Facts {
+func (outdated) Refresh(_ context.Context, q pod.Questions, f pod.Facts) pod.Facts {
 	for n := range q.Networks {
-		f.Networks[n] = policy.Answer[cniconf.Network]{Err: errors.New("connection refused")}
+		f.Networks[n] = pod.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
-	f.Namespace = policy.Answer[policy.Namespace]{Err: errors.New("connection refused")}
+	f.Namespace = pod.Answer[pod.Namespace]{Err: errors.New("connection refused")}
 	return f
 }
 
 // A refusal that rests on memory and cannot be confirmed is none.
 func TestUnconfirmedRefusal(t *testing.T) {
-	url, _ := serve(t, outdated{}, policy.DefaultConfig(), io.Discard, time.Minute)
+	url, _ := serve(t, outdated{}, config.Default(), io.Discard, time.Minute)
 	r := ask(t, url+"/validate", request(overlayExtra, "jane"))
 	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, "connection refused") {
 		t.Errorf("response %+v", r.Result)
@@ -303,7 +305,7 @@ func TestUnconfirmedRefusal(t *testing.T) {
 
 // What is sent here by mistake is not passed in silence.
 func TestRequestsThatAreNotForUs(t *testing.T) {
-	url, _ := serve(t, fixtureNetworks(t), policy.DefaultConfig(), io.Discard, time.Minute)
+	url, _ := serve(t, fixtureNetworks(t), config.Default(), io.Discard, time.Minute)
 	body := request(overlayFirst, "jane")
 	if r := ask(t, url+"/validate", strings.Replace(body, `"kind":"Pod"}`, `"kind":"Secret"}`, 1)); r.Allowed || r.Result.Code != http.StatusUnprocessableEntity {
 		t.Errorf("another kind: %+v", r)
@@ -337,7 +339,7 @@ func hangingAPIServer(t *testing.T) inventory.Inventory {
 // Before the API server gives up waiting, the answer says why there is no
 // verdict; what is wrong by itself is still named.
 func TestDeadlineIsAnsweredInWords(t *testing.T) {
-	url, registry := serve(t, hangingAPIServer(t), policy.DefaultConfig(), io.Discard, time.Second/4)
+	url, registry := serve(t, hangingAPIServer(t), config.Default(), io.Discard, time.Second/4)
 	r := ask(t, url+"/validate", request(overlayExtra, "jane"))
 	if r.Allowed || r.Result.Code != http.StatusServiceUnavailable || !strings.Contains(r.Result.Message, `look up network "kube-system/macvlan-overlay-vlan0": the API server did not answer in time`) {
 		t.Errorf("response %+v", r.Result)

@@ -21,7 +21,9 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // checkOptions are the flags of `check`.
@@ -105,7 +107,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if !slices.Contains([]string{"deny", "warn", "never"}, o.failOn) {
 		return fmt.Errorf("--fail-on %.80q: deny, warn or never is expected", o.failOn)
 	}
-	if o.mode != "" && !slices.Contains(policy.Modes(), policy.Mode(o.mode)) {
+	if o.mode != "" && !slices.Contains(verdict.Modes(), verdict.Mode(o.mode)) {
 		return fmt.Errorf("--mode %.80q: enforce, warn or off is expected", o.mode)
 	}
 	config, err := o.readConfig()
@@ -124,7 +126,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: policy.Mode(o.mode), Stored: stored})
+	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: verdict.Mode(o.mode), Stored: stored})
 	if err != nil {
 		return err
 	}
@@ -158,9 +160,9 @@ func given(path string, flags ...[]string) int {
 	return n
 }
 
-func (o *checkOptions) readConfig() (*policy.Config, error) {
+func (o *checkOptions) readConfig() (*config.Config, error) {
 	if o.config == "" {
-		return policy.DefaultConfig(), nil
+		return config.Default(), nil
 	}
 	text, err := os.ReadFile(o.config)
 	if err != nil {

@@ -40,7 +40,7 @@ func newExplain(s streams) *cobra.Command {
 				return err
 			}
 			if len(args) > 0 {
-				rules = slices.DeleteFunc(rules, func(r policy.RuleDoc) bool { return r.ID != args[0] })
+				rules = slices.DeleteFunc(rules, func(r policy.Rule) bool { return r.ID != args[0] })
 			}
 			switch {
 			case len(rules) == 0:
@@ -58,7 +58,7 @@ func newExplain(s streams) *cobra.Command {
 	return cmd
 }
 
-func list(s streams, rules []policy.RuleDoc) error {
+func list(s streams, rules []policy.Rule) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RULE\tACTION\tTITLE")
 	for _, r := range rules {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 )
 
 // configInterval is how often the configuration file is compared. The kubelet
@@ -21,7 +22,7 @@ const configInterval = 2 * time.Second
 type configFile struct {
 	path    string
 	logger  *slog.Logger
-	current atomic.Pointer[policy.Config]
+	current atomic.Pointer[config.Config]
 	// text is what was read last.
 	text []byte
 	// problem is what is wrong with the file as it is now, nil when that is in
@@ -33,7 +34,7 @@ type configFile struct {
 func readConfigFile(path string, logger *slog.Logger) (*configFile, error) {
 	f := &configFile{path: path, logger: logger}
 	if path == "" {
-		f.current.Store(policy.DefaultConfig())
+		f.current.Store(config.Default())
 		return f, nil
 	}
 	text, err := os.ReadFile(path)
@@ -50,7 +51,7 @@ func readConfigFile(path string, logger *slog.Logger) (*configFile, error) {
 }
 
 // Current is the configuration in force.
-func (f *configFile) Current() *policy.Config { return f.current.Load() }
+func (f *configFile) Current() *config.Config { return f.current.Load() }
 
 // Run reads the file again whenever it changes, until ctx ends. A file that
 // cannot be used leaves the last good configuration in force, and is logged.

@@ -11,10 +11,13 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -46,7 +49,7 @@ func filledWith(b *testing.B, networks, pools int) *Inventory {
 			Config: fmt.Sprintf(`{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"bond0.%d","ipam":{"type":"spiderpool","default_ipv4_ippool":["vlan%d-v4"]}}]}`, n, n%pools),
 		}))
 	}
-	keep(b, inv.namespaces, "", "default", policy.CompileNamespace(map[string]string{"kubernetes.io/metadata.name": "default"}, nil))
+	keep(b, inv.namespaces, "", "default", pod.CompileNamespace(map[string]string{"kubernetes.io/metadata.name": "default"}, nil))
 	for n := range pools {
 		name := fmt.Sprintf("vlan%d-v4", n)
 		pool := &spiderpool.Pool{Name: name, Version: spiderpool.IPv4, Default: n%2 == 0, Total: -1, Allocated: -1}
@@ -69,7 +72,7 @@ func BenchmarkFacts(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("networks=%d/pools=%d", size.networks, size.pools), func(b *testing.B) {
 			inv := filledWith(b, size.networks, size.pools)
-			q := policy.Questions{Networks: []policy.Reference{{Namespace: "default", Name: "vlan7"}, {Namespace: "default", Name: "vlan9"}}, Namespace: "default"}
+			q := pod.Questions{Networks: []object.Reference{{Namespace: "default", Name: "vlan7"}, {Namespace: "default", Name: "vlan9"}}, Namespace: "default"}
 			b.ReportAllocs()
 			for b.Loop() {
 				facts := inv.Facts(b.Context(), q)
@@ -92,13 +95,13 @@ func BenchmarkJudge(b *testing.B) {
 		inv := filledWith(b, size.networks, size.pools)
 		for _, source := range []string{"named", "network"} {
 			b.Run(fmt.Sprintf("%s/networks=%d/pools=%d", source, size.networks, size.pools), func(b *testing.B) {
-				subject := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Annotations: annotations[source]}
-				config := policy.DefaultConfig()
+				subject := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Annotations: annotations[source]}
+				config := config.Default()
 				b.ReportAllocs()
 				for b.Loop() {
-					verdict := review.JudgePod(b.Context(), inv, config, subject)
-					if verdict.Decision() != policy.Allow || verdict.Undecided != nil {
-						b.Fatalf("%+v", verdict)
+					v := review.JudgePod(b.Context(), inv, config, subject)
+					if v.Decision() != verdict.Allow || v.Undecided != nil {
+						b.Fatalf("%+v", v)
 					}
 				}
 			})
@@ -114,12 +117,12 @@ func BenchmarkHolders(b *testing.B) {
 			inv := filledWith(b, 1, 1)
 			subnet := flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: "vlan9"}
 			address := netip.MustParseAddr("10.0.0.0")
-			var q policy.Questions
+			var q pod.Questions
 			for n := range workloads {
-				h := &policy.Holder{Identity: policy.Identity{Name: fmt.Sprint("web-", n)}}
+				h := &pod.Holder{Identity: object.Identity{Name: fmt.Sprint("web-", n)}}
 				for range 10 {
 					address = address.Next()
-					h.Claims = append(h.Claims, policy.Claim{IP: address, Subnet: subnet})
+					h.Claims = append(h.Claims, pod.Claim{IP: address, Subnet: subnet})
 				}
 				inv.holders.index.Set(h.Name, h)
 			}

@@ -5,8 +5,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -17,11 +17,11 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 		return "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderCoordinator\nmetadata: {name: default}\nspec: {mode: " + mode + "}\n"
 	}
 	inv := running(t)
-	is := func(f policy.Facts, mode cniconf.CoordinatorMode, fresh bool) bool {
+	is := func(f pod.Facts, mode cniconf.CoordinatorMode, fresh bool) bool {
 		c := f.Coordinator
 		return c.Err == nil && c.Fresh == fresh && f.CoordinatorMode == mode && (c.Value == nil) == (mode == "") && (mode == "" || *c.Value == mode)
 	}
-	if c := inv.Facts(t.Context(), networks()).Coordinator; c != (policy.Answer[cniconf.CoordinatorMode]{}) {
+	if c := inv.Facts(t.Context(), networks()).Coordinator; c != (pod.Answer[cniconf.CoordinatorMode]{}) {
 		t.Errorf("before there is one: %+v", c)
 	}
 	applied(t, coordinator("underlay")+"---\n"+network("coordinated", "coordinator"))
@@ -41,7 +41,7 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 	wait.Until(t, "gone from the cache", func() bool { return inv.Facts(t.Context(), q).CoordinatorMode == "" })
 
 	hidden, _ := openAs(t, "nobody")
-	if c := hidden.Facts(t.Context(), policy.Questions{}).Coordinator; !apierrors.IsForbidden(c.Err) || c.Fresh {
+	if c := hidden.Facts(t.Context(), pod.Questions{}).Coordinator; !apierrors.IsForbidden(c.Err) || c.Fresh {
 		t.Errorf("of one who may not read it: %+v", c)
 	}
 }

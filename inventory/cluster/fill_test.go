@@ -19,8 +19,11 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -136,15 +139,15 @@ func (a *fakeAPI) discovery(w http.ResponseWriter, of inventory.Kind) {
 	json.NewEncoder(w).Encode(list)
 }
 
-func nad(name, config string) string {
+func nadYAML(name, config string) string {
 	return fmt.Sprintf(`{"apiVersion":"k8s.cni.cncf.io/v1","kind":"NetworkAttachmentDefinition","metadata":{"name":%q,"namespace":"default"},"spec":{"config":%q}}`, name, config)
 }
 
 // judged is the verdict on a pod with some annotations.
-func judged(t *testing.T, inv *Inventory, annotations map[string]string) policy.Verdict {
+func judged(t *testing.T, inv *Inventory, annotations map[string]string) verdict.Verdict {
 	t.Helper()
-	s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "a", Annotations: annotations}
-	return review.JudgePod(t.Context(), inv, policy.DefaultConfig(), s)
+	s := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "a", Annotations: annotations}
+	return review.JudgePod(t.Context(), inv, config.Default(), s)
 }
 
 // A kind whose cache is never filled keeps nobody away who asks for none of it, and who
@@ -163,10 +166,10 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 			`{"apiVersion":"macvlan.cluster.cattle.io/v1","kind":"MacvlanSubnet","metadata":{"name":"vlan9","namespace":"kube-system"},"spec":{"master":"eth1","cidr":"10.0.0.0/24","gateway":"10.0.0.254"}}`,
 		},
 		"network-attachment-definitions": {
-			nad("plain", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"static"}},{"type":"router"}]}`),
-			nad("pooled", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"spiderpool","default_ipv4_ippool":["a"]}},{"type":"router"}]}`),
-			nad("static-macvlan-cni-attach", `{"cniVersion":"0.3.1","type":"static-macvlan-cni","master":"eth1"}`),
-			nad("inherits", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1"},{"type":"coordinator"}]}`),
+			nadYAML("plain", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"static"}},{"type":"router"}]}`),
+			nadYAML("pooled", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"spiderpool","default_ipv4_ippool":["a"]}},{"type":"router"}]}`),
+			nadYAML("static-macvlan-cni-attach", `{"cniVersion":"0.3.1","type":"static-macvlan-cni","master":"eth1"}`),
+			nadYAML("inherits", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1"},{"type":"coordinator"}]}`),
 		},
 	}
 	for _, tt := range []struct {
@@ -208,7 +211,7 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 				t.Errorf("a pod that asks for none of it: %+v", v)
 			}
 			if v := judged(t, inv, tt.needs); v.Undecided == nil || !strings.HasPrefix(v.Undecided.Error(), tt.undecided) {
-				t.Errorf("a pod that needs it: undecided %v\n%s", v.Undecided, v.Explanation(policy.Warn))
+				t.Errorf("a pod that needs it: undecided %v\n%s", v.Undecided, v.Explanation(verdict.Warn))
 			}
 		})
 	}
@@ -217,7 +220,7 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 		inv, log := filling(t, &fakeAPI{objects: objects, failing: map[string]bool{"spidercoordinators": true}}, func(*Inventory) {})
 		only := "the cache of spidercoordinators is not filled yet"
 		wait.Until(t, "the other caches are filled", func() bool { err := inv.Filled(); return err != nil && err.Error() == only })
-		q := policy.Questions{Namespace: "default", Networks: []policy.Reference{{Namespace: "default", Name: "plain"}}}
+		q := pod.Questions{Namespace: "default", Networks: []object.Reference{{Namespace: "default", Name: "plain"}}}
 		if c := inv.Facts(t.Context(), q).Coordinator; c.Err != nil {
 			t.Errorf("it is asked for where nothing depends on it: %+v", c)
 		}
@@ -260,7 +263,7 @@ func TestCachesThatEveryVerdictNeeds(t *testing.T) {
 // counts as one that cannot be read, which is said once.
 func TestACompilerThatPanics(t *testing.T) {
 	const config = `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}`
-	api := &fakeAPI{objects: map[string][]string{"network-attachment-definitions": {nad("good", config), nad("bad", config)}}}
+	api := &fakeAPI{objects: map[string][]string{"network-attachment-definitions": {nadYAML("good", config), nadYAML("bad", config)}}}
 	inv, log := filling(t, api, func(inv *Inventory) {
 		compile := inv.networks.kind.compile
 		inv.networks.kind.compile = func(o runtime.Object) *cniconf.Network {
@@ -288,7 +291,7 @@ func TestACompilerThatPanics(t *testing.T) {
 
 	// Of each kind something stands in that rules can look at.
 	for _, k := range inv.kinds {
-		if k, ok := k.(interface{ standIn(policy.Reference) bool }); !ok || !k.standIn(policy.Reference{Name: "bad"}) {
+		if k, ok := k.(interface{ standIn(object.Reference) bool }); !ok || !k.standIn(object.Reference{Name: "bad"}) {
 			t.Errorf("%+v: a nil value stands in for what cannot be read", k)
 		}
 	}
@@ -296,9 +299,9 @@ func TestACompilerThatPanics(t *testing.T) {
 
 // standIn says whether something stands in for an object that cannot be read. Holders
 // that cannot be read hold nothing, and without a mode the configured one counts.
-func (w *watched[T]) standIn(ref policy.Reference) bool {
+func (w *watched[T]) standIn(ref object.Reference) bool {
 	switch any(new(T)).(type) {
-	case *policy.Holder, *cniconf.CoordinatorMode:
+	case *pod.Holder, *cniconf.CoordinatorMode:
 		return w.kind.unreadable == nil
 	}
 	return w.kind.unreadable != nil && w.kind.unreadable(ref) != nil

@@ -15,9 +15,10 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -70,12 +71,12 @@ func uid(t *testing.T, kind, name string) string {
 	return kubectl(t, "", "get", kind, name, "-n", "default", "-o", "jsonpath={.metadata.uid}")
 }
 
-func whoHolds(ip string) policy.Questions {
-	return policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr(ip)}}}
+func whoHolds(ip string) pod.Questions {
+	return pod.Questions{Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr(ip)}}}
 }
 
 // refreshed has all holders confirmed that memory has.
-func refreshed(ctx context.Context, inv *cluster.Inventory, q policy.Questions, facts policy.Facts) policy.Facts {
+func refreshed(ctx context.Context, inv *cluster.Inventory, q pod.Questions, facts pod.Facts) pod.Facts {
 	for _, h := range facts.Holders.Holders {
 		q.Contested = append(q.Contested, h.Holder)
 	}
@@ -83,7 +84,7 @@ func refreshed(ctx context.Context, inv *cluster.Inventory, q policy.Questions, 
 }
 
 // names are the holders and their owners, upwards.
-func holderNames(t *testing.T, f policy.HolderFacts) []string {
+func holderNames(t *testing.T, f pod.HolderFacts) []string {
 	t.Helper()
 	if f.Err != nil {
 		t.Fatal(f.Err)
@@ -104,9 +105,9 @@ func holderNames(t *testing.T, f policy.HolderFacts) []string {
 }
 
 // held waits until memory has some holders, and returns what the API server says.
-func held(t *testing.T, inv *cluster.Inventory, q policy.Questions, inMemory int) []string {
+func held(t *testing.T, inv *cluster.Inventory, q pod.Questions, inMemory int) []string {
 	t.Helper()
-	var facts policy.Facts
+	var facts pod.Facts
 	wait.Until(t, fmt.Sprint(inMemory, " holders in memory"), func() bool {
 		facts = inv.Facts(t.Context(), q)
 		return facts.Holders.Err == nil && len(facts.Holders.Holders) == inMemory
@@ -160,7 +161,7 @@ func TestWorkloadsHoldAddresses(t *testing.T) {
 		t.Errorf("%v holders in the cache, want %d", n, len(kinds)+1)
 	}
 	expect(t, "an address that nobody has", held(t, inv, whoHolds("10.90.0.9"), 0))
-	if f := inv.Facts(t.Context(), policy.Questions{}).Holders; f.Holders != nil || f.Fresh || f.Networks != nil {
+	if f := inv.Facts(t.Context(), pod.Questions{}).Holders; f.Holders != nil || f.Fresh || f.Networks != nil {
 		t.Errorf("holders where nothing is asked: %+v", f)
 	}
 }
@@ -203,14 +204,14 @@ func TestRecordsOfPods(t *testing.T) {
 	expect(t, "a pod", held(t, inv, q, 1), "Pod recorded")
 	facts := inv.Facts(t.Context(), q)
 	h := facts.Holders.Holders[0]
-	if want := (policy.Identity{Controller: policy.Controller{APIVersion: "macvlan.cluster.cattle.io/v1", Kind: "MacvlanIP"}, Namespace: "default", Name: "recorded", UID: uid(t, "macvlanip", "recorded")}); h.Record != want {
+	if want := (object.Identity{Controller: object.Controller{APIVersion: "macvlan.cluster.cattle.io/v1", Kind: "MacvlanIP"}, Namespace: "default", Name: "recorded", UID: uid(t, "macvlanip", "recorded")}); h.Record != want {
 		t.Errorf("record %+v, want %+v", h.Record, want)
 	}
 	if h.UID != uid(t, "pod", "recorded") {
 		t.Errorf("the holder is %+v", h.Identity)
 	}
 	address, _ := mac.Parse("02:00:00:00:09:01")
-	if f := inv.Facts(t.Context(), policy.Questions{Addresses: policy.Addresses{MACs: []mac.Address{address}}}).Holders; len(f.Holders) != 1 {
+	if f := inv.Facts(t.Context(), pod.Questions{Addresses: pod.Addresses{MACs: []mac.Address{address}}}).Holders; len(f.Holders) != 1 {
 		t.Errorf("holders of its MAC address: %+v", f)
 	}
 
@@ -237,7 +238,7 @@ func TestOwnersOfHolders(t *testing.T) {
 	applied(t, record("bottom", ip, uid(t, "pod", "bottom"), "")+record("foreign", ip, uid(t, "pod", "foreign"), ""))
 
 	q := whoHolds(ip)
-	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "middle", UID: uid(t, "replicaset", "middle")}
+	q.Owner = object.Identity{Controller: object.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "middle", UID: uid(t, "replicaset", "middle")}
 	expect(t, "the chain", held(t, inv, q, 2), "Pod bottom < ReplicaSet middle < Deployment top", "Pod foreign < Rollout unknown")
 	facts := inv.Facts(t.Context(), q)
 	if o := facts.Holders.Owners; len(o) != 1 || o[0] != q.Owner {

@@ -8,8 +8,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // holders follows those who keep addresses from others: the records of what pods were
@@ -17,21 +18,21 @@ import (
 // are too many, and one that was given addresses has a record.
 type holders struct {
 	holdings []*holding
-	index    *policy.HolderIndex
+	index    *pod.HolderIndex
 	// metadata reads the metadata of pods and workloads one by one.
-	metadata map[policy.Controller]*reader[objectMeta]
+	metadata map[object.Controller]*reader[objectMeta]
 }
 
 // holding follows the objects of one kind. What is kept of an object is nil when it
 // keeps no address.
 type holding struct {
-	policy.Controller
-	*watched[policy.Holder]
+	object.Controller
+	*watched[pod.Holder]
 }
 
 // followHolders prepares to follow the holders; nothing is asked before run.
 func followHolders(f *follower) (*holders, error) {
-	h := &holders{index: policy.NewHolderIndex(), metadata: map[policy.Controller]*reader[objectMeta]{}}
+	h := &holders{index: pod.NewHolderIndex(), metadata: map[object.Controller]*reader[objectMeta]{}}
 	client, err := metadataClient(f.config)
 	if err != nil {
 		return nil, err
@@ -52,20 +53,20 @@ func followHolders(f *follower) (*holders, error) {
 }
 
 // follow prepares to follow the holders of one kind.
-func (h *holders) follow(f *follower, k kind[policy.Holder]) error {
+func (h *holders) follow(f *follower, k kind[pod.Holder]) error {
 	w, err := follow(f, k)
 	if err != nil {
 		return err
 	}
 	key := func(name string) string { return k.Name + "/" + name }
 	h.holdings = append(h.holdings, &holding{k.Controller(), w})
-	return w.onChange(func(name string, value *policy.Holder) {
+	return w.onChange(func(name string, value *pod.Holder) {
 		h.index.Set(key(name), value)
 	}, func(name string) { h.index.Delete(key(name)) })
 }
 
 // following is what follows the objects of a kind; nil when none does.
-func (h *holders) following(c policy.Controller) *holding {
+func (h *holders) following(c object.Controller) *holding {
 	n := slices.IndexFunc(h.holdings, func(k *holding) bool { return k.Controller == c })
 	if n < 0 {
 		return nil

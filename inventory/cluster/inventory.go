@@ -15,9 +15,11 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 const (
@@ -128,8 +130,8 @@ func (i *Inventory) filled(counts func(*traits) bool) error {
 }
 
 // Facts implements [inventory.Inventory].
-func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	facts := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks)), Subnets: make([]policy.Answer[flatnetwork.Subnet], len(q.Subnets))}
+func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
+	facts := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(q.Networks)), Subnets: make([]pod.Answer[flatnetwork.Subnet], len(q.Subnets))}
 	var missing sync.WaitGroup
 	for n, ref := range q.Networks {
 		if facts.Networks[n].Value = i.networks.lookup(ref); facts.Networks[n].Value == nil {
@@ -137,7 +139,7 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 		}
 	}
 	if q.Namespace != "" {
-		if facts.Namespace.Value = i.namespaces.lookup(policy.Reference{Name: q.Namespace}); facts.Namespace.Value == nil {
+		if facts.Namespace.Value = i.namespaces.lookup(object.Reference{Name: q.Namespace}); facts.Namespace.Value == nil {
 			missing.Go(func() { facts.Namespace = i.readNamespace(ctx, q.Namespace) })
 		}
 	}
@@ -159,44 +161,44 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 // dependsOnMode says whether anything depends on the mode of coordinators that name none:
 // the role of a network that was asked for, or, where nothing was asked for, that of a
 // network which is written.
-func dependsOnMode(q *policy.Questions, networks []policy.Answer[cniconf.Network]) bool {
+func dependsOnMode(q *pod.Questions, networks []pod.Answer[cniconf.Network]) bool {
 	if len(q.Networks) == 0 {
 		return q.Namespace == ""
 	}
-	return slices.ContainsFunc(networks, func(f policy.Answer[cniconf.Network]) bool {
+	return slices.ContainsFunc(networks, func(f pod.Answer[cniconf.Network]) bool {
 		return f.Value != nil && f.Value.Inherits()
 	})
 }
 
 // coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is
 // not filled it is read, if anything depends on it.
-func (i *Inventory) coordinator(ctx context.Context, depended func() bool) policy.Answer[cniconf.CoordinatorMode] {
+func (i *Inventory) coordinator(ctx context.Context, depended func() bool) pod.Answer[cniconf.CoordinatorMode] {
 	if i.coordinators.absent.Load() {
-		return policy.Answer[cniconf.CoordinatorMode]{Fresh: true}
+		return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
 	}
-	if mode := i.coordinators.lookup(policy.Reference{Name: inventory.CoordinatorName}); mode != nil {
-		return policy.Answer[cniconf.CoordinatorMode]{Value: mode}
+	if mode := i.coordinators.lookup(object.Reference{Name: inventory.CoordinatorName}); mode != nil {
+		return pod.Answer[cniconf.CoordinatorMode]{Value: mode}
 	}
 	if i.coordinators.ready() == nil || !depended() {
-		return policy.Answer[cniconf.CoordinatorMode]{}
+		return pod.Answer[cniconf.CoordinatorMode]{}
 	}
 	return i.readCoordinator(ctx)
 }
 
 // readCoordinator asks the API server. That it does not tell is logged once, until it
 // does.
-func (i *Inventory) readCoordinator(ctx context.Context) policy.Answer[cniconf.CoordinatorMode] {
-	read := i.coordinators.reader.read(ctx, policy.Reference{Name: inventory.CoordinatorName})
+func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.CoordinatorMode] {
+	read := i.coordinators.reader.read(ctx, object.Reference{Name: inventory.CoordinatorName})
 	unknown := read.err != nil
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
 		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, that of before or the configured one stands in",
 			"error", read.err)
 	}
-	return policy.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	return pod.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
 // modeOf is empty where there is no SpiderCoordinator.
-func modeOf(a policy.Answer[cniconf.CoordinatorMode]) cniconf.CoordinatorMode {
+func modeOf(a pod.Answer[cniconf.CoordinatorMode]) cniconf.CoordinatorMode {
 	if a.Value == nil {
 		return ""
 	}
@@ -204,7 +206,7 @@ func modeOf(a policy.Answer[cniconf.CoordinatorMode]) cniconf.CoordinatorMode {
 }
 
 // Refresh implements [inventory.Inventory].
-func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts policy.Facts) policy.Facts {
+func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts {
 	fresh := facts
 	fresh.Networks = slices.Clone(facts.Networks)
 	var stale sync.WaitGroup
@@ -239,14 +241,14 @@ func (i *Inventory) Refresh(ctx context.Context, q policy.Questions, facts polic
 	return fresh
 }
 
-func (i *Inventory) readNetwork(ctx context.Context, ref policy.Reference) policy.Answer[cniconf.Network] {
+func (i *Inventory) readNetwork(ctx context.Context, ref object.Reference) pod.Answer[cniconf.Network] {
 	read := i.networks.reader.read(ctx, ref)
-	return policy.Answer[cniconf.Network]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	return pod.Answer[cniconf.Network]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
-func (i *Inventory) readNamespace(ctx context.Context, name string) policy.Answer[policy.Namespace] {
-	read := i.namespaces.reader.read(ctx, policy.Reference{Name: name})
-	return policy.Answer[policy.Namespace]{Value: read.value, Err: read.err, Fresh: read.fresh}
+func (i *Inventory) readNamespace(ctx context.Context, name string) pod.Answer[pod.Namespace] {
+	read := i.namespaces.reader.read(ctx, object.Reference{Name: name})
+	return pod.Answer[pod.Namespace]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
 // Networks implements [inventory.Inventory] from memory. As long as the cache is not
@@ -260,8 +262,8 @@ func (i *Inventory) Networks(context.Context) iter.Seq[*cniconf.Network] {
 
 // Nodes implements [inventory.Inventory] from memory. Some of them, or those of before,
 // are no answer.
-func (i *Inventory) Nodes(context.Context) iter.Seq[*policy.Node] {
-	return func(yield func(*policy.Node) bool) {
+func (i *Inventory) Nodes(context.Context) iter.Seq[*nad.Node] {
+	return func(yield func(*nad.Node) bool) {
 		if i.nodes != nil && i.nodes.ready() == nil && !i.nodes.forbidden.Load() {
 			i.nodes.all()(yield)
 		}

@@ -14,8 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
@@ -105,15 +106,15 @@ func network(name, plugin string) string {
 		"spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"},{\"type\":%q}]}'}\n", name, plugin)
 }
 
-func networks(names ...string) policy.Questions {
-	var q policy.Questions
+func networks(names ...string) pod.Questions {
+	var q pod.Questions
 	for _, name := range names {
-		q.Networks = append(q.Networks, policy.Reference{Namespace: "default", Name: name})
+		q.Networks = append(q.Networks, object.Reference{Namespace: "default", Name: name})
 	}
 	return q
 }
 
-func role(f policy.Answer[cniconf.Network]) cniconf.Role {
+func role(f pod.Answer[cniconf.Network]) cniconf.Role {
 	if f.Value == nil {
 		return ""
 	}
@@ -173,7 +174,7 @@ func TestLiveReads(t *testing.T) {
 func TestRefreshReadsAgain(t *testing.T) {
 	kubectl(t, network("refreshed", "router"), "apply", "-f", "-")
 	inv, _ := open(t, false)
-	old := policy.Facts{Networks: []policy.Answer[cniconf.Network]{{Value: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
+	old := pod.Facts{Networks: []pod.Answer[cniconf.Network]{{Value: cniconf.Compile(cniconf.Source{Name: "refreshed", Config: "{"})}}}
 	if f := inv.Refresh(t.Context(), networks("refreshed"), old).Networks[0]; role(f) != cniconf.RoleOverlay || !f.Fresh {
 		t.Errorf("got %+v", f)
 	}

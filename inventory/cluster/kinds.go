@@ -6,9 +6,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -17,12 +19,12 @@ import (
 type caches struct {
 	networks     *watched[cniconf.Network]
 	coordinators *watched[cniconf.CoordinatorMode]
-	namespaces   *watched[policy.Namespace]
+	namespaces   *watched[pod.Namespace]
 	pools        *pools
 	subnets      subnets
 	holders      *holders
 	// nodes is nil when they are not to be asked for.
-	nodes *watched[policy.Node]
+	nodes *watched[nad.Node]
 }
 
 // followAll prepares to follow all kinds. Readiness, metrics and permissions follow from
@@ -56,7 +58,7 @@ func networkKind() kind[cniconf.Network] {
 	k := of(inventory.Networks, inventory.CompileNetwork)
 	k.required = true
 	k.gauge = gauge{"macvlan_webhook_networks", "Networks in the cache."}
-	k.unreadable = func(ref policy.Reference) *cniconf.Network {
+	k.unreadable = func(ref object.Reference) *cniconf.Network {
 		n := cniconf.Compile(cniconf.Source{Namespace: ref.Namespace, Name: ref.Name, Config: "{"})
 		n.Unusable = "its config could not be read"
 		return n
@@ -64,12 +66,12 @@ func networkKind() kind[cniconf.Network] {
 	return k
 }
 
-func namespaceKind() kind[policy.Namespace] {
+func namespaceKind() kind[pod.Namespace] {
 	k := of(inventory.Namespaces, inventory.CompileNamespace)
 	k.required = true
 	k.gauge = gauge{"macvlan_webhook_namespaces", "Namespaces in the cache."}
-	k.unreadable = func(ref policy.Reference) *policy.Namespace {
-		return policy.CompileNamespace(map[string]string{corev1.LabelMetadataName: ref.Name}, nil)
+	k.unreadable = func(ref object.Reference) *pod.Namespace {
+		return pod.CompileNamespace(map[string]string{corev1.LabelMetadataName: ref.Name}, nil)
 	}
 	return k
 }
@@ -84,7 +86,7 @@ func coordinatorKind() kind[cniconf.CoordinatorMode] {
 func poolKind() kind[spiderpool.Pool] {
 	k := of(inventory.Pools, inventory.CompilePool)
 	k.gauge = gauge{"macvlan_webhook_pools", "Spiderpool's IP pools in the cache."}
-	k.unreadable = func(ref policy.Reference) *spiderpool.Pool {
+	k.unreadable = func(ref object.Reference) *spiderpool.Pool {
 		return &spiderpool.Pool{Name: ref.Name, Total: -1, Allocated: -1}
 	}
 	return k
@@ -93,13 +95,13 @@ func poolKind() kind[spiderpool.Pool] {
 // subnetKind is followed in the one namespace whose subnets are heeded.
 func subnetKind(g flatnetwork.Generation) kind[flatnetwork.Subnet] {
 	// It is there, and nothing is known of it.
-	unread := func(ref policy.Reference) *flatnetwork.Subnet {
+	unread := func(ref object.Reference) *flatnetwork.Subnet {
 		return &flatnetwork.Subnet{Reference: flatnetwork.SubnetReference{Generation: g, Name: ref.Name}}
 	}
 	k := of(inventory.Subnets(g), func(o *raw) *flatnetwork.Subnet {
 		s, err := flatnetwork.CompileSubnet(g, o.Namespace, o.json)
 		if err != nil {
-			return unread(policy.Reference{Name: o.Name})
+			return unread(object.Reference{Name: o.Name})
 		}
 		return s
 	})
@@ -110,8 +112,8 @@ func subnetKind(g flatnetwork.Generation) kind[flatnetwork.Subnet] {
 
 // recordKind is that of the records of one generation. One that cannot be read keeps no
 // address.
-func recordKind(g flatnetwork.Generation) kind[policy.Holder] {
-	k := of(inventory.Records(g), func(o *raw) *policy.Holder {
+func recordKind(g flatnetwork.Generation) kind[pod.Holder] {
+	k := of(inventory.Records(g), func(o *raw) *pod.Holder {
 		holder, err := inventory.CompileRecord(g, o.Namespace, o.json)
 		if err != nil || len(holder.Claims) == 0 {
 			return nil
@@ -124,10 +126,10 @@ func recordKind(g flatnetwork.Generation) kind[policy.Holder] {
 
 // workloadKind is one of workloads. What a workload made for itself keeps nothing: the
 // workload does.
-func workloadKind(workload inventory.Kind) kind[policy.Holder] {
+func workloadKind(workload inventory.Kind) kind[pod.Holder] {
 	c := workload.Controller()
-	k := of(workload, func(o *raw) *policy.Holder {
-		subject, err := policy.DecodeSubject(c.APIVersion, c.Kind, o.Namespace, o.json)
+	k := of(workload, func(o *raw) *pod.Holder {
+		subject, err := pod.Decode(c.APIVersion, c.Kind, o.Namespace, o.json)
 		if err != nil || subject.Spawned() {
 			return nil
 		}
@@ -137,12 +139,12 @@ func workloadKind(workload inventory.Kind) kind[policy.Holder] {
 	return k
 }
 
-func nodeKind() kind[policy.Node] {
+func nodeKind() kind[nad.Node] {
 	k := of(inventory.Nodes, inventory.CompileNode)
 	k.list = func() runtime.Object { return &metav1.PartialObjectMetadataList{} }
 	k.advice = true
 	k.gauge = gauge{"macvlan_webhook_nodes", "Nodes in the cache."}
-	k.unreadable = func(ref policy.Reference) *policy.Node { return policy.CompileNode(ref.Name, nil) }
+	k.unreadable = func(ref object.Reference) *nad.Node { return nad.CompileNode(ref.Name, nil) }
 	return k
 }
 

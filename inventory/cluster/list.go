@@ -18,7 +18,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // mostUnanswered is after how many requests in a row without an answer no more is asked:
@@ -93,7 +93,7 @@ func (o *Objects) List(ctx context.Context, kind inventory.Kind, visit func(*sna
 }
 
 // Get implements [snapshot.Source].
-func (o *Objects) Get(ctx context.Context, kind inventory.Kind, ref policy.Reference) (*snapshot.Object, error) {
+func (o *Objects) Get(ctx context.Context, kind inventory.Kind, ref object.Reference) (*snapshot.Object, error) {
 	// References are not checked by the API server.
 	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
 		return nil, nil

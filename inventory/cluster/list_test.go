@@ -14,8 +14,9 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -71,7 +72,7 @@ func TestPoolsWithoutACache(t *testing.T) {
 	config, requests := countingLists(plane.Config(), "/apis/spiderpool.spidernet.io/v2beta1/spiderippools")
 	inv := listed(t, config)
 	for range 3 {
-		facts := inv.Facts(t.Context(), policy.Questions{Pools: []string{"listed-000"}}).Pools
+		facts := inv.Facts(t.Context(), pod.Questions{Pools: []string{"listed-000"}}).Pools
 		if facts.Err != nil || !facts.EveryFresh {
 			t.Fatalf("facts: %+v", facts)
 		}
@@ -136,7 +137,7 @@ func TestOwnersOfALiveCheck(t *testing.T) {
 	applied(t, barePod("under", ownedBy("apps/v1", "ReplicaSet", "between", uid(t, "replicaset", "between"))))
 	applied(t, record("under", ip, uid(t, "pod", "under"), ""))
 	q := whoHolds(ip)
-	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "between", UID: uid(t, "replicaset", "between")}
+	q.Owner = object.Identity{Controller: object.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "between", UID: uid(t, "replicaset", "between")}
 	f := listed(t, plane.Config()).Facts(t.Context(), q).Holders
 	expect(t, "the chain", holderNames(t, f), "Pod under < ReplicaSet between < Deployment over")
 	if o := f.Owners; len(o) != 2 || o[1].Name != "over" || o[1].UID != uid(t, "deployment", "over") {
@@ -150,7 +151,7 @@ func TestHoldersForbidden(t *testing.T) {
 	applied(t, workload("Deployment", "hidden", ip, "")+barePod("seen", ""))
 	applied(t, record("seen", ip, uid(t, "pod", "seen"), ""))
 	q := whoHolds(ip)
-	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "hidden"}
+	q.Owner = object.Identity{Controller: object.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "hidden"}
 	inv, log := listedAs(t, "nobody")
 	for range 2 {
 		if f := inv.Facts(t.Context(), q).Holders; f.Err != nil || f.Holders != nil || !f.Fresh {
@@ -185,7 +186,7 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 	kubectl(t, "", "create", "role", "tenant", "--namespace=tenant", "--verb=get,list", "--resource=network-attachment-definitions.k8s.cni.cncf.io,namespaces")
 	kubectl(t, "", "create", "rolebinding", "tenant", "--namespace=tenant", "--role=tenant", "--user=tenant")
 	inv, log := listedAs(t, "tenant")
-	q := policy.Questions{Namespace: "tenant", EveryPool: true, Networks: []policy.Reference{
+	q := pod.Questions{Namespace: "tenant", EveryPool: true, Networks: []object.Reference{
 		{Namespace: "tenant", Name: "own"}, {Namespace: "tenant", Name: "nowhere"}, {Namespace: "default", Name: "foreign"}, {Namespace: "tenant", Name: "no/name"},
 	}}
 	for range 2 {

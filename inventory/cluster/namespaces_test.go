@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -31,7 +31,7 @@ func namespace(name, pool string) *corev1.Namespace {
 	}}
 }
 
-func namesPool(f policy.Answer[policy.Namespace], pool string) bool {
+func namesPool(f pod.Answer[pod.Namespace], pool string) bool {
 	return f.Err == nil && f.Value != nil && slices.Equal(f.Value.Pools.IPv4, []string{pool}) && f.Value.Labels["team"] == "a"
 }
 
@@ -42,7 +42,7 @@ func TestNamespaceOfAMomentAgo(t *testing.T) {
 	client := namespaceClient(t)
 	for round := range 20 {
 		name := fmt.Sprint("moment-", round)
-		q := policy.Questions{Namespace: name}
+		q := pod.Questions{Namespace: name}
 		if f := inv.Facts(t.Context(), q).Namespace; f.Value != nil || f.Err != nil || !f.Fresh {
 			t.Fatalf("round %d: before it was made: %+v", round, f)
 		}
@@ -72,10 +72,10 @@ func TestNamespaceOfAMomentAgo(t *testing.T) {
 // Nothing about a namespace is asked where no question is.
 func TestNoQuestionAboutANamespace(t *testing.T) {
 	inv, registry := open(t, false)
-	if f := inv.Facts(t.Context(), policy.Questions{}).Namespace; f.Value != nil || f.Err != nil {
+	if f := inv.Facts(t.Context(), pod.Questions{}).Namespace; f.Value != nil || f.Err != nil {
 		t.Errorf("facts: %+v", f)
 	}
-	if f := inv.Refresh(t.Context(), policy.Questions{}, policy.Facts{}).Namespace; f.Value != nil || f.Err != nil {
+	if f := inv.Refresh(t.Context(), pod.Questions{}, pod.Facts{}).Namespace; f.Value != nil || f.Err != nil {
 		t.Errorf("refreshed: %+v", f)
 	}
 	if n := sum(t, registry, "macvlan_webhook_live_reads_total", "namespaces"); n != 0 {

@@ -14,7 +14,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -45,11 +46,11 @@ func annotateNode(t *testing.T, name, link string) {
 // saidOf is what is said of the nodes when a network with that master is written.
 func saidOf(t *testing.T, inv inventory.Inventory, master string) string {
 	t.Helper()
-	network, err := policy.DecodeNetwork("default", fmt.Appendf(nil, `{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"%s\"}"}}`, master), nil)
+	network, err := nad.Decode("default", fmt.Appendf(nil, `{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"%s\"}"}}`, master), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
+	verdict := review.JudgeNetwork(t.Context(), inv, config.Default(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			return f.Message

@@ -15,7 +15,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // What does not answer is asked a few times in a row, and no more; an answer of any sort
@@ -98,7 +98,7 @@ func TestObjectsOfAList(t *testing.T) {
 			if o.Name == "end" {
 				return broken
 			}
-			if c := (policy.Controller{APIVersion: o.APIVersion, Kind: o.Kind}); c != inventory.Nodes.Controller() {
+			if c := (object.Controller{APIVersion: o.APIVersion, Kind: o.Kind}); c != inventory.Nodes.Controller() {
 				t.Errorf("an object of the kind %+v", c)
 			}
 			got = append(got, o.Name)

@@ -11,7 +11,8 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
@@ -25,12 +26,12 @@ type objectMeta struct {
 	// ending says that the object is being deleted, and with it what it owns.
 	ending bool
 	// controller is the zero value when there is none.
-	controller policy.Identity
+	controller object.Identity
 }
 
 // metadataReader reads the metadata of single objects of one resource.
 func metadataReader(f *follower, client metadata.Interface, kind inventory.Kind) *reader[objectMeta] {
-	get := func(ctx context.Context, ref policy.Reference) (*objectMeta, error) {
+	get := func(ctx context.Context, ref object.Reference) (*objectMeta, error) {
 		// References to owners are not checked by the API server.
 		if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
 			return nil, nil
@@ -49,8 +50,8 @@ func metadataReader(f *follower, client metadata.Interface, kind inventory.Kind)
 
 // readMeta asks the API server for an object that is a pod or a workload. One that was
 // made anew under the same name is not the same.
-func (h *holders) readMeta(ctx context.Context, id policy.Identity) (answer[objectMeta], error) {
-	read := h.metadata[id.Controller].read(ctx, policy.Reference{Namespace: id.Namespace, Name: id.Name})
+func (h *holders) readMeta(ctx context.Context, id object.Identity) (answer[objectMeta], error) {
+	read := h.metadata[id.Controller].read(ctx, object.Reference{Namespace: id.Namespace, Name: id.Name})
 	if read.err != nil {
 		return read, fmt.Errorf("%s %s: %w", id.Kind, quote.Value(id.Namespace+"/"+id.Name), read.err)
 	}
@@ -63,7 +64,7 @@ func (h *holders) readMeta(ctx context.Context, id policy.Identity) (answer[obje
 // ownership is who is above an object.
 type ownership struct {
 	// owners are the controllers of the object, from its own upwards.
-	owners []policy.Identity
+	owners []object.Identity
 	// gone says that the first of them does not exist, and ending that one of them does
 	// not, or is being deleted.
 	gone, ending bool
@@ -72,11 +73,11 @@ type ownership struct {
 
 // above follows controllers upwards, beginning with the first, as far as their kinds
 // are known.
-func (h *holders) above(ctx context.Context, first policy.Identity) (ownership, error) {
+func (h *holders) above(ctx context.Context, first object.Identity) (ownership, error) {
 	o := ownership{fresh: true}
 	for next := first; next.Name != "" && len(o.owners) < mostOwners; {
 		o.owners = append(o.owners, next)
-		if !policy.HoldsPod(next.APIVersion, next.Kind) {
+		if !pod.HoldsPod(next.APIVersion, next.Kind) {
 			break
 		}
 		read, err := h.readMeta(ctx, next)

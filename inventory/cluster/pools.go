@@ -11,7 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
@@ -57,19 +58,19 @@ func followPools(f *follower) (*pools, error) {
 
 // facts are the pools as memory has them. As long as it does not, it is not known which
 // there are.
-func (p *pools) facts() policy.PoolFacts {
+func (p *pools) facts() pod.PoolFacts {
 	if p.absent.Load() {
-		return policy.PoolFacts{}
+		return pod.PoolFacts{}
 	}
 	if err := p.ready(); err != nil {
-		return policy.PoolFacts{Err: err}
+		return pod.PoolFacts{Err: err}
 	}
-	return policy.PoolFacts{Index: p.index}
+	return pod.PoolFacts{Index: p.index}
 }
 
 // refresh answers anew: pools asked for by name one by one, as long as these are
 // few, otherwise all of them. What the facts say of other pools stays.
-func (p *pools) refresh(ctx context.Context, q *policy.Questions, facts policy.PoolFacts) policy.PoolFacts {
+func (p *pools) refresh(ctx context.Context, q *pod.Questions, facts pod.PoolFacts) pod.PoolFacts {
 	var names []string
 	for _, name := range q.Pools {
 		if !facts.Fresh[name] {
@@ -80,7 +81,7 @@ func (p *pools) refresh(ctx context.Context, q *policy.Questions, facts policy.P
 	case facts.Index == nil && facts.Err == nil:
 		return facts
 	case p.absent.Load():
-		return policy.PoolFacts{EveryFresh: true}
+		return pod.PoolFacts{EveryFresh: true}
 	case facts.Index == nil || q.EveryPool || len(names) > mostNamedReads:
 		return p.listAll(ctx)
 	default:
@@ -89,21 +90,21 @@ func (p *pools) refresh(ctx context.Context, q *policy.Questions, facts policy.P
 }
 
 // listAll asks the API server for all pools.
-func (p *pools) listAll(ctx context.Context) policy.PoolFacts {
-	all := p.lists.read(ctx, policy.Reference{})
-	return policy.PoolFacts{Index: all.value, Err: all.err, EveryFresh: all.fresh}
+func (p *pools) listAll(ctx context.Context) pod.PoolFacts {
+	all := p.lists.read(ctx, object.Reference{})
+	return pod.PoolFacts{Index: all.value, Err: all.err, EveryFresh: all.fresh}
 }
 
 // readNamed asks the API server for some pools and puts what it says over the facts.
-func (p *pools) readNamed(ctx context.Context, names []string, facts policy.PoolFacts) policy.PoolFacts {
+func (p *pools) readNamed(ctx context.Context, names []string, facts pod.PoolFacts) pod.PoolFacts {
 	answers := make([]answer[spiderpool.Pool], len(names))
 	var reads sync.WaitGroup
 	for n, name := range names {
-		reads.Go(func() { answers[n] = p.reader.read(ctx, policy.Reference{Name: name}) })
+		reads.Go(func() { answers[n] = p.reader.read(ctx, object.Reference{Name: name}) })
 	}
 	reads.Wait()
 
-	out := policy.PoolFacts{Index: facts.Index.Clone(), Fresh: maps.Clone(facts.Fresh)}
+	out := pod.PoolFacts{Index: facts.Index.Clone(), Fresh: maps.Clone(facts.Fresh)}
 	if out.Fresh == nil {
 		out.Fresh = make(map[string]bool, len(names))
 	}
@@ -111,7 +112,7 @@ func (p *pools) readNamed(ctx context.Context, names []string, facts policy.Pool
 		read := &answers[n]
 		switch {
 		case read.err != nil:
-			return policy.PoolFacts{Err: fmt.Errorf("pool %s: %w", quote.Value(name), read.err)}
+			return pod.PoolFacts{Err: fmt.Errorf("pool %s: %w", quote.Value(name), read.err)}
 		case read.value != nil:
 			out.Index.Set(read.value)
 		default:
@@ -124,7 +125,7 @@ func (p *pools) readNamed(ctx context.Context, names []string, facts policy.Pool
 
 // indexed lists all pools; nil without an error when the API server has no such
 // resource.
-func (p *pools) indexed(ctx context.Context, _ policy.Reference) (*spiderpool.Index, error) {
+func (p *pools) indexed(ctx context.Context, _ object.Reference) (*spiderpool.Index, error) {
 	all, err := p.list(ctx)
 	switch {
 	case apierrors.IsNotFound(err):

@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
@@ -80,7 +80,7 @@ func TestPoolsFollowTheCluster(t *testing.T) {
 	inv, registry := open(t, true)
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	cached := func(name string) *spiderpool.Pool {
-		facts := inv.Facts(t.Context(), policy.Questions{}).Pools
+		facts := inv.Facts(t.Context(), pod.Questions{}).Pools
 		if facts.Index == nil || facts.Err != nil || facts.EveryFresh {
 			t.Fatalf("pools: %+v", facts)
 		}
@@ -149,7 +149,7 @@ func TestPoolOfAMomentAgo(t *testing.T) {
 	wait.Until(t, "ready", func() bool { return inv.Ready() == nil })
 	client := poolClient(t)
 	refreshed := func(round int) *spiderpool.Pool {
-		q := policy.Questions{Pools: []string{"moment"}}
+		q := pod.Questions{Pools: []string{"moment"}}
 		if round%5 == 4 { // seldom, for lists have a rate
 			q.EveryPool = true
 		}
@@ -187,8 +187,8 @@ func TestRefreshOfNamedPools(t *testing.T) {
 		&spiderpool.Pool{Name: "named-b", Version: spiderpool.IPv4}, &spiderpool.Pool{Name: "deleted", Version: spiderpool.IPv4},
 		&spiderpool.Pool{Name: "other", Version: spiderpool.IPv4}, &spiderpool.Pool{Name: "known", Version: spiderpool.IPv6},
 	)
-	facts := policy.Facts{Pools: policy.PoolFacts{Index: old, Fresh: map[string]bool{"known": true}}}
-	q := policy.Questions{Pools: []string{"named-a", "named-b", "deleted", "known", "no/name", ""}}
+	facts := pod.Facts{Pools: pod.PoolFacts{Index: old, Fresh: map[string]bool{"known": true}}}
+	q := pod.Questions{Pools: []string{"named-a", "named-b", "deleted", "known", "no/name", ""}}
 	fresh := inv.Refresh(t.Context(), q, facts).Pools
 	if fresh.Err != nil || !fresh.Confirmed(&q) || fresh.EveryFresh || fresh.Fresh["other"] {
 		t.Fatalf("fresh: %+v", fresh)
@@ -206,7 +206,7 @@ func TestRefreshOfNamedPools(t *testing.T) {
 		t.Errorf("%v lists for few names", n)
 	}
 	before := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.Pools.Resource)
-	if again := inv.Refresh(t.Context(), q, policy.Facts{Pools: fresh}).Pools; again.Index != fresh.Index {
+	if again := inv.Refresh(t.Context(), q, pod.Facts{Pools: fresh}).Pools; again.Index != fresh.Index {
 		t.Error("what is fresh was asked again")
 	}
 	if n := sum(t, registry, "macvlan_webhook_live_reads_total", inventory.Pools.Resource) - before; n != 0 {
@@ -228,18 +228,18 @@ func TestRefreshOfNamedPools(t *testing.T) {
 	// What cannot be asked again is not known: the old answer may be wrong.
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, q := range []policy.Questions{{Pools: []string{"named-a"}}, {EveryPool: true}} {
+	for _, q := range []pod.Questions{{Pools: []string{"named-a"}}, {EveryPool: true}} {
 		if f := inv.Refresh(gone, q, facts).Pools; !errors.Is(f.Err, context.Canceled) || f.Index != nil {
 			t.Errorf("cancelled: %+v", f)
 		}
 	}
 	// Where pools are not known at all, none is missing, and none is asked for.
-	if f := inv.Refresh(t.Context(), q, policy.Facts{}).Pools; f.Index != nil || f.Err != nil {
+	if f := inv.Refresh(t.Context(), q, pod.Facts{}).Pools; f.Index != nil || f.Err != nil {
 		t.Errorf("without pools: %+v", f)
 	}
 	// Where they could not be found out, all are asked for.
-	unknown := policy.Facts{Pools: policy.PoolFacts{Err: errors.New("connection refused")}}
-	if f := inv.Refresh(t.Context(), policy.Questions{Pools: []string{"named-a"}}, unknown).Pools; f.Err != nil || f.Index.Pool("named-b") == nil {
+	unknown := pod.Facts{Pools: pod.PoolFacts{Err: errors.New("connection refused")}}
+	if f := inv.Refresh(t.Context(), pod.Questions{Pools: []string{"named-a"}}, unknown).Pools; f.Err != nil || f.Index.Pool("named-b") == nil {
 		t.Errorf("after a failure: %+v", f)
 	}
 }
@@ -247,12 +247,12 @@ func TestRefreshOfNamedPools(t *testing.T) {
 func TestListsAreShared(t *testing.T) {
 	createPool(t, "shared", nil)
 	inv, registry := open(t, false)
-	facts := policy.Facts{Pools: policy.PoolFacts{Index: spiderpool.NewIndex()}}
+	facts := pod.Facts{Pools: pod.PoolFacts{Index: spiderpool.NewIndex()}}
 	const count = 50
 	var askers sync.WaitGroup
 	for range count {
 		askers.Go(func() {
-			if f := inv.Refresh(t.Context(), policy.Questions{EveryPool: true}, facts).Pools; f.Err != nil || !f.EveryFresh || f.Index.Pool("shared") == nil {
+			if f := inv.Refresh(t.Context(), pod.Questions{EveryPool: true}, facts).Pools; f.Err != nil || !f.EveryFresh || f.Index.Pool("shared") == nil {
 				t.Errorf("got %+v", f)
 			}
 		})
@@ -277,8 +277,8 @@ func TestPoolsInstalledLater(t *testing.T) {
 		}
 	})
 	inv, _, log := openWithLog(t, true)
-	q := policy.Questions{Pools: []string{"later"}, EveryPool: true}
-	pools := func() policy.PoolFacts { return inv.Facts(t.Context(), q).Pools }
+	q := pod.Questions{Pools: []string{"later"}, EveryPool: true}
+	pools := func() pod.PoolFacts { return inv.Facts(t.Context(), q).Pools }
 
 	wait.Until(t, "ready without the resource", func() bool { return inv.Ready() == nil })
 	var unready atomic.Pointer[error]
@@ -329,7 +329,7 @@ func TestPoolsInstalledLater(t *testing.T) {
 // Who may not ask does not take that for an answer.
 func TestPoolsAndNamespacesForbidden(t *testing.T) {
 	inv, _ := openAs(t, "nobody")
-	facts := inv.Facts(t.Context(), policy.Questions{Namespace: "default"})
+	facts := inv.Facts(t.Context(), pod.Questions{Namespace: "default"})
 	if !apierrors.IsForbidden(facts.Namespace.Err) || facts.Namespace.Value != nil || facts.Namespace.Fresh {
 		t.Errorf("namespace: %+v", facts.Namespace)
 	}
@@ -337,7 +337,7 @@ func TestPoolsAndNamespacesForbidden(t *testing.T) {
 	if facts.Pools.Err == nil || facts.Pools.Index != nil || facts.Pools.EveryFresh {
 		t.Errorf("pools: %+v", facts.Pools)
 	}
-	if f := inv.Refresh(t.Context(), policy.Questions{EveryPool: true}, facts).Pools; !apierrors.IsForbidden(f.Err) || f.Index != nil || f.EveryFresh {
+	if f := inv.Refresh(t.Context(), pod.Questions{EveryPool: true}, facts).Pools; !apierrors.IsForbidden(f.Err) || f.Index != nil || f.EveryFresh {
 		t.Errorf("pools, asked again: %+v", f)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 // getFunc reads one object from the API server; nil without an error when there is
 // none.
-type getFunc[T any] func(context.Context, policy.Reference) (*T, error)
+type getFunc[T any] func(context.Context, object.Reference) (*T, error)
 
 // answer is what a read found out. The value is nil when there is no such object,
 // and when err says why nothing could be found out. A fresh answer is one that was
@@ -50,9 +50,9 @@ type reader[T any] struct {
 	count   func(result string)
 
 	mu       sync.Mutex
-	running  map[policy.Reference]*read[T]
-	waiting  map[policy.Reference]*read[T]
-	absences map[policy.Reference]time.Time
+	running  map[object.Reference]*read[T]
+	waiting  map[object.Reference]*read[T]
+	absences map[object.Reference]time.Time
 }
 
 type read[T any] struct {
@@ -64,14 +64,14 @@ type read[T any] struct {
 func newReader[T any](get getFunc[T], limiter *rate.Limiter, timeout time.Duration, now func() time.Time, count func(string)) *reader[T] {
 	return &reader[T]{
 		get: get, limiter: limiter, timeout: timeout, now: now, count: count,
-		running:  map[policy.Reference]*read[T]{},
-		waiting:  map[policy.Reference]*read[T]{},
-		absences: map[policy.Reference]time.Time{},
+		running:  map[object.Reference]*read[T]{},
+		waiting:  map[object.Reference]*read[T]{},
+		absences: map[object.Reference]time.Time{},
 	}
 }
 
 // read asks the API server for an object. It gives up when ctx ends.
-func (r *reader[T]) read(ctx context.Context, ref policy.Reference) answer[T] {
+func (r *reader[T]) read(ctx context.Context, ref object.Reference) answer[T] {
 	r.mu.Lock()
 	call, ok := r.waiting[ref]
 	if !ok {
@@ -99,14 +99,14 @@ func (r *reader[T]) read(ctx context.Context, ref policy.Reference) answer[T] {
 }
 
 // absentLately says whether the object was not there a moment ago.
-func (r *reader[T]) absentLately(ref policy.Reference) bool {
+func (r *reader[T]) absentLately(ref object.Reference) bool {
 	seen, ok := r.absences[ref]
 	return ok && r.now().Sub(seen) < absenceKept
 }
 
 // run does one read and starts the next of the same object, if one waits. It
 // belongs to all who wait, so no asker's context ends it.
-func (r *reader[T]) run(ref policy.Reference, call *read[T]) {
+func (r *reader[T]) run(ref object.Reference, call *read[T]) {
 	ctx := context.Background()
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
@@ -142,7 +142,7 @@ func (r *reader[T]) run(ref policy.Reference, call *read[T]) {
 	close(call.done)
 }
 
-func (r *reader[T]) rememberAbsence(ref policy.Reference) {
+func (r *reader[T]) rememberAbsence(ref object.Reference) {
 	now := r.now()
 	if len(r.absences) >= absencesKept {
 		for old, seen := range r.absences {

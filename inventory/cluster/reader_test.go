@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
-var vlan0 = policy.Reference{Namespace: "kube-system", Name: "vlan0"}
+var vlan0 = object.Reference{Namespace: "kube-system", Name: "vlan0"}
 
 // source is what an API server would answer; each answer takes a second of the
 // test's own clock.
@@ -25,7 +25,7 @@ type source struct {
 	reads   atomic.Int32
 }
 
-func (s *source) get(ctx context.Context, _ policy.Reference) (*cniconf.Network, error) {
+func (s *source) get(ctx context.Context, _ object.Reference) (*cniconf.Network, error) {
 	s.reads.Add(1)
 	answer := s.network.Load() // what is there when the read is sent
 	select {
@@ -128,7 +128,7 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lists := 0 // at most one at a time
-		list := func(context.Context, policy.Reference) (*cniconf.Network, error) {
+		list := func(context.Context, object.Reference) (*cniconf.Network, error) {
 			lists++
 			time.Sleep(time.Second / 20)
 			return &cniconf.Network{}, nil
@@ -138,7 +138,7 @@ func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 		var askers sync.WaitGroup
 		for range seconds * 100 {
 			askers.Go(func() {
-				if f := r.read(t.Context(), policy.Reference{}); f.value == nil || f.err != nil || !f.fresh {
+				if f := r.read(t.Context(), object.Reference{}); f.value == nil || f.err != nil || !f.fresh {
 					t.Errorf("got %+v", f)
 				}
 			})
@@ -154,7 +154,7 @@ func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 // A list of thousands of pools takes longer than the read of one.
 func TestListsTakeLongerThanReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		list := func(ctx context.Context, _ policy.Reference) (*cniconf.Network, error) {
+		list := func(ctx context.Context, _ object.Reference) (*cniconf.Network, error) {
 			select {
 			case <-time.After(4 * readTimeout):
 				return &cniconf.Network{}, nil
@@ -163,7 +163,7 @@ func TestListsTakeLongerThanReads(t *testing.T) {
 			}
 		}
 		lists := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), 0, time.Now, func(string) {})
-		if f := lists.read(t.Context(), policy.Reference{}); f.err != nil || !f.fresh {
+		if f := lists.read(t.Context(), object.Reference{}); f.err != nil || !f.fresh {
 			t.Errorf("a long list: %+v", f)
 		}
 		reads := newReader(list, rate.NewLimiter(rate.Inf, 1), readTimeout, time.Now, func(string) {})
@@ -194,7 +194,7 @@ func TestMemoryForAbsencesIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReader[cniconf.Network](nil, rate.NewLimiter(rate.Inf, 1), readTimeout, time.Now, func(string) {})
 		for i := range 3 * absencesKept {
-			r.rememberAbsence(policy.Reference{Namespace: "default", Name: string(rune(i))})
+			r.rememberAbsence(object.Reference{Namespace: "default", Name: string(rune(i))})
 		}
 		if n := len(r.absences); n > absencesKept {
 			t.Errorf("%d absences remembered", n)

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // subnets follows the subnets of both generations of the flat network.
@@ -37,23 +38,23 @@ func (s subnets) ready() error {
 
 // lookup answers from memory, nil when memory has nothing.
 func (s subnets) lookup(ref flatnetwork.SubnetReference) *flatnetwork.Subnet {
-	return s[ref.Generation].lookup(policy.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
+	return s[ref.Generation].lookup(object.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
 }
 
 // read asks the API server for a subnet. A cluster without that generation of the flat
 // network has none that could be missing.
-func (s subnets) read(ctx context.Context, ref flatnetwork.SubnetReference) policy.Answer[flatnetwork.Subnet] {
+func (s subnets) read(ctx context.Context, ref flatnetwork.SubnetReference) pod.Answer[flatnetwork.Subnet] {
 	w := s[ref.Generation]
 	if w.absent.Load() {
-		return policy.Answer[flatnetwork.Subnet]{Unknown: true, Fresh: true}
+		return pod.Answer[flatnetwork.Subnet]{Unknown: true, Fresh: true}
 	}
-	read := w.reader.read(ctx, policy.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
-	fact := policy.Answer[flatnetwork.Subnet]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	read := w.reader.read(ctx, object.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
+	fact := pod.Answer[flatnetwork.Subnet]{Value: read.value, Err: read.err, Fresh: read.fresh}
 	if read.err == nil && read.value == nil && w.ready() != nil {
 		// Nobody has found out yet whether the cluster has such subnets at all.
 		served, err := w.served(ctx)
 		if err != nil {
-			return policy.Answer[flatnetwork.Subnet]{Err: fmt.Errorf("find out whether the cluster has the resource %s: %w", w.kind.Resource, err)}
+			return pod.Answer[flatnetwork.Subnet]{Err: fmt.Errorf("find out whether the cluster has the resource %s: %w", w.kind.Resource, err)}
 		}
 		fact.Unknown = !served
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -65,11 +65,11 @@ func uninstalled(t *testing.T, crd string) (definition string) {
 	return definition
 }
 
-func subnetQuestion(g flatnetwork.Generation, name string) policy.Questions {
-	return policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: name}}}
+func subnetQuestion(g flatnetwork.Generation, name string) pod.Questions {
+	return pod.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: name}}}
 }
 
-func hasCIDR(f policy.Answer[flatnetwork.Subnet], cidr string) bool {
+func hasCIDR(f pod.Answer[flatnetwork.Subnet], cidr string) bool {
 	return f.Err == nil && !f.Unknown && f.Value != nil && f.Value.CIDR.String() == cidr
 }
 
@@ -141,7 +141,7 @@ func TestSubnetsInstalledLater(t *testing.T) {
 			t.Error("it is not known that there are no subnets")
 		}
 	}
-	if f := inv.Refresh(t.Context(), q, policy.Facts{Subnets: make([]policy.Answer[flatnetwork.Subnet], 1)}).Subnets[0]; !f.Unknown || !f.Fresh || f.Err != nil {
+	if f := inv.Refresh(t.Context(), q, pod.Facts{Subnets: make([]pod.Answer[flatnetwork.Subnet], 1)}).Subnets[0]; !f.Unknown || !f.Fresh || f.Err != nil {
 		t.Errorf("without the resource, asked again: %+v", f)
 	}
 	kubectl(t, definition, "create", "-f", "-")

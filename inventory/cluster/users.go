@@ -11,8 +11,11 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // searches is how many run at once; more of them wait.
@@ -44,15 +47,15 @@ func newUsers(config *rest.Config, count func(resource, result string)) (*users,
 // Users implements [inventory.Inventory]. Pods are listed page by page, and of each no
 // more than its metadata. A pod on the host's network counts when its annotations name
 // the network: the metadata does not tell.
-func (i *Inventory) Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users {
+func (i *Inventory) Users(ctx context.Context, network object.Reference, config *config.Config) nad.Users {
 	u := i.users
 	if err := u.running.Acquire(ctx, 1); err != nil {
 		u.count("pods", "failed")
-		return policy.Users{Err: fmt.Errorf("other such searches took all the time: %w", err)}
+		return nad.Users{Err: fmt.Errorf("other such searches took all the time: %w", err)}
 	}
 	defer u.running.Release(1)
 
-	var found policy.Users
+	var found nad.Users
 	options := metav1.ListOptions{Limit: inventory.Pods.PageSize(), FieldSelector: inventory.Pods.Fields}
 	for {
 		page, err := u.pods.List(ctx, options)
@@ -64,15 +67,15 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 		case err != nil:
 			u.count("pods", "failed")
 			if found.Pods == 0 {
-				return policy.Users{Err: fmt.Errorf("list pods: %w", err)}
+				return nad.Users{Err: fmt.Errorf("list pods: %w", err)}
 			}
 			found.Incomplete = true
 			return found
 		}
 		for n := range page.Items {
-			pod := &page.Items[n].ObjectMeta
-			if mayUse(pod, network, config) && policy.Uses(config, &policy.Subject{Namespace: pod.Namespace, Annotations: pod.Annotations}, network) {
-				found.Add("Pod", pod.Namespace, pod.Name)
+			p := &page.Items[n].ObjectMeta
+			if mayUse(p, network, config) && pod.Uses(config, &pod.Subject{Namespace: p.Namespace, Annotations: p.Annotations}, network) {
+				found.Add("Pod", p.Namespace, p.Name)
 			}
 		}
 		if options.Continue = page.Continue; options.Continue == "" {
@@ -84,7 +87,7 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 
 // mayUse rules out, without a parse, the pods that cannot use a network: those that do
 // not name it, unless it is the one of pods that name none.
-func mayUse(pod *metav1.ObjectMeta, network policy.Reference, config *policy.Config) bool {
+func mayUse(pod *metav1.ObjectMeta, network object.Reference, config *config.Config) bool {
 	for _, key := range []string{multus.NetworksAnnotation, multus.DefaultNetworkAnnotation} {
 		if value := pod.Annotations[key]; strings.Contains(value, network.Name) || strings.ContainsRune(value, '\\') {
 			return true

@@ -11,6 +11,9 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 func podOf(namespace, name string, annotations ...string) string {
@@ -40,7 +43,7 @@ func TestUsersOfNetwork(t *testing.T) {
 	kubectl(t, "", "patch", "pod", "ended", "--subresource=status", "--type=merge", "--patch", `{"status":{"phase":"Succeeded"}}`)
 
 	inv, registry := open(t, false)
-	users := func(ref policy.Reference, config *policy.Config) policy.Users {
+	users := func(ref object.Reference, config *config.Config) nad.Users {
 		t.Helper()
 		u := inv.Users(t.Context(), ref, config)
 		if u.Err != nil || u.Incomplete || u.Workloads > 0 {
@@ -48,17 +51,17 @@ func TestUsersOfNetwork(t *testing.T) {
 		}
 		return u
 	}
-	used := policy.Reference{Namespace: "default", Name: "used"}
-	u := users(used, policy.DefaultConfig())
+	used := object.Reference{Namespace: "default", Name: "used"}
+	u := users(used, config.Default())
 	if want := []string{"default/by-name", "users/by-namespace", "users/escaped"}; u.Pods != 5 || !slices.Equal(u.Names, want) {
 		t.Errorf("%d pods, such as %q; want 5, such as %q", u.Pods, u.Names, want)
 	}
-	config := policy.DefaultConfig()
-	config.Multus.DefaultNetworkNamespace = "default"
-	if u := users(used, config); u.Pods != 6 {
+	c := config.Default()
+	c.Multus.DefaultNetworkNamespace = "default"
+	if u := users(used, c); u.Pods != 6 {
 		t.Errorf("%d pods where a first network without a namespace is one of default, want 6", u.Pods)
 	}
-	if u := users(policy.Reference{Namespace: "default", Name: "free"}, policy.DefaultConfig()); u.Pods != 0 {
+	if u := users(object.Reference{Namespace: "default", Name: "free"}, config.Default()); u.Pods != 0 {
 		t.Errorf("pods use a network that nobody names: %+v", u)
 	}
 	ofCluster, err := policy.ParseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nmultus: {clusterNetwork: default/own}\n"))
@@ -66,16 +69,16 @@ func TestUsersOfNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Ten pods run, and two of them name a first network of their own.
-	if u := users(policy.Reference{Namespace: "default", Name: "own"}, ofCluster); u.Pods != 8 {
+	if u := users(object.Reference{Namespace: "default", Name: "own"}, ofCluster); u.Pods != 8 {
 		t.Errorf("%d pods use the cluster's own network, want 8: %+v", u.Pods, u)
 	}
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if u := inv.Users(ended, used, policy.DefaultConfig()); u.Pods != 0 || u.Err == nil && !u.Incomplete {
+	if u := inv.Users(ended, used, config.Default()); u.Pods != 0 || u.Err == nil && !u.Incomplete {
 		t.Errorf("without time: %+v", u)
 	}
-	if u := listed(t, plane.Config()).Users(t.Context(), used, policy.DefaultConfig()); u.Pods != 5 || u.Err != nil || u.Incomplete {
+	if u := listed(t, plane.Config()).Users(t.Context(), used, config.Default()); u.Pods != 5 || u.Err != nil || u.Incomplete {
 		t.Errorf("users that a live check sees: %+v", u)
 	}
 	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_live_lists_total"); err != nil || n == 0 {
@@ -95,7 +98,7 @@ func kubectlAfter(t *testing.T, args ...string) {
 func TestNetworksOfCluster(t *testing.T) {
 	kubectl(t, network("listed-a", "router")+"---\n"+network("listed-b", "veth"), "apply", "-f", "-")
 	t.Cleanup(func() { kubectlAfter(t, "delete", "net-attach-def", "listed-a", "listed-b") })
-	names := func(seq func(func(policy.Reference) bool)) []string {
+	names := func(seq func(func(object.Reference) bool)) []string {
 		var found []string
 		for ref := range seq {
 			if strings.HasPrefix(ref.Name, "listed-") {
@@ -107,9 +110,9 @@ func TestNetworksOfCluster(t *testing.T) {
 	}
 	for name, inv := range map[string]inventory.Inventory{"listed": listed(t, plane.Config()), "cached": running(t)} {
 		for range 2 {
-			got := names(func(yield func(policy.Reference) bool) {
+			got := names(func(yield func(object.Reference) bool) {
 				for n := range inv.Networks(t.Context()) {
-					if !yield(policy.Reference{Namespace: n.Namespace, Name: n.Name}) {
+					if !yield(object.Reference{Namespace: n.Namespace, Name: n.Name}) {
 						return
 					}
 				}

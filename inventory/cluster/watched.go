@@ -26,7 +26,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // absentInterval is how often the API server is asked whether a resource has
@@ -68,7 +68,7 @@ type kind[T any] struct {
 	// compile makes the value that rules read of a decoded object, and unreadable what
 	// stands in for it when that cannot be done; nil for nothing.
 	compile    func(runtime.Object) *T
-	unreadable func(policy.Reference) *T
+	unreadable func(object.Reference) *T
 }
 
 // of is a kind whose objects are decoded into values of one Go type.
@@ -102,7 +102,7 @@ type watched[T any] struct {
 	forbidden atomic.Bool
 	unreadMu  sync.Mutex
 	// unreadBefore are the objects that could not be read, as was logged.
-	unreadBefore map[policy.Reference]bool
+	unreadBefore map[object.Reference]bool
 
 	// heard is when the watch last brought anything, in Unix nanoseconds.
 	heard atomic.Int64
@@ -117,7 +117,7 @@ func follow[T any](f *follower, k kind[T]) (*watched[T], error) {
 	}
 	w := &watched[T]{
 		kind: k, client: client, logger: f.logger.With("resource", k.GroupResource().String()),
-		unreadBefore: map[policy.Reference]bool{},
+		unreadBefore: map[object.Reference]bool{},
 	}
 	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
 	if err := w.informer.SetTransform(w.transform); err != nil {
@@ -241,12 +241,12 @@ func (w *watched[T]) unread(o runtime.Object, fault any) {
 	}
 }
 
-func referenceOf(o runtime.Object) (policy.Reference, error) {
+func referenceOf(o runtime.Object) (object.Reference, error) {
 	m, err := meta.Accessor(o)
 	if err != nil {
-		return policy.Reference{}, err
+		return object.Reference{}, err
 	}
-	return policy.Reference{Namespace: m.GetNamespace(), Name: m.GetName()}, nil
+	return object.Reference{Namespace: m.GetNamespace(), Name: m.GetName()}, nil
 }
 
 // GetObjectKind implements [runtime.Object], so that a list can hold it.
@@ -446,7 +446,7 @@ func (w *watched[T]) ready() error {
 
 // get reads one object from the API server. It is not asked for what no object can
 // be called, such as "vlan/100": the client would take that for a failure.
-func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) {
+func (w *watched[T]) get(ctx context.Context, ref object.Reference) (*T, error) {
 	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
 		return nil, nil
 	}
@@ -464,7 +464,7 @@ func (w *watched[T]) get(ctx context.Context, ref policy.Reference) (*T, error) 
 }
 
 // lookup answers from memory, nil when memory has nothing.
-func (w *watched[T]) lookup(ref policy.Reference) *T {
+func (w *watched[T]) lookup(ref object.Reference) *T {
 	key := ref.Name
 	if ref.Namespace != "" {
 		key = ref.String()

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // Source is a cluster that can be asked for its objects.
@@ -18,7 +18,7 @@ type Source interface {
 	// List visits all objects of a kind, until visit fails.
 	List(ctx context.Context, kind inventory.Kind, visit func(*Object) error) error
 	// Get is one object; nil without an error when there is none.
-	Get(ctx context.Context, kind inventory.Kind, ref policy.Reference) (*Object, error)
+	Get(ctx context.Context, kind inventory.Kind, ref object.Reference) (*Object, error)
 }
 
 // Cluster is the layer of what a cluster holds. Each kind is listed when the first
@@ -55,7 +55,7 @@ type cluster struct {
 
 type readObject struct {
 	resource schema.GroupVersionResource
-	ref      policy.Reference
+	ref      object.Reference
 }
 
 // extent is how much is known of the objects of a kind.
@@ -150,7 +150,7 @@ func (l *Layer) fill(ctx context.Context, kind inventory.Kind, add func(*builder
 // readOnce reads one object, if that was not done before. It is unknown whether one is
 // there that whoever asks may not see; what follows from that is logged.
 func (l *Layer) readOnce(
-	ctx context.Context, kind inventory.Kind, ref policy.Reference, add func(*Object) error, follows string,
+	ctx context.Context, kind inventory.Kind, ref object.Reference, add func(*Object) error, follows string,
 ) (presence, error) {
 	c, key := l.cluster, readObject{kind.GroupVersionResource, ref}
 	if before, asked := c.read[key]; asked {

@@ -14,9 +14,12 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
@@ -47,16 +50,16 @@ const above = `
 {apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: above}, spec: {subnet: 10.8.0.0/16}}
 `
 
-func references(names ...string) []policy.Reference {
-	var out []policy.Reference
+func references(names ...string) []object.Reference {
+	var out []object.Reference
 	for _, name := range names {
-		out = append(out, policy.Reference{Namespace: "default", Name: name})
+		out = append(out, object.Reference{Namespace: "default", Name: name})
 	}
 	return out
 }
 
 // main is the main plugin of each network.
-func mains(facts []policy.Answer[cniconf.Network]) []string {
+func mains(facts []pod.Answer[cniconf.Network]) []string {
 	var all []string
 	for _, f := range facts {
 		text := "none"
@@ -81,7 +84,7 @@ func TestLayers(t *testing.T) {
 	for name, lower := range map[string]*snapshot.Layer{"files": ofFiles(t, below), "a cluster": newCluster(t, below).layer()} {
 		t.Run(name, func(t *testing.T) {
 			inv := snapshot.New(lower, ofFiles(t, above))
-			q := policy.Questions{Networks: references("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}, EveryPool: true}
+			q := pod.Questions{Networks: references("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}, EveryPool: true}
 			facts := inv.Facts(t.Context(), q)
 			if got, want := mains(facts.Networks), []string{"macvlan", "ipvlan", "none"}; !slices.Equal(got, want) || facts.NamesOnly {
 				t.Errorf("networks %q, want %q", got, want)
@@ -103,7 +106,7 @@ func TestLayers(t *testing.T) {
 			if again := inv.Refresh(t.Context(), q, facts); again.Pools.Index != pools {
 				t.Error("asked again")
 			}
-			if n := inv.Facts(t.Context(), policy.Questions{Namespace: "below"}).Namespace.Value; n == nil || n.Labels["from"] != "below" {
+			if n := inv.Facts(t.Context(), pod.Questions{Namespace: "below"}).Namespace.Value; n == nil || n.Labels["from"] != "below" {
 				t.Errorf("a namespace of the lower layer: %+v", n)
 			}
 			from := map[string]int{}
@@ -128,7 +131,7 @@ func TestLayers(t *testing.T) {
 }
 
 func TestLayersWhereOneHasNothing(t *testing.T) {
-	q := policy.Questions{Networks: references("below"), Namespace: "below", Pools: []string{"below"}}
+	q := pod.Questions{Networks: references("below"), Namespace: "below", Pools: []string{"below"}}
 	facts := snapshot.New(newCluster(t, below).layer(), ofFiles(t, "")).Facts(t.Context(), q)
 	if n := facts.Networks[0].Value; n == nil || n.NameOnly || facts.NamesOnly {
 		t.Errorf("networks of the cluster alone: %+v", facts)
@@ -166,9 +169,9 @@ func TestLayersWhereOneHasNothing(t *testing.T) {
 func TestACheckListsEachKindOnce(t *testing.T) {
 	cluster := newCluster(t, below)
 	inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
-	config := policy.DefaultConfig()
+	config := config.Default()
 	for n := range 50 {
-		s := &policy.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "both", Name: fmt.Sprint("pod-", n), Annotations: map[string]string{
+		s := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "both", Name: fmt.Sprint("pod-", n), Annotations: map[string]string{
 			"k8s.v1.cni.cncf.io/networks": "default/below,default/both", spiderpool.PoolAnnotation: `{"ipv4":["below"]}`,
 		}}
 		s = review.CompletePod(t.Context(), inv, config, s)
@@ -187,11 +190,11 @@ func TestOnlyWhatIsAskedIsListed(t *testing.T) {
 	plain := "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: plain, namespace: default}, spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"}]}'}}\n"
 	cluster := newCluster(t, plain)
 	inv := snapshot.New(cluster.layer())
-	inv.Facts(t.Context(), policy.Questions{})
+	inv.Facts(t.Context(), pod.Questions{})
 	if want := map[string]int{"spidercoordinators": 1}; !maps.Equal(cluster.lists, want) {
 		t.Errorf("lists %v for no question, want %v", cluster.lists, want)
 	}
-	if f := inv.Facts(t.Context(), policy.Questions{Networks: references("plain")}).Pools; f.Index != nil || f.Err != nil || cluster.lists["spiderippools"] != 0 {
+	if f := inv.Facts(t.Context(), pod.Questions{Networks: references("plain")}).Pools; f.Index != nil || f.Err != nil || cluster.lists["spiderippools"] != 0 {
 		t.Errorf("pools of a network that takes none: %+v, %d lists", f, cluster.lists["spiderippools"])
 	}
 	inv.Networks(t.Context())
@@ -204,17 +207,17 @@ func TestOnlyWhatIsAskedIsListed(t *testing.T) {
 
 // What fails is not remembered: neither a failure nor a context that has ended.
 func TestFailuresAreNotRemembered(t *testing.T) {
-	q := policy.Questions{
+	q := pod.Questions{
 		Networks: references("below"), Namespace: "below", Pools: []string{"below"},
 		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}},
-		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	}
 	resources := []string{"network-attachment-definitions", "namespaces", "spiderippools", "spidercoordinators", "macvlansubnets", "macvlanips"}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	for name, ask := range map[string]func(*fakeCluster, *snapshot.Inventory) policy.Facts{
-		"a context that has ended": func(_ *fakeCluster, inv *snapshot.Inventory) policy.Facts { return inv.Facts(ended, q) },
-		"a failure": func(c *fakeCluster, inv *snapshot.Inventory) policy.Facts {
+	for name, ask := range map[string]func(*fakeCluster, *snapshot.Inventory) pod.Facts{
+		"a context that has ended": func(_ *fakeCluster, inv *snapshot.Inventory) pod.Facts { return inv.Facts(ended, q) },
+		"a failure": func(c *fakeCluster, inv *snapshot.Inventory) pod.Facts {
 			for _, resource := range resources {
 				c.broken[resource] = errBroken
 			}
@@ -262,7 +265,7 @@ func TestFailuresThatNoAnswerTellsOf(t *testing.T) {
 				t.Error("a subnet")
 			}
 		},
-		"spidercoordinators": func(inv *snapshot.Inventory) { inv.Facts(t.Context(), policy.Questions{}) },
+		"spidercoordinators": func(inv *snapshot.Inventory) { inv.Facts(t.Context(), pod.Questions{}) },
 	} {
 		cluster := newCluster(t, "")
 		cluster.broken[resource] = errBroken
@@ -287,10 +290,10 @@ func TestHiddenKinds(t *testing.T) {
 		cluster.broken[kind.Resource] = forbidden(kind)
 	}
 	inv := snapshot.New(cluster.layer(), ofFiles(t, above+"---\n"+subnet("above", "10.0.1.0/24")))
-	q := policy.Questions{
+	q := pod.Questions{
 		Networks: references("below", "both"), Namespace: "below", EveryPool: true,
 		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}, {Generation: flatnetwork.V1, Name: "above"}},
-		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	}
 	for range 2 {
 		f := inv.Facts(t.Context(), q)
@@ -355,7 +358,7 @@ func TestSingleReads(t *testing.T) {
 	}
 	inv := snapshot.New(cluster.layer())
 	for range 3 {
-		f := inv.Facts(t.Context(), policy.Questions{Networks: references("below", "nowhere"), Namespace: "below"})
+		f := inv.Facts(t.Context(), pod.Questions{Networks: references("below", "nowhere"), Namespace: "below"})
 		if got, want := mains(f.Networks), []string{"macvlan", "none"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
@@ -370,7 +373,7 @@ func TestSingleReads(t *testing.T) {
 		t.Errorf("nothing is hidden:\n%s", &cluster.log)
 	}
 	cluster.broken["network-attachment-definitions"] = errBroken
-	if f := inv.Facts(t.Context(), policy.Questions{Networks: references("below", "other")}); !slices.Equal(mains(f.Networks), []string{"macvlan", "error"}) {
+	if f := inv.Facts(t.Context(), pod.Questions{Networks: references("below", "other")}); !slices.Equal(mains(f.Networks), []string{"macvlan", "error"}) {
 		t.Errorf("where one cannot be read: %+v", f.Networks)
 	}
 }
@@ -383,15 +386,15 @@ func TestAbsentKinds(t *testing.T) {
 		cluster.broken[kind.Resource] = missing(kind)
 	}
 	inv := snapshot.New(cluster.layer())
-	f := inv.Facts(t.Context(), policy.Questions{
+	f := inv.Facts(t.Context(), pod.Questions{
 		Networks: references("below"), EveryPool: true, Subnets: []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}, {Generation: flatnetwork.V2, Name: "below"}},
-		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	})
 	if got := mains(f.Networks); got[0] != "none" || f.Pools.Index != nil || f.Pools.Err != nil || !f.Subnets[0].Unknown || f.Subnets[1].Unknown || f.Holders.Err != nil || f.Coordinator.Err != nil {
 		t.Errorf("facts %+v", f)
 	}
 	// Pools that are still to be applied are known all the same.
-	over := snapshot.New(cluster.layer(), ofFiles(t, above)).Facts(t.Context(), policy.Questions{EveryPool: true})
+	over := snapshot.New(cluster.layer(), ofFiles(t, above)).Facts(t.Context(), pod.Questions{EveryPool: true})
 	if p := over.Pools; p.Index.Pool("above") == nil {
 		t.Errorf("pools of files over a cluster without any: %+v", p)
 	}
@@ -410,7 +413,7 @@ func fixed(name, uid, subnet string) string {
 		`, k8s.v1.cni.cncf.io/networks: '[{"name":"static-macvlan-cni-attach","interface":"eth1"}]'}}}}}` + "\n---\n"
 }
 
-func subnetsNamed(names ...string) (q policy.Questions) {
+func subnetsNamed(names ...string) (q pod.Questions) {
 	for _, name := range names {
 		q.Subnets = append(q.Subnets, flatnetwork.SubnetReference{Generation: flatnetwork.V1, Name: name})
 	}
@@ -455,7 +458,7 @@ func TestLayersOfSubnets(t *testing.T) {
 }
 
 // subnetTexts is what the facts say of subnets.
-func subnetTexts(facts []policy.Answer[flatnetwork.Subnet]) (all []string) {
+func subnetTexts(facts []pod.Answer[flatnetwork.Subnet]) (all []string) {
 	for _, f := range facts {
 		text := "missing"
 		switch {
@@ -478,12 +481,12 @@ func TestLayersOfNodes(t *testing.T) {
 	}
 	cluster := newCluster(t, node("both", "eth0")+node("below", "eth0"))
 	inv := snapshot.New(cluster.layer(), ofFiles(t, node("both", "eth1")))
-	network, err := policy.DecodeNetwork("default", []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}"}}`), nil)
+	network, err := nad.Decode("default", []byte(`{"metadata":{"name":"a"},"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}"}}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	said := ""
-	verdict := review.JudgeNetwork(t.Context(), inv, policy.DefaultConfig(), network)
+	verdict := review.JudgeNetwork(t.Context(), inv, config.Default(), network)
 	for _, f := range verdict.Findings {
 		if f.Rule == "master-missing-on-nodes" {
 			said = f.Message
@@ -502,7 +505,7 @@ func TestLayersOfNodes(t *testing.T) {
 
 func TestLayersOfHolders(t *testing.T) {
 	cluster := newCluster(t, fixed("both", "u-both", "below")+fixed("below", "u-below", "above")+subnet("below", "10.0.0.0/24"))
-	q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	q := pod.Questions{Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
 	inv := snapshot.New(cluster.layer(), ofFiles(t, fixed("both", "''", "below")+fixed("above", "''", "above")+subnet("above", "10.0.0.0/24")))
 	for range 2 {
 		f := inv.Facts(t.Context(), q).Holders
@@ -533,7 +536,7 @@ func TestLayersOfHolders(t *testing.T) {
 	if f := snapshot.New(cluster.layer(), ofFiles(t, fixed("both", "''", "below"))).Facts(t.Context(), q).Holders; !errors.Is(f.Err, errBroken) || f.Holders != nil {
 		t.Errorf("where the cluster does not answer: %+v", f)
 	}
-	if f := inv.Facts(t.Context(), policy.Questions{}).Holders; f.Holders != nil {
+	if f := inv.Facts(t.Context(), pod.Questions{}).Holders; f.Holders != nil {
 		t.Errorf("holders where nothing is asked: %+v", f)
 	}
 }
@@ -541,7 +544,7 @@ func TestLayersOfHolders(t *testing.T) {
 // Owners are followed from the files into the cluster, and each is read once.
 func TestOwnersInACluster(t *testing.T) {
 	const (
-		pod    = "{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, uid: u-pod, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u-set, controller: true}]}}\n---\n"
+		p      = "{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, uid: u-pod, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u-set, controller: true}]}}\n---\n"
 		set    = "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u-set, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u-web, controller: true}]}}\n---\n"
 		web    = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, uid: u-web}}\n---\n"
 		record = "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanIP, metadata: {name: web-1-a, ownerReferences: [{apiVersion: v1, kind: Pod, name: web-1-a, uid: u-pod}]}, spec: {subnet: below, cidr: 10.0.0.1/24}}\n---\n"
@@ -552,23 +555,23 @@ func TestOwnersInACluster(t *testing.T) {
 		return strings.Replace(object, "uid: ", "deletionTimestamp: '2024-01-01T00:00:00Z'"+more+", uid: ", 1)
 	}
 	for _, tt := range []struct{ name, cluster, files, want string }{
-		{"a chain", record + pod + set + web, "", "web-1-a < web-1 < web"},
+		{"a chain", record + p + set + web, "", "web-1-a < web-1 < web"},
 		{"a pod that is gone", record + set + web, "", ""},
-		{"another pod of that name", record + strings.Replace(pod, "u-pod", "u-new", 1), "", ""},
-		{"an owner that is gone", record + pod + set, "", "web-1-a < web-1 < web (ending)"},
-		{"another owner of that name", record + pod + set + strings.Replace(web, "u-web", "u-new", 1), "", "web-1-a < web-1 < web (ending)"},
-		{"an owner that is being deleted", record + pod + set + ending(web, ""), "", "web-1-a < web-1 < web (ending)"},
-		{"an owner that leaves what it owns", record + pod + set + ending(web, ", finalizers: [orphan]"), "", "web-1-a < web-1 < web"},
-		{"an owner in the files", record + pod + set, web, "web-1-a < web-1 < web"},
-		{"a pod in the files", record + set + web, pod, "web-1-a < web-1 < web"},
+		{"another pod of that name", record + strings.Replace(p, "u-pod", "u-new", 1), "", ""},
+		{"an owner that is gone", record + p + set, "", "web-1-a < web-1 < web (ending)"},
+		{"another owner of that name", record + p + set + strings.Replace(web, "u-web", "u-new", 1), "", "web-1-a < web-1 < web (ending)"},
+		{"an owner that is being deleted", record + p + set + ending(web, ""), "", "web-1-a < web-1 < web (ending)"},
+		{"an owner that leaves what it owns", record + p + set + ending(web, ", finalizers: [orphan]"), "", "web-1-a < web-1 < web"},
+		{"an owner in the files", record + p + set, web, "web-1-a < web-1 < web"},
+		{"a pod in the files", record + set + web, p, "web-1-a < web-1 < web"},
 		{"the next pod of a StatefulSet", ofSet + db, "", "db-0 < db"},
 		{"a StatefulSet that is gone", ofSet, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cluster := newCluster(t, tt.cluster)
 			inv := snapshot.New(cluster.layer(), ofFiles(t, tt.files))
-			q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
-			q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "web-1", UID: "u-set"}
+			q := pod.Questions{Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+			q.Owner = object.Identity{Controller: object.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}, Namespace: "default", Name: "web-1", UID: "u-set"}
 			for range 2 {
 				f := inv.Facts(t.Context(), q).Holders
 				got := ""
@@ -597,13 +600,13 @@ func TestOwnersInACluster(t *testing.T) {
 	}
 
 	// Who may see records, and nothing else, does not know the owners.
-	cluster := newCluster(t, record+pod+set+web)
+	cluster := newCluster(t, record+p+set+web)
 	for _, kind := range append([]inventory.Kind{inventory.Pods}, inventory.Workloads...) {
 		cluster.broken[kind.Resource] = forbidden(kind)
 	}
 	inv := snapshot.New(cluster.layer())
-	q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
-	q.Owner = policy.Identity{Controller: policy.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "web"}
+	q := pod.Questions{Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	q.Owner = object.Identity{Controller: object.Controller{APIVersion: "apps/v1", Kind: "Deployment"}, Namespace: "default", Name: "web"}
 	for range 2 {
 		if f := inv.Facts(t.Context(), q).Holders; f.Err != nil || !f.Fresh || !f.Partial || len(f.Owners) != 1 || len(f.Holders) != 1 || !f.Holders[0].Partial {
 			t.Errorf("holders %+v", f)
@@ -622,7 +625,7 @@ func TestUnreadableObjectsOfACluster(t *testing.T) {
 		"{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: odd}, spec: {ipVersion: six}}\n")
 	inv := snapshot.New(cluster.layer())
 	q := subnetsNamed("odd")
-	q.EveryPool, q.Addresses = true, policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	q.EveryPool, q.Addresses = true, pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 	f := inv.Facts(t.Context(), q)
 	if s := f.Subnets[0]; s.Value == nil || s.Unknown || s.Err != nil {
 		t.Errorf("subnet %+v", s)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -50,7 +50,7 @@ func TestPoolsAndNamespaces(t *testing.T) {
 	if inv.Pools() != 2 || inv.Len() != 0 {
 		t.Errorf("%d pools and %d networks, want 2 and none", inv.Pools(), inv.Len())
 	}
-	facts := inv.Facts(t.Context(), policy.Questions{Namespace: "team-a", Pools: []string{"vlan100-v4"}})
+	facts := inv.Facts(t.Context(), pod.Questions{Namespace: "team-a", Pools: []string{"vlan100-v4"}})
 	pools := facts.Pools.Index
 	if !facts.Pools.EveryFresh || facts.Pools.Err != nil || !slices.Equal(pools.Names(spiderpool.IPv4), []string{"vlan100-v4"}) || !slices.Equal(pools.Defaults(spiderpool.IPv6), []string{"vlan200-v6"}) {
 		t.Errorf("pools: %+v with the names %q and the defaults %q", facts.Pools, pools.Names(spiderpool.IPv4), pools.Defaults(spiderpool.IPv6))
@@ -61,10 +61,10 @@ func TestPoolsAndNamespaces(t *testing.T) {
 	if n := facts.Namespace; !n.Fresh || n.Value.Labels["team"] != "a" || !slices.Equal(n.Value.Pools.IPv4, []string{"vlan100-v4"}) {
 		t.Errorf("namespace: %+v", n)
 	}
-	if n := inv.Facts(t.Context(), policy.Questions{Namespace: "team-b"}).Namespace; n.Value != nil || n.Err != nil || !n.Fresh {
+	if n := inv.Facts(t.Context(), pod.Questions{Namespace: "team-b"}).Namespace; n.Value != nil || n.Err != nil || !n.Fresh {
 		t.Errorf("a namespace that is in no file: %+v", n)
 	}
-	if f := inv.Refresh(t.Context(), policy.Questions{EveryPool: true}, facts); f.Pools.Index != pools {
+	if f := inv.Refresh(t.Context(), pod.Questions{EveryPool: true}, facts); f.Pools.Index != pools {
 		t.Error("files were asked again")
 	}
 }
@@ -75,7 +75,7 @@ func TestNoPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := policy.Questions{Pools: []string{"vlan100-v4"}, EveryPool: true}
+	q := pod.Questions{Pools: []string{"vlan100-v4"}, EveryPool: true}
 	if p := inv.Facts(t.Context(), q).Pools; p.Index != nil || p.Err != nil || !p.Confirmed(&q) || inv.Pools() != 0 {
 		t.Errorf("pools: %+v", p)
 	}
@@ -86,7 +86,7 @@ func TestLaterLayersOverride(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := inv.Facts(t.Context(), policy.Questions{Namespace: "team-a"})
+	facts := inv.Facts(t.Context(), pod.Questions{Namespace: "team-a"})
 	if p := facts.Pools.Index.Pool("vlan100-v4"); !p.Disabled || inv.Pools() != 2 {
 		t.Errorf("pool: %+v, of %d", p, inv.Pools())
 	}

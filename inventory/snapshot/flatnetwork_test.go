@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 const (
@@ -44,7 +45,7 @@ func TestSubnets(t *testing.T) {
 				listed++
 			}
 			for _, g := range flatnetwork.Generations {
-				f := inv.Facts(t.Context(), policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: "vlan9"}}}).Subnets[0]
+				f := inv.Facts(t.Context(), pod.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: g, Name: "vlan9"}}}).Subnets[0]
 				got := "missing"
 				switch {
 				case f.Err != nil || !f.Fresh || f.Unknown && f.Value != nil:
@@ -70,7 +71,7 @@ func TestLaterSubnetsOverride(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := inv.Facts(t.Context(), policy.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "vlan9"}}}).Subnets[0]
+	f := inv.Facts(t.Context(), pod.Questions{Subnets: []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "vlan9"}}}).Subnets[0]
 	if f.Value == nil || f.Value.CIDR.String() != "10.0.1.0/24" {
 		t.Errorf("subnet: %+v", f)
 	}
@@ -108,7 +109,7 @@ func TestHolders(t *testing.T) {
 		given      = "{apiVersion: flatnetwork.pandaria.io/v1, kind: FlatNetworkIP, metadata: {name: auto, namespace: team-a}, spec: {subnet: vlan9}, status: {phase: Active, addr: 10.0.0.1}}\n"
 	)
 	replicaSet := "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1" + owned("apps/v1", "Deployment", "web") + "}, spec: {template: {metadata: {" + fixing + "}}}}\n"
-	pod := "{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, " + fixing + owned("apps/v1", "ReplicaSet", "web-1") + "}}\n"
+	p := "{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, " + fixing + owned("apps/v1", "ReplicaSet", "web-1") + "}}\n"
 	circle := "{apiVersion: v1, kind: Pod, metadata: {name: round, " + fixing + owned("v1", "Pod", "round") + "}}\n"
 	tests := []struct {
 		name   string
@@ -118,9 +119,9 @@ func TestHolders(t *testing.T) {
 		{"nobody", []string{free}, nil},
 		{"a workload", []string{deployment}, []string{"Deployment default/web"}},
 		{"a workload that gave it up", []string{deployment, free}, nil},
-		{"what a workload made for itself", []string{documents(deployment, replicaSet, pod)}, []string{"Deployment default/web", "Pod default/web-1-a < ReplicaSet web-1 < Deployment web"}},
-		{"an owner that no file has", []string{pod}, []string{"Pod default/web-1-a < ReplicaSet web-1"}},
-		{"a record of a pod", []string{documents(record, replicaSet, strings.Replace(pod, fixing, "labels: {}", 1))}, []string{"Pod default/web-1-a < ReplicaSet web-1 < Deployment web"}},
+		{"what a workload made for itself", []string{documents(deployment, replicaSet, p)}, []string{"Deployment default/web", "Pod default/web-1-a < ReplicaSet web-1 < Deployment web"}},
+		{"an owner that no file has", []string{p}, []string{"Pod default/web-1-a < ReplicaSet web-1"}},
+		{"a record of a pod", []string{documents(record, replicaSet, strings.Replace(p, fixing, "labels: {}", 1))}, []string{"Pod default/web-1-a < ReplicaSet web-1 < Deployment web"}},
 		{"a record alone", []string{record}, []string{"Pod default/web-1-a"}},
 		{"a record of a StatefulSet", []string{ofSet}, []string{"Pod default/db-0 < StatefulSet db"}},
 		{"a record of V2", []string{given}, []string{"Pod team-a/auto"}},
@@ -132,7 +133,7 @@ func TestHolders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			q := policy.Questions{Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+			q := pod.Questions{Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
 			facts := inv.Facts(t.Context(), q).Holders
 			if facts.Err != nil || !facts.Fresh {
 				t.Errorf("facts: %+v", facts)
@@ -167,9 +168,9 @@ func TestOwnersInFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := inv.Facts(t.Context(), policy.Questions{
-		Addresses: policy.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
-		Owner:     policy.Identity{Controller: policy.Controller{APIVersion: "batch/v1", Kind: "Job"}, Namespace: "default", Name: "once", UID: "u"},
+	facts := inv.Facts(t.Context(), pod.Questions{
+		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+		Owner:     object.Identity{Controller: object.Controller{APIVersion: "batch/v1", Kind: "Job"}, Namespace: "default", Name: "once", UID: "u"},
 	}).Holders
 	if o := facts.Owners; len(o) != 2 || o[0].UID != "u" || o[1].Name != "nightly" {
 		t.Errorf("owners %+v", o)

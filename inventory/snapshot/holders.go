@@ -5,20 +5,21 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 )
 
 // holderFacts answers who holds the addresses. Where nobody does, nobody is asked about.
-func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy.HolderFacts {
+func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.HolderFacts {
 	index, err := i.holderIndex(ctx)
 	if err != nil {
-		return policy.HolderFacts{Err: err}
+		return pod.HolderFacts{Err: err}
 	}
-	facts := policy.HolderFacts{
-		Networks: map[policy.Reference]*cniconf.Network{},
+	facts := pod.HolderFacts{
+		Networks: map[object.Reference]*cniconf.Network{},
 		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		Fresh:    true,
 	}
@@ -28,14 +29,14 @@ func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy
 	}
 	chain, err := i.ownersFrom(ctx, q.Owner)
 	if err != nil {
-		return policy.HolderFacts{Err: err}
+		return pod.HolderFacts{Err: err}
 	}
 	facts.Owners, facts.Partial = chain.owners, chain.partial
 	for _, h := range holders {
 		fact, err := i.holder(ctx, h)
 		switch {
 		case err != nil:
-			return policy.HolderFacts{Err: err}
+			return pod.HolderFacts{Err: err}
 		case fact.Holder != nil:
 			facts.Holders = append(facts.Holders, fact)
 		}
@@ -56,13 +57,13 @@ func (i *Inventory) holderFacts(ctx context.Context, q *policy.Questions) policy
 
 // holderIndex is that of the holders of all layers. An object holds what it has in the
 // uppermost, though that be nothing.
-func (i *Inventory) holderIndex(ctx context.Context) (*policy.HolderIndex, error) {
+func (i *Inventory) holderIndex(ctx context.Context) (*pod.HolderIndex, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.holders != nil {
 		return i.holders, nil
 	}
-	index := policy.NewHolderIndex()
+	index := pod.NewHolderIndex()
 	for _, l := range i.layers {
 		holders, err := l.everyHolder(ctx)
 		if err != nil {
@@ -79,25 +80,25 @@ func (i *Inventory) holderIndex(ctx context.Context) (*policy.HolderIndex, error
 // holder is what is known of a holder besides; it has none where it keeps nothing any
 // more. The record of a pod that is gone keeps nothing, unless it belongs to a
 // StatefulSet: then the next pod of that name gets the addresses.
-func (i *Inventory) holder(ctx context.Context, h *policy.Holder) (policy.HolderFact, error) {
-	fact := policy.HolderFact{Holder: h, Ending: h.Deleting}
+func (i *Inventory) holder(ctx context.Context, h *pod.Holder) (pod.HolderFact, error) {
+	fact := pod.HolderFact{Holder: h, Ending: h.Deleting}
 	owner, isGone := h.Owner, false
 	if h.Record.Name != "" {
-		pod, found, err := i.owner(ctx, h.Identity)
+		p, found, err := i.owner(ctx, h.Identity)
 		if err != nil {
-			return policy.HolderFact{}, err
+			return pod.HolderFact{}, err
 		}
-		another := h.UID != "" && pod.uid != "" && pod.uid != h.UID
+		another := h.UID != "" && p.uid != "" && p.uid != h.UID
 		switch {
 		case found == there && !another:
-			fact.Ending = pod.deleting
+			fact.Ending = p.deleting
 			if owner.Name == "" {
-				owner = pod.owner
+				owner = p.owner
 			}
 		case found == unknown:
 			fact.Partial = owner.Name == ""
 		case owner.Name == "":
-			return policy.HolderFact{}, nil
+			return pod.HolderFact{}, nil
 		default:
 			next := *h
 			next.UID = ""
@@ -106,7 +107,7 @@ func (i *Inventory) holder(ctx context.Context, h *policy.Holder) (policy.Holder
 	}
 	chain, err := i.ownersFrom(ctx, owner)
 	if err != nil || isGone && chain.gone {
-		return policy.HolderFact{}, err
+		return pod.HolderFact{}, err
 	}
 	fact.Owners = chain.owners
 	fact.Partial = fact.Partial || chain.partial
@@ -117,7 +118,7 @@ func (i *Inventory) holder(ctx context.Context, h *policy.Holder) (policy.Holder
 // ownerChain is who is above an object, as far as the layers tell.
 type ownerChain struct {
 	// owners begin with the nearest.
-	owners []policy.Identity
+	owners []object.Identity
 	// partial says that there may be more owners above the last one.
 	partial bool
 	// gone says that the first of them does not exist, and ending that one of them does
@@ -126,9 +127,9 @@ type ownerChain struct {
 }
 
 // ownersFrom follows owners upwards, beginning with the first.
-func (i *Inventory) ownersFrom(ctx context.Context, first policy.Identity) (ownerChain, error) {
+func (i *Inventory) ownersFrom(ctx context.Context, first object.Identity) (ownerChain, error) {
 	var chain ownerChain
-	seen := map[policy.Identity]bool{}
+	seen := map[object.Identity]bool{}
 	for next := first; next.Name != ""; {
 		name := next
 		name.UID = ""
@@ -143,7 +144,7 @@ func (i *Inventory) ownersFrom(ctx context.Context, first policy.Identity) (owne
 		case err != nil:
 			return chain, err
 		case found == unknown:
-			chain.partial = policy.HoldsPod(next.APIVersion, next.Kind)
+			chain.partial = pod.HoldsPod(next.APIVersion, next.Kind)
 			return chain, nil
 		case found == gone:
 			chain.gone, chain.ending = len(chain.owners) == 1, true
@@ -157,7 +158,7 @@ func (i *Inventory) ownersFrom(ctx context.Context, first policy.Identity) (owne
 
 // owner is a pod or workload as the owner of others, as the uppermost layer has it that
 // knows it.
-func (i *Inventory) owner(ctx context.Context, id policy.Identity) (ownerObject, presence, error) {
+func (i *Inventory) owner(ctx context.Context, id object.Identity) (ownerObject, presence, error) {
 	for _, l := range i.downwards() {
 		object, found, err := l.owner(ctx, id)
 		if err != nil {

@@ -17,9 +17,12 @@ import (
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -32,8 +35,8 @@ type Inventory struct {
 
 	mu sync.Mutex
 	// pools and holders are put together when they are asked for; nil before.
-	pools   *policy.PoolFacts
-	holders *policy.HolderIndex
+	pools   *pod.PoolFacts
+	holders *pod.HolderIndex
 }
 
 var _ inventory.Inventory = (*Inventory)(nil)
@@ -48,7 +51,7 @@ func New(layers ...*Layer) *Inventory {
 
 // Len is the number of networks in files.
 func (i *Inventory) Len() int {
-	return count(i, func(l *Layer) map[policy.Reference]*cniconf.Network { return l.networks })
+	return count(i, func(l *Layer) map[object.Reference]*cniconf.Network { return l.networks })
 }
 
 // Pools is the number of Spiderpool's IP pools in files.
@@ -85,12 +88,12 @@ func (i *Inventory) downwards() iter.Seq2[int, *Layer] { return slices.Backward(
 // Facts implements [inventory.Inventory]. Of files without any network at all, networks
 // are judged by their names. Of a cluster no more is listed than the questions, and the
 // networks that they name, depend on.
-func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts {
-	f := policy.Facts{Networks: make([]policy.Answer[cniconf.Network], len(q.Networks)), NamesOnly: i.namesOnly}
+func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
+	f := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(q.Networks)), NamesOnly: i.namesOnly}
 	dependsOnPools := q.EveryPool || len(q.Pools) > 0
 	for n, ref := range q.Networks {
 		if f.NamesOnly {
-			f.Networks[n] = policy.Answer[cniconf.Network]{Value: cniconf.FromName(ref.Namespace, ref.Name), Fresh: true}
+			f.Networks[n] = pod.Answer[cniconf.Network]{Value: cniconf.FromName(ref.Namespace, ref.Name), Fresh: true}
 			continue
 		}
 		f.Networks[n] = i.network(ctx, ref)
@@ -113,65 +116,65 @@ func (i *Inventory) Facts(ctx context.Context, q policy.Questions) policy.Facts 
 }
 
 // Refresh implements [inventory.Inventory]: a snapshot is its own source.
-func (i *Inventory) Refresh(_ context.Context, _ policy.Questions, facts policy.Facts) policy.Facts {
+func (i *Inventory) Refresh(_ context.Context, _ pod.Questions, facts pod.Facts) pod.Facts {
 	return facts
 }
 
-func (i *Inventory) network(ctx context.Context, ref policy.Reference) policy.Answer[cniconf.Network] {
+func (i *Inventory) network(ctx context.Context, ref object.Reference) pod.Answer[cniconf.Network] {
 	for _, l := range i.downwards() {
 		if network, err := l.network(ctx, ref); network != nil || err != nil {
-			return policy.Answer[cniconf.Network]{Value: network, Err: err, Fresh: err == nil}
+			return pod.Answer[cniconf.Network]{Value: network, Err: err, Fresh: err == nil}
 		}
 	}
-	return policy.Answer[cniconf.Network]{Fresh: true}
+	return pod.Answer[cniconf.Network]{Fresh: true}
 }
 
-func (i *Inventory) namespace(ctx context.Context, name string) policy.Answer[policy.Namespace] {
+func (i *Inventory) namespace(ctx context.Context, name string) pod.Answer[pod.Namespace] {
 	if name == "" {
-		return policy.Answer[policy.Namespace]{Fresh: true}
+		return pod.Answer[pod.Namespace]{Fresh: true}
 	}
 	for _, l := range i.downwards() {
 		if namespace, err := l.namespace(ctx, name); namespace != nil || err != nil {
-			return policy.Answer[policy.Namespace]{Value: namespace, Err: err, Fresh: err == nil}
+			return pod.Answer[pod.Namespace]{Value: namespace, Err: err, Fresh: err == nil}
 		}
 	}
-	return policy.Answer[policy.Namespace]{Fresh: true}
+	return pod.Answer[pod.Namespace]{Fresh: true}
 }
 
-func (i *Inventory) coordinator(ctx context.Context) policy.Answer[cniconf.CoordinatorMode] {
+func (i *Inventory) coordinator(ctx context.Context) pod.Answer[cniconf.CoordinatorMode] {
 	for _, l := range i.downwards() {
 		mode, err := l.mode(ctx)
 		switch {
 		case err != nil:
-			return policy.Answer[cniconf.CoordinatorMode]{Err: err}
+			return pod.Answer[cniconf.CoordinatorMode]{Err: err}
 		case mode != nil:
-			return policy.Answer[cniconf.CoordinatorMode]{Value: mode, Fresh: true}
+			return pod.Answer[cniconf.CoordinatorMode]{Value: mode, Fresh: true}
 		}
 	}
-	return policy.Answer[cniconf.CoordinatorMode]{Fresh: true}
+	return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
 }
 
 // poolFacts are the pools of all layers, of a cluster only once something has depended on
 // them. Where some are hidden, any other may be there as well.
-func (i *Inventory) poolFacts(ctx context.Context, depended bool) policy.PoolFacts {
+func (i *Inventory) poolFacts(ctx context.Context, depended bool) pod.PoolFacts {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.pools != nil {
 		return *i.pools
 	}
 	if !depended && !i.ofFiles {
-		return policy.PoolFacts{EveryFresh: true}
+		return pod.PoolFacts{EveryFresh: true}
 	}
 	all, known, isHidden := map[string]*spiderpool.Pool{}, false, false
 	for _, l := range i.layers {
 		pools, found, err := l.everyPool(ctx)
 		if err != nil {
-			return policy.PoolFacts{Err: err}
+			return pod.PoolFacts{Err: err}
 		}
 		maps.Copy(all, pools)
 		known, isHidden = known || found == complete, isHidden || found == hidden
 	}
-	i.pools = &policy.PoolFacts{EveryFresh: true}
+	i.pools = &pod.PoolFacts{EveryFresh: true}
 	if known && !isHidden {
 		i.pools.Index = spiderpool.NewIndex(slices.Collect(maps.Values(all))...)
 	}
@@ -180,19 +183,19 @@ func (i *Inventory) poolFacts(ctx context.Context, depended bool) policy.PoolFac
 
 // subnet answers about one subnet. Where no layer has any of its generation, or some are
 // hidden, it is not known which there are.
-func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference) policy.Answer[flatnetwork.Subnet] {
+func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference) pod.Answer[flatnetwork.Subnet] {
 	known, isHidden := false, false
 	for _, l := range i.downwards() {
 		subnet, found, err := l.subnet(ctx, ref)
 		switch {
 		case err != nil:
-			return policy.Answer[flatnetwork.Subnet]{Err: err}
+			return pod.Answer[flatnetwork.Subnet]{Err: err}
 		case subnet != nil:
-			return policy.Answer[flatnetwork.Subnet]{Value: subnet, Fresh: true}
+			return pod.Answer[flatnetwork.Subnet]{Value: subnet, Fresh: true}
 		}
 		known, isHidden = known || found == complete, isHidden || found == hidden
 	}
-	return policy.Answer[flatnetwork.Subnet]{Unknown: !known || isHidden, Fresh: true}
+	return pod.Answer[flatnetwork.Subnet]{Unknown: !known || isHidden, Fresh: true}
 }
 
 // each visits what the layers hold, of each name what the uppermost has.
@@ -214,12 +217,12 @@ func each[K comparable, V any](i *Inventory, of func(*Layer) map[K]V) iter.Seq[V
 
 // Networks implements [inventory.Inventory].
 func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
-	return each(i, func(l *Layer) map[policy.Reference]*cniconf.Network { return l.everyNetwork(ctx) })
+	return each(i, func(l *Layer) map[object.Reference]*cniconf.Network { return l.everyNetwork(ctx) })
 }
 
 // Nodes implements [inventory.Inventory].
-func (i *Inventory) Nodes(ctx context.Context) iter.Seq[*policy.Node] {
-	return each(i, func(l *Layer) map[string]*policy.Node { return l.everyNode(ctx) })
+func (i *Inventory) Nodes(ctx context.Context) iter.Seq[*nad.Node] {
+	return each(i, func(l *Layer) map[string]*nad.Node { return l.everyNode(ctx) })
 }
 
 // Subnets implements [inventory.Inventory].
@@ -228,8 +231,8 @@ func (i *Inventory) Subnets(ctx context.Context) iter.Seq[*flatnetwork.Subnet] {
 }
 
 // Users implements [inventory.Inventory]: pods and workloads in the order of the layers.
-func (i *Inventory) Users(ctx context.Context, network policy.Reference, config *policy.Config) policy.Users {
-	latest, order := map[object]*policy.Subject{}, []object{}
+func (i *Inventory) Users(ctx context.Context, network object.Reference, config *config.Config) nad.Users {
+	latest, order := map[key]*pod.Subject{}, []key{}
 	var failed error
 	for _, l := range i.layers {
 		users, ofLayer, err := l.everyUser(ctx)
@@ -241,9 +244,9 @@ func (i *Inventory) Users(ctx context.Context, network policy.Reference, config 
 			latest[user] = users[user]
 		}
 	}
-	var found policy.Users
+	var found nad.Users
 	for _, user := range order {
-		if s := latest[user]; policy.Uses(config, s, network) {
+		if s := latest[user]; pod.Uses(config, s, network) {
 			found.Add(s.Kind, s.Namespace, s.Name)
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
@@ -18,7 +20,7 @@ import (
 
 // network is nil where there is none of that name. One that whoever asks may not see is
 // judged by its name.
-func (l *Layer) network(ctx context.Context, ref policy.Reference) (*cniconf.Network, error) {
+func (l *Layer) network(ctx context.Context, ref object.Reference) (*cniconf.Network, error) {
 	defer l.lock()()
 	if l.cluster != nil {
 		found, err := l.list(ctx, inventory.Networks, (*builder).addNetwork)
@@ -32,7 +34,7 @@ func (l *Layer) network(ctx context.Context, ref policy.Reference) (*cniconf.Net
 	return l.networks[ref], nil
 }
 
-func (l *Layer) readNetwork(ctx context.Context, ref policy.Reference) (*cniconf.Network, error) {
+func (l *Layer) readNetwork(ctx context.Context, ref object.Reference) (*cniconf.Network, error) {
 	found, err := l.readOnce(ctx, inventory.Networks, ref, func(o *Object) error {
 		b := newBuilder(ref.Namespace)
 		defer l.take(b.Layer)
@@ -45,7 +47,7 @@ func (l *Layer) readNetwork(ctx context.Context, ref policy.Reference) (*cniconf
 }
 
 // everyNetwork are those that are known.
-func (l *Layer) everyNetwork(ctx context.Context) map[policy.Reference]*cniconf.Network {
+func (l *Layer) everyNetwork(ctx context.Context) map[object.Reference]*cniconf.Network {
 	defer l.lock()()
 	if l.cluster == nil {
 		return l.networks
@@ -63,7 +65,7 @@ func (l *Layer) everyNetwork(ctx context.Context) map[policy.Reference]*cniconf.
 }
 
 // namespace is nil where there is none of that name, or where it is not known.
-func (l *Layer) namespace(ctx context.Context, name string) (*policy.Namespace, error) {
+func (l *Layer) namespace(ctx context.Context, name string) (*pod.Namespace, error) {
 	defer l.lock()()
 	if l.cluster != nil {
 		found, err := l.list(ctx, inventory.Namespaces, (*builder).addNamespace)
@@ -71,7 +73,7 @@ func (l *Layer) namespace(ctx context.Context, name string) (*policy.Namespace, 
 			return nil, err
 		}
 		if found.extent == hidden {
-			if _, err := l.readOnce(ctx, inventory.Namespaces, policy.Reference{Name: name}, func(o *Object) error {
+			if _, err := l.readOnce(ctx, inventory.Namespaces, object.Reference{Name: name}, func(o *Object) error {
 				b := newBuilder("")
 				defer l.take(b.Layer)
 				return b.addNamespace(o)
@@ -84,7 +86,7 @@ func (l *Layer) namespace(ctx context.Context, name string) (*policy.Namespace, 
 }
 
 // everyNode are those that are known.
-func (l *Layer) everyNode(ctx context.Context) map[string]*policy.Node {
+func (l *Layer) everyNode(ctx context.Context) map[string]*nad.Node {
 	defer l.lock()()
 	if l.cluster == nil {
 		return l.nodes
@@ -215,14 +217,14 @@ func (b *builder) addHolder(o *Object) error {
 		return nil
 	}
 	if holder := inventory.HolderOf(s); holder != nil {
-		b.holders = append(b.holders, keyedHolder{object{s.Kind, s.Namespace, s.Name}, holder})
+		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, holder})
 	}
 	return nil
 }
 
 // everyUser are the pods and workloads that may ask for networks, and their order. Of a
 // cluster they are its pods.
-func (l *Layer) everyUser(ctx context.Context) (map[object]*policy.Subject, []object, error) {
+func (l *Layer) everyUser(ctx context.Context) (map[key]*pod.Subject, []key, error) {
 	defer l.lock()()
 	if l.cluster == nil {
 		return l.users, l.userOrder, nil
@@ -241,7 +243,7 @@ func (l *Layer) everyUser(ctx context.Context) (map[object]*policy.Subject, []ob
 
 // owner is a pod or workload as the owner of others. In a cluster one that was made anew
 // under the same name is not the same.
-func (l *Layer) owner(ctx context.Context, id policy.Identity) (ownerObject, presence, error) {
+func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, presence, error) {
 	defer l.lock()()
 	name := id
 	name.UID = ""
@@ -256,7 +258,7 @@ func (l *Layer) owner(ctx context.Context, id policy.Identity) (ownerObject, pre
 	if !known {
 		return ownerObject{}, unknown, nil
 	}
-	found, err := l.readOnce(ctx, kind, policy.Reference{Namespace: id.Namespace, Name: id.Name}, func(o *Object) error {
+	found, err := l.readOnce(ctx, kind, object.Reference{Namespace: id.Namespace, Name: id.Name}, func(o *Object) error {
 		owner, err := ownerOf(o)
 		l.owners[name] = owner
 		return err
@@ -272,7 +274,7 @@ func (l *Layer) owner(ctx context.Context, id policy.Identity) (ownerObject, pre
 }
 
 // ownerKind is a kind of pods or workloads, of which the metadata is read.
-func ownerKind(c policy.Controller) (inventory.Kind, bool) {
+func ownerKind(c object.Controller) (inventory.Kind, bool) {
 	for _, kind := range append([]inventory.Kind{inventory.Pods}, inventory.Workloads...) {
 		if kind.Controller() == c {
 			kind.MetadataOnly = true

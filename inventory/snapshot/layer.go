@@ -12,9 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
@@ -22,9 +24,9 @@ import (
 // Layer is what one set of objects says, compiled. That of files never changes; that of
 // a cluster ([Cluster]) is filled when it is asked.
 type Layer struct {
-	networks   map[policy.Reference]*cniconf.Network
-	namespaces map[string]*policy.Namespace
-	nodes      map[string]*policy.Node
+	networks   map[object.Reference]*cniconf.Network
+	namespaces map[string]*pod.Namespace
+	nodes      map[string]*nad.Node
 	pools      map[string]*spiderpool.Pool
 	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
@@ -34,40 +36,40 @@ type Layer struct {
 	holders []keyedHolder
 	// users are the pods and workloads that may ask for networks, and userOrder is theirs
 	// among the objects.
-	users     map[object]*policy.Subject
-	userOrder []object
+	users     map[key]*pod.Subject
+	userOrder []key
 	// owners is what the pods and workloads are as owners of others.
-	owners map[policy.Identity]ownerObject
+	owners map[object.Identity]ownerObject
 
 	// cluster is nil for a layer of files.
 	cluster *cluster
 }
 
-// object names a pod, a workload or a record.
-type object struct{ kind, namespace, name string }
+// key names a pod, a workload or a record.
+type key struct{ kind, namespace, name string }
 
 // keyedHolder is an object as a holder; nil where it keeps no address, perhaps any more.
 type keyedHolder struct {
-	object
-	holder *policy.Holder
+	key
+	holder *pod.Holder
 }
 
 // ownerObject is what is known of a pod or workload as the owner of others.
 type ownerObject struct {
 	uid      string
-	owner    policy.Identity
+	owner    object.Identity
 	deleting bool
 }
 
 func emptyLayer() *Layer {
 	return &Layer{
-		networks:   map[policy.Reference]*cniconf.Network{},
-		namespaces: map[string]*policy.Namespace{},
-		nodes:      map[string]*policy.Node{},
+		networks:   map[object.Reference]*cniconf.Network{},
+		namespaces: map[string]*pod.Namespace{},
+		nodes:      map[string]*nad.Node{},
 		pools:      map[string]*spiderpool.Pool{},
 		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
-		users:      map[object]*policy.Subject{},
-		owners:     map[policy.Identity]ownerObject{},
+		users:      map[key]*pod.Subject{},
+		owners:     map[object.Identity]ownerObject{},
 	}
 }
 
@@ -93,13 +95,13 @@ type builder struct {
 	places    map[thing]string
 	// generated are the networks of the objects from which Spiderpool generates
 	// networks. A dump of a cluster has both: then what was generated counts.
-	generated map[policy.Reference]*cniconf.Network
+	generated map[object.Reference]*cniconf.Network
 }
 
 func newBuilder(namespace string) *builder {
 	return &builder{
 		Layer: emptyLayer(), namespace: namespace,
-		places: map[thing]string{}, generated: map[policy.Reference]*cniconf.Network{},
+		places: map[thing]string{}, generated: map[object.Reference]*cniconf.Network{},
 	}
 }
 
@@ -107,7 +109,7 @@ func newBuilder(namespace string) *builder {
 type thing struct {
 	// sort is what messages call it.
 	sort string
-	ref  policy.Reference
+	ref  object.Reference
 }
 
 // name is as annotations write it.
@@ -123,7 +125,7 @@ func (b *builder) add(o *Object) error {
 	switch {
 	case o.Deleted:
 		return nil
-	case policy.HoldsPod(o.APIVersion, o.Kind):
+	case pod.HoldsPod(o.APIVersion, o.Kind):
 		b.addSubject(o)
 		return nil
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
@@ -145,7 +147,7 @@ func (b *builder) add(o *Object) error {
 
 // isKind says whether an object is of a kind, in the version that is read.
 func isKind(o *Object, k inventory.Kind) bool {
-	return k.Controller() == policy.Controller{APIVersion: o.APIVersion, Kind: o.Kind}
+	return k.Controller() == object.Controller{APIVersion: o.APIVersion, Kind: o.Kind}
 }
 
 // inSpiderpool says whether an object belongs to Spiderpool's API, in whichever
@@ -169,7 +171,7 @@ func (b *builder) addNetwork(o *Object) error {
 		return o.undecoded(err)
 	}
 	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
-	ref := policy.Reference{Namespace: nad.Namespace, Name: nad.Name}
+	ref := object.Reference{Namespace: nad.Namespace, Name: nad.Name}
 	if err := b.claim(o, thing{"network", ref}); err != nil {
 		return err
 	}
@@ -182,7 +184,7 @@ func (b *builder) addSpiderMultusConfig(o *Object) error {
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.generated[policy.Reference{Namespace: network.Namespace, Name: network.Name}] = network
+	b.generated[object.Reference{Namespace: network.Namespace, Name: network.Name}] = network
 	return nil
 }
 
@@ -205,7 +207,7 @@ func (b *builder) addNamespace(o *Object) error {
 		return nil
 	}
 	b.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
-	return b.claim(o, thing{"namespace", policy.Reference{Name: namespace.Name}})
+	return b.claim(o, thing{"namespace", object.Reference{Name: namespace.Name}})
 }
 
 func (b *builder) addPool(o *Object) error {
@@ -217,7 +219,7 @@ func (b *builder) addPool(o *Object) error {
 		return nil
 	}
 	b.pools[pool.Name] = inventory.CompilePool(&pool)
-	return b.claim(o, thing{"pool", policy.Reference{Name: pool.Name}})
+	return b.claim(o, thing{"pool", object.Reference{Name: pool.Name}})
 }
 
 func (b *builder) addNode(o *Object) error {
@@ -229,7 +231,7 @@ func (b *builder) addNode(o *Object) error {
 		return nil
 	}
 	b.nodes[node.Name] = inventory.CompileNode(&node)
-	return b.claim(o, thing{"node", policy.Reference{Name: node.Name}})
+	return b.claim(o, thing{"node", object.Reference{Name: node.Name}})
 }
 
 func (b *builder) addCoordinator(o *Object) error {
@@ -269,7 +271,7 @@ func (b *builder) addSubnet(g flatnetwork.Generation, o *Object) error {
 		return nil
 	}
 	b.subnets[subnet.Reference] = subnet
-	return b.claim(o, thing{g.SubnetKind(), policy.Reference{Name: subnet.Reference.Name}})
+	return b.claim(o, thing{g.SubnetKind(), object.Reference{Name: subnet.Reference.Name}})
 }
 
 func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
@@ -277,7 +279,7 @@ func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.holders = append(b.holders, keyedHolder{object{o.Kind, holder.Namespace, holder.Name}, holder})
+	b.holders = append(b.holders, keyedHolder{key{o.Kind, holder.Namespace, holder.Name}, holder})
 	return nil
 }
 
@@ -294,12 +296,12 @@ func (b *builder) addSubject(o *Object) {
 	// A dump of a cluster has workloads beside what they made for themselves.
 	if !s.Spawned() {
 		b.addUser(s)
-		b.holders = append(b.holders, keyedHolder{object{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
+		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
 	}
 }
 
-func (b *builder) addUser(s *policy.Subject) {
-	user := object{s.Kind, s.Namespace, s.Name}
+func (b *builder) addUser(s *pod.Subject) {
+	user := key{s.Kind, s.Namespace, s.Name}
 	if _, known := b.users[user]; !known {
 		b.userOrder = append(b.userOrder, user)
 	}
@@ -307,8 +309,8 @@ func (b *builder) addUser(s *policy.Subject) {
 }
 
 // subject is a pod or workload.
-func (b *builder) subject(o *Object) (*policy.Subject, error) {
-	s, err := policy.DecodeSubject(o.APIVersion, o.Kind, b.namespace, o.JSON)
+func (b *builder) subject(o *Object) (*pod.Subject, error) {
+	s, err := pod.Decode(o.APIVersion, o.Kind, b.namespace, o.JSON)
 	if err != nil {
 		return nil, err
 	}

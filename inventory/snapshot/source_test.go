@@ -13,7 +13,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 var errBroken = errors.New("connection refused")
@@ -62,7 +62,7 @@ func (c *fakeCluster) List(ctx context.Context, kind inventory.Kind, visit func(
 	return nil
 }
 
-func (c *fakeCluster) Get(ctx context.Context, kind inventory.Kind, ref policy.Reference) (*snapshot.Object, error) {
+func (c *fakeCluster) Get(ctx context.Context, kind inventory.Kind, ref object.Reference) (*snapshot.Object, error) {
 	c.reads[kind.Resource]++
 	for _, err := range []error{ctx.Err(), c.broken[kind.Resource]} {
 		if err != nil {
@@ -80,7 +80,7 @@ func (c *fakeCluster) Get(ctx context.Context, kind inventory.Kind, ref policy.R
 // object is one of the objects, as an API server has it; nil when it is of another kind.
 func (c *fakeCluster) object(kind inventory.Kind, n int) *snapshot.Object {
 	o := &c.objects[n]
-	if kind.Controller() != (policy.Controller{APIVersion: o.APIVersion, Kind: o.Kind}) {
+	if kind.Controller() != (object.Controller{APIVersion: o.APIVersion, Kind: o.Kind}) {
 		return nil
 	}
 	namespaced := kind != inventory.Namespaces && kind != inventory.Nodes && kind != inventory.Pools && kind != inventory.Coordinators

@@ -5,7 +5,8 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 const workloads = `
@@ -21,28 +22,28 @@ const workloads = `
 `
 
 func TestUsersInFiles(t *testing.T) {
-	both := policy.Reference{Namespace: "default", Name: "both"}
+	both := object.Reference{Namespace: "default", Name: "both"}
 	layer := ofFiles(t, workloads)
-	users := snapshot.New(layer).Users(t.Context(), both, policy.DefaultConfig())
+	users := snapshot.New(layer).Users(t.Context(), both, config.Default())
 	if want := []string{"kube-system/a", "Deployment team-a/web"}; users.Pods != 1 || users.Workloads != 1 || !slices.Equal(users.Names, want) {
 		t.Errorf("users %+v, want %q", users, want)
 	}
 
 	// The same object in two layers is one.
-	if again := snapshot.New(layer, layer).Users(t.Context(), both, policy.DefaultConfig()); again.Pods != 1 || again.Workloads != 1 {
+	if again := snapshot.New(layer, layer).Users(t.Context(), both, config.Default()); again.Pods != 1 || again.Workloads != 1 {
 		t.Errorf("users in two layers %+v", again)
 	}
 }
 
 // What a cluster has beside the files counts as well, and what is in both once.
 func TestUsersOfFilesOverACluster(t *testing.T) {
-	both := policy.Reference{Namespace: "default", Name: "both"}
+	both := object.Reference{Namespace: "default", Name: "both"}
 	pods := "{apiVersion: v1, kind: Pod, metadata: {name: b, annotations: {k8s.v1.cni.cncf.io/networks: both}}}\n---\n" +
 		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: kube-system, annotations: {k8s.v1.cni.cncf.io/networks: default/both}}}\n"
 	cluster := newCluster(t, pods)
 	inv := snapshot.New(cluster.layer(), ofFiles(t, workloads))
 	for range 2 {
-		if u := inv.Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 2 || u.Workloads != 1 || u.Incomplete || u.Err != nil {
+		if u := inv.Users(t.Context(), both, config.Default()); u.Pods != 2 || u.Workloads != 1 || u.Incomplete || u.Err != nil {
 			t.Errorf("users %+v", u)
 		}
 	}
@@ -50,17 +51,17 @@ func TestUsersOfFilesOverACluster(t *testing.T) {
 		t.Errorf("%d lists of pods", n)
 	}
 	alone := snapshot.New(newCluster(t, pods).layer(), ofFiles(t, ""))
-	if u := alone.Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 2 || u.Incomplete {
+	if u := alone.Users(t.Context(), both, config.Default()); u.Pods != 2 || u.Incomplete {
 		t.Errorf("users of the cluster alone %+v", u)
 	}
 
 	// Where the pods cannot be seen, there may be more than in the files.
 	cluster = newCluster(t, pods)
 	cluster.broken["pods"] = errBroken
-	if u := snapshot.New(cluster.layer(), ofFiles(t, workloads)).Users(t.Context(), both, policy.DefaultConfig()); u.Pods != 1 || !u.Incomplete || u.Err != nil {
+	if u := snapshot.New(cluster.layer(), ofFiles(t, workloads)).Users(t.Context(), both, config.Default()); u.Pods != 1 || !u.Incomplete || u.Err != nil {
 		t.Errorf("users of the files alone %+v", u)
 	}
-	if u := snapshot.New(cluster.layer()).Users(t.Context(), both, policy.DefaultConfig()); u.Err == nil || u.Incomplete {
+	if u := snapshot.New(cluster.layer()).Users(t.Context(), both, config.Default()); u.Err == nil || u.Incomplete {
 		t.Errorf("users of nobody %+v", u)
 	}
 }

@@ -12,28 +12,30 @@ import (
 	"github.com/containernetworking/cni/libcni"
 	"github.com/vishvananda/netlink"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // refusals are the IDs of the rules that refuse a NetworkAttachmentDefinition with this
 // configuration.
-func refusals(t *testing.T, config string) []string {
+func refusals(t *testing.T, c string) []string {
 	t.Helper()
 	object, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"name": "judged", "namespace": "default"},
-		"spec":     map[string]any{"config": config},
+		"spec":     map[string]any{"config": c},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject, err := policy.DecodeNetwork("default", object, nil)
+	subject, err := nad.Decode("default", object, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := subject.Judge(policy.NetworkFacts{}, policy.DefaultConfig())
+	v := subject.Judge(nad.Facts{}, config.Default())
 	var rules []string
-	for _, f := range verdict.Findings {
-		if f.Action == policy.Deny {
+	for _, f := range v.Findings {
+		if f.Action == verdict.Deny {
 			rules = append(rules, f.Rule)
 		}
 	}

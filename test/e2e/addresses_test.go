@@ -280,9 +280,9 @@ func TestUpdateWithFixedAddresses(t *testing.T) {
 func TestAddressOfRunningPod(t *testing.T) {
 	alone(t)
 	makeRack(t)
-	mustKubectl(t, pod("auto", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
+	mustKubectl(t, podYAML("auto", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
 	record(t, "auto="+mustKubectl(t, "", "get", "pod", "auto", "-o", "jsonpath={.metadata.uid}"), "10.70.0.31")
-	want := pod("wanting", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: 10.70.0.31")
+	want := podYAML("wanting", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: 10.70.0.31")
 	wait.Until(t, "the record is known", func() bool {
 		return strings.Contains(kubectl(t, want, "create", "--dry-run=server", "-f", "-").Stderr, `is in use by Pod "default/auto" (FlatNetworkIP)`)
 	})
@@ -303,7 +303,7 @@ func TestAddressOfRunningPod(t *testing.T) {
 func TestLongLabelIsRefusedInOurWords(t *testing.T) {
 	beside(t)
 	const long = "10.70.0.101-10.70.0.102-10.70.0.103-10.70.0.104-10.70.0.105-10.70.0.106"
-	labelled := strings.Replace(pod("labelled", attached), "metadata:\n", "metadata:\n  labels: {addresses: "+long+"}\n", 1)
+	labelled := strings.Replace(podYAML("labelled", attached), "metadata:\n", "metadata:\n  labels: {addresses: "+long+"}\n", 1)
 	workload := strings.Replace(deployment("labelled", attached), "labels: {app: labelled}", "labels: {app: labelled, addresses: "+long+"}", 1)
 	for what, manifest := range map[string]string{
 		"metadata.labels[addresses]":               labelled,

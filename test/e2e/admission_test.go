@@ -10,8 +10,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
-// pod is the manifest of a pod with some annotations.
-func pod(name string, annotations ...string) string {
+// podYAML is the manifest of a pod with some annotations.
+func podYAML(name string, annotations ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: %s\n", name)
 	if len(annotations) > 0 {
@@ -71,13 +71,13 @@ func TestWebhookDown(t *testing.T) {
 		if err := cluster.startWebhook(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if result := kubectl(t, pod("after", overlayAsDefault), "create", "-f", "-"); !strings.Contains(result.Stderr, "overlay-as-default-network") {
+		if result := kubectl(t, podYAML("after", overlayAsDefault), "create", "-f", "-"); !strings.Contains(result.Stderr, "overlay-as-default-network") {
 			t.Errorf("the webhook does not judge after its restart:\n%s", result.Stderr)
 		}
 	}()
-	mustKubectl(t, pod("without-annotations"), "create", "-f", "-")
-	mustKubectl(t, pod("other-annotations", "example.com/owner: team-a"), "create", "-f", "-")
-	result := kubectl(t, pod("annotated", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "-f", "-")
+	mustKubectl(t, podYAML("without-annotations"), "create", "-f", "-")
+	mustKubectl(t, podYAML("other-annotations", "example.com/owner: team-a"), "create", "-f", "-")
+	result := kubectl(t, podYAML("annotated", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "-f", "-")
 	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "failed calling webhook") {
 		t.Errorf("an annotated pod is let through while the webhook is down:\n%s", result.Stderr)
 	}
@@ -88,7 +88,7 @@ func TestNetworkAndItsPodInOneApply(t *testing.T) {
 	beside(t)
 	for i := range 50 {
 		name := fmt.Sprintf("fresh-%d", i)
-		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, "k8s.v1.cni.cncf.io/networks: "+name), "apply", "-f", "-")
+		mustKubectl(t, network(name, overlayConfig)+"---\n"+podYAML(name, "k8s.v1.cni.cncf.io/networks: "+name), "apply", "-f", "-")
 	}
 }
 
@@ -100,14 +100,14 @@ func TestRepairedNetwork(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("repaired-%d", i)
 		annotation := "k8s.v1.cni.cncf.io/networks: " + name
-		if result := kubectl(t, pod(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-not-found") {
+		if result := kubectl(t, podYAML(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-not-found") {
 			t.Fatalf("missing network: %s", result.Stderr)
 		}
 		mustKubectl(t, network(name, `{"plugins":[]}`), "apply", "-f", "-")
-		if result := kubectl(t, pod(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-config-unusable") {
+		if result := kubectl(t, podYAML(name, annotation), "create", "-f", "-"); !strings.Contains(result.Stderr, "network-config-unusable") {
 			t.Fatalf("broken network: %s", result.Stderr)
 		}
-		mustKubectl(t, network(name, overlayConfig)+"---\n"+pod(name, annotation), "apply", "-f", "-")
+		mustKubectl(t, network(name, overlayConfig)+"---\n"+podYAML(name, annotation), "apply", "-f", "-")
 	}
 }
 
@@ -116,29 +116,29 @@ func TestRepairedNetwork(t *testing.T) {
 func TestClusterCoordinatorMode(t *testing.T) {
 	beside(t)
 	annotation := "k8s.v1.cni.cncf.io/networks: kube-system/coordinator-inherit"
-	mustKubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-")
+	mustKubectl(t, podYAML("inherit", annotation), "create", "--dry-run=server", "-f", "-")
 	mustKubectl(t, "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderCoordinator\nmetadata: {name: default}\nspec: {mode: underlay, tunePodRoutes: true}\n", "apply", "-f", "-")
 	wait.Until(t, "the mode is that of the SpiderCoordinator", func() bool {
-		return strings.Contains(kubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-").Stderr, "[standalone-on-overlay-pod]")
+		return strings.Contains(kubectl(t, podYAML("inherit", annotation), "create", "--dry-run=server", "-f", "-").Stderr, "[standalone-on-overlay-pod]")
 	})
 	file := filepath.Join(t.TempDir(), "pod.yaml")
-	write(t, file, []byte(pod("inherit", annotation)))
+	write(t, file, []byte(podYAML("inherit", annotation)))
 	if report, _ := check(t, "-f", file, "--live"); report.Results[0].Decision != "deny" {
 		t.Errorf("a live check does not know the mode: %+v", report)
 	}
 	mustKubectl(t, "", "delete", "spidercoordinator", "default")
 	wait.Until(t, "the mode is the configured one", func() bool {
-		return kubectl(t, pod("inherit", annotation), "create", "--dry-run=server", "-f", "-").ExitCode == 0
+		return kubectl(t, podYAML("inherit", annotation), "create", "--dry-run=server", "-f", "-").ExitCode == 0
 	})
 }
 
 func TestDryRun(t *testing.T) {
 	beside(t)
-	result := kubectl(t, pod("dry", overlayAsDefault), "create", "--dry-run=server", "-f", "-")
+	result := kubectl(t, podYAML("dry", overlayAsDefault), "create", "--dry-run=server", "-f", "-")
 	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[overlay-as-default-network]") {
 		t.Errorf("a dry run is not refused:\n%s", result.Stderr)
 	}
-	mustKubectl(t, pod("dry", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "--dry-run=server", "-f", "-")
+	mustKubectl(t, podYAML("dry", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0"), "create", "--dry-run=server", "-f", "-")
 	if result := kubectl(t, "", "get", "pod", "dry"); result.ExitCode == 0 {
 		t.Errorf("a dry run stores the pod")
 	}
@@ -183,5 +183,5 @@ func TestPodsOfDeployment(t *testing.T) {
 
 func TestExemptNamespaceIsNotAsked(t *testing.T) {
 	beside(t)
-	mustKubectl(t, pod("exempt", overlayAsDefault), "create", "--namespace=kube-system", "-f", "-")
+	mustKubectl(t, podYAML("exempt", overlayAsDefault), "create", "--namespace=kube-system", "-f", "-")
 }

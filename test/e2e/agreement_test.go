@@ -35,8 +35,8 @@ func TestLiveCheckWithNetworksInFiles(t *testing.T) {
 	beside(t)
 	file := filepath.Join(t.TempDir(), "all.yaml")
 	write(t, file, []byte(network("in-file", overlayConfig)+"---\n"+
-		pod("a", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/macvlan-overlay-vlan0")+"---\n"+
-		pod("b", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/nowhere")))
+		podYAML("a", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/macvlan-overlay-vlan0")+"---\n"+
+		podYAML("b", "k8s.v1.cni.cncf.io/networks: in-file,kube-system/nowhere")))
 	report, stderr := check(t, "-f", file, "--live")
 	if len(report.Results) != 3 || report.Results[0].Decision != "allow" || report.Results[1].Decision != "allow" ||
 		len(report.Results[2].Findings) != 1 || report.Results[2].Findings[0].Rule != "network-not-found" {

@@ -87,10 +87,10 @@ func stored(t *testing.T, name string) map[string]any {
 func TestDefaultPoolsOfPod(t *testing.T) {
 	configured(t, "exempt: {users: [untouched]}")
 	twoVLANs(t)
-	if result := kubectl(t, pod("with-defaults", twoNetworks), "create", "-f", "-"); result.ExitCode != 0 || result.Stderr != "" {
+	if result := kubectl(t, podYAML("with-defaults", twoNetworks), "create", "-f", "-"); result.ExitCode != 0 || result.Stderr != "" {
 		t.Fatal(result.Stderr)
 	}
-	mustKubectl(t, pod("untouched", twoNetworks), "create", "--as=untouched", "--as-group=system:masters", "-f", "-")
+	mustKubectl(t, podYAML("untouched", twoNetworks), "create", "--as=untouched", "--as-group=system:masters", "-f", "-")
 	got, want := stored(t, "with-defaults"), stored(t, "untouched")
 	annotations := func(pod map[string]any) map[string]any {
 		return pod["metadata"].(map[string]any)["annotations"].(map[string]any)
@@ -129,9 +129,9 @@ func TestBypassedMutation(t *testing.T) {
 	defer useConfig(t, nil)
 	twoVLANs(t)
 	without(t, "mutatingwebhookconfiguration", func() bool {
-		return kubectl(t, pod("bypassed", twoNetworks), "create", "--dry-run=server", "-f", "-").ExitCode == 0
+		return kubectl(t, podYAML("bypassed", twoNetworks), "create", "--dry-run=server", "-f", "-").ExitCode == 0
 	}, func() {
-		result := kubectl(t, pod("bypassed", twoNetworks), "create", "-f", "-")
+		result := kubectl(t, podYAML("bypassed", twoNetworks), "create", "-f", "-")
 		if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[ippool-default-missing] metadata.annotations[k8s.v1.cni.cncf.io/networks]") {
 			t.Errorf("a pod without its default pools:\n%s", result.Stderr)
 		}
@@ -213,7 +213,7 @@ func TestNetworksAddedLater(t *testing.T) {
 	beside(t)
 	twoVLANs(t)
 	labelled := func(name, annotation string) string {
-		return strings.Replace(pod(name, annotation), "metadata:\n", "metadata:\n  labels: {networks: added-later}\n", 1)
+		return strings.Replace(podYAML(name, annotation), "metadata:\n", "metadata:\n  labels: {networks: added-later}\n", 1)
 	}
 	pools := func(name string) string {
 		return mustKubectl(t, "", "get", "pod", name, "-o", `jsonpath={.metadata.annotations.ipam\.spidernet\.io/ippools}`)
@@ -252,14 +252,14 @@ func TestRepairedPool(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("repaired-pool-%d", i)
 		annotations[1] = `ipam.spidernet.io/ippool: '{"ipv4":["` + name + `"]}'`
-		if result := kubectl(t, pod(name, annotations...), "create", "-f", "-"); !strings.Contains(result.Stderr, "[ippool-not-found]") {
+		if result := kubectl(t, podYAML(name, annotations...), "create", "-f", "-"); !strings.Contains(result.Stderr, "[ippool-not-found]") {
 			t.Fatalf("missing pool: %s", result.Stderr)
 		}
 		mustKubectl(t, spiderPool(name, ", disable: true"), "apply", "-f", "-")
-		if result := kubectl(t, pod(name, annotations...), "create", "-f", "-"); !strings.Contains(result.Stderr, "[ippool-disabled]") {
+		if result := kubectl(t, podYAML(name, annotations...), "create", "-f", "-"); !strings.Contains(result.Stderr, "[ippool-disabled]") {
 			t.Fatalf("disabled pool: %s", result.Stderr)
 		}
-		mustKubectl(t, spiderPool(name, ", disable: false")+pod(name, annotations...), "apply", "-f", "-")
+		mustKubectl(t, spiderPool(name, ", disable: false")+podYAML(name, annotations...), "apply", "-f", "-")
 		mustKubectl(t, "", "delete", "--now", "pod/"+name, "spiderippool/"+name)
 	}
 }
@@ -301,7 +301,7 @@ func TestSpiderpoolInstalledLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	create := func() controlplane.Result {
-		result, err := plain.Kubectl(t.Context(), pod("later", "k8s.v1.cni.cncf.io/networks: vlan", `ipam.spidernet.io/ippool: '{"ipv4":["vlan-v4"]}'`), "create", "--dry-run=server", "-f", "-")
+		result, err := plain.Kubectl(t.Context(), podYAML("later", "k8s.v1.cni.cncf.io/networks: vlan", `ipam.spidernet.io/ippool: '{"ipv4":["vlan-v4"]}'`), "create", "--dry-run=server", "-f", "-")
 		if err != nil {
 			t.Fatal(err)
 		}

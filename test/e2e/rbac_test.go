@@ -86,7 +86,7 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 
 	// Before a pod is refused for a pool that is not there, the pool and the pod's
 	// namespace are read once more.
-	refused := kubectl(t, pod("role", "v1.multus-cni.io/default-network: kube-system/macvlan-standalone-vlan0",
+	refused := kubectl(t, podYAML("role", "v1.multus-cni.io/default-network: kube-system/macvlan-standalone-vlan0",
 		`ipam.spidernet.io/ippool: '{"ipv4":["never-made"]}'`), "create", "--namespace=team-a", "-f", "-")
 	if refused.ExitCode == 0 || !strings.Contains(refused.Stderr, "[ippool-not-found]") {
 		t.Errorf("a pool that does not exist: exit status %d, standard error %q", refused.ExitCode, refused.Stderr)
@@ -97,7 +97,7 @@ func TestRolesAllowNoMoreThanIsUsed(t *testing.T) {
 		if k.kind == "DaemonSet" {
 			continue
 		}
-		workload, err := inTemplate(n, []byte(pod("scaled", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0")))
+		workload, err := inTemplate(n, []byte(podYAML("scaled", "k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan0")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func askAboutAddresses(t *testing.T) {
 	for n, k := range workloadKinds {
 		ip := fmt.Sprintf("10.70.0.%d", 200+n)
 		taken = append(taken, ip)
-		workload, err := inTemplate(n, []byte(pod("holding", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ip)))
+		workload, err := inTemplate(n, []byte(podYAML("holding", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ip)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func askAboutAddresses(t *testing.T) {
 		mustKubectl(t, string(text), "create", "-f", "-")
 		defer mustKubectl(t, "", "delete", k.kind, "holding", "--wait=false")
 	}
-	mustKubectl(t, pod("recorded", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
+	mustKubectl(t, podYAML("recorded", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: auto"), "create", "-f", "-")
 	defer mustKubectl(t, "", "delete", "--now", "pod", "recorded")
 	uid := mustKubectl(t, "", "get", "pod", "recorded", "-o", "jsonpath={.metadata.uid}")
 	record(t, "recorded="+uid, "10.70.0.220")
@@ -196,14 +196,14 @@ func askAboutAddresses(t *testing.T) {
 
 	const v1 = `k8s.v1.cni.cncf.io/networks: '[{"name":"static-macvlan-cni-attach","interface":"eth1"}]'`
 	asking := func(ips string) string {
-		return pod("asking", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ips)
+		return podYAML("asking", attached, "flatnetwork.pandaria.io/subnet: rack", "flatnetwork.pandaria.io/ip: "+ips)
 	}
 	for manifest, texts := range map[string][]string{
 		asking(strings.Join(taken, "-")): taken,
 		asking("10.70.0.220"):            {`"10.70.0.220" is in use by Pod "default/recorded" (FlatNetworkIP)`},
-		pod("asking", v1, "macvlan.pandaria.cattle.io/subnet: rack", "macvlan.pandaria.cattle.io/ip: 10.70.0.221"): {`"10.70.0.221" is in use by Pod "default/recorded" (MacvlanIP)`},
-		pod("asking", attached, "flatnetwork.pandaria.io/subnet: nowhere", "flatnetwork.pandaria.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
-		pod("asking", v1, "macvlan.pandaria.cattle.io/subnet: nowhere", "macvlan.pandaria.cattle.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
+		podYAML("asking", v1, "macvlan.pandaria.cattle.io/subnet: rack", "macvlan.pandaria.cattle.io/ip: 10.70.0.221"): {`"10.70.0.221" is in use by Pod "default/recorded" (MacvlanIP)`},
+		podYAML("asking", attached, "flatnetwork.pandaria.io/subnet: nowhere", "flatnetwork.pandaria.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
+		podYAML("asking", v1, "macvlan.pandaria.cattle.io/subnet: nowhere", "macvlan.pandaria.cattle.io/ip: auto"):     {"[flat-network-subnet-not-found]"},
 	} {
 		wait.Until(t, "a refusal with "+strings.Join(texts, ", "), func() bool {
 			result := kubectl(t, manifest, "create", "--dry-run=server", "-f", "-")

@@ -12,6 +12,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	judging "github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
@@ -106,12 +108,12 @@ func TestTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			subject, err := policy.DecodeSubject(workload.GetAPIVersion(), k.kind, workload.GetNamespace(), text)
+			subject, err := pod.Decode(workload.GetAPIVersion(), k.kind, workload.GetNamespace(), text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			verdict := judging.JudgePod(t.Context(), inv, config, subject)
-			deny := verdict.Decision() == policy.Deny
+			v := judging.JudgePod(t.Context(), inv, config, subject)
+			deny := v.Decision() == verdict.Deny
 			said := []string{o.templates[n]}
 			if (said[0] != "") != deny {
 				t.Errorf("%s in a %s: %s, want refused %t", o.Path, k.kind, said[0], deny)
@@ -130,10 +132,10 @@ func TestTemplates(t *testing.T) {
 					onlyWarned++
 				}
 			}
-			for _, finding := range verdict.Findings {
+			for _, finding := range v.Findings {
 				want := "[" + finding.Rule + "] " + strings.Join(k.template, ".") + "."
 				for _, text := range said {
-					if finding.Action == policy.Deny && !strings.Contains(text, want) {
+					if finding.Action == verdict.Deny && !strings.Contains(text, want) {
 						t.Errorf("%s in a %s: the answer lacks %q:\n%s", o.Path, k.kind, want, text)
 					}
 				}
@@ -172,7 +174,7 @@ func without(t *testing.T, resource string, again func() bool, do func()) {
 func TestDeploymentFromBefore(t *testing.T) {
 	alone(t)
 	without(t, "validatingwebhookconfiguration", func() bool {
-		return strings.Contains(kubectl(t, pod("probe", overlayAsDefault), "create", "--dry-run=server", "-f", "-").Stderr, "overlay-as-default-network") &&
+		return strings.Contains(kubectl(t, podYAML("probe", overlayAsDefault), "create", "--dry-run=server", "-f", "-").Stderr, "overlay-as-default-network") &&
 			strings.Contains(kubectl(t, deployment("probe", overlayAsDefault), "create", "--dry-run=server", "-f", "-").Stderr, "overlay-as-default-network")
 	}, func() {
 		mustKubectl(t, deployment("before", overlayAsDefault), "apply", "-f", "-")
@@ -238,7 +240,7 @@ func TestNamespaceMode(t *testing.T) {
 		useConfig(t, config)
 		mustKubectl(t, "", "label", "--overwrite", "namespace", "relaxed", "macvlan-webhook.io/mode"+step.label)
 		wait.Until(t, fmt.Sprintf("label %s, %q: %s", step.label, step.config, step.pod), func() bool {
-			return strings.HasPrefix(create(pod("moded", overlayAsDefault)), step.pod) && strings.HasPrefix(create(deployment("moded", overlayAsDefault)), step.deployment)
+			return strings.HasPrefix(create(podYAML("moded", overlayAsDefault)), step.pod) && strings.HasPrefix(create(deployment("moded", overlayAsDefault)), step.deployment)
 		})
 	}
 }

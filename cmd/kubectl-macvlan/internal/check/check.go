@@ -10,8 +10,11 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -20,7 +23,7 @@ type Options struct {
 	// Namespace of objects that name none.
 	Namespace string
 	// Mode, when it is not empty, stands in for that of every namespace.
-	Mode policy.Mode
+	Mode verdict.Mode
 	// Stored is what there is without the objects: what becomes of a network that is
 	// there already is judged as a change of it.
 	Stored inventory.Inventory
@@ -31,7 +34,7 @@ type Options struct {
 //
 // It is an error when an object cannot be decoded, or when the inventory cannot
 // answer about it; the error names the place.
-func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *policy.Config, options Options) (*report.Report, error) {
+func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *config.Config, options Options) (*report.Report, error) {
 	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
 	var errs []error
 	for i := range objects {
@@ -54,10 +57,10 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 		if len(result.Patch) > 0 {
 			r.Summary.Patched++
 		}
-		switch policy.Action(result.Decision) {
-		case policy.Deny:
+		switch verdict.Action(result.Decision) {
+		case verdict.Deny:
 			r.Summary.Denied++
-		case policy.Warn:
+		case verdict.Warn:
 			r.Summary.Warned++
 		}
 		r.Results = append(r.Results, result)
@@ -68,7 +71,7 @@ func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventor
 // located puts the place in the file before an error.
 func located(o *files.Object, err error) error {
 	at := o.Position(0)
-	var field *policy.FieldError
+	var field *object.FieldError
 	if errors.As(err, &field) {
 		at = o.Position(0, field.Place().Steps...)
 	}
@@ -120,9 +123,9 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 }
 
 // shownInterface is what a report says of an interface.
-func shownInterface(i *policy.Interface) report.Interface {
+func shownInterface(i *pod.Interface) report.Interface {
 	shown := report.Interface{Name: i.Name, Role: string(i.Role()), Evidence: string(i.Evidence())}
-	if i.Reference != (policy.Reference{}) {
+	if i.Reference != (object.Reference{}) {
 		shown.Network = i.Reference.String()
 	}
 	if i.Pools() != nil {
@@ -134,8 +137,8 @@ func shownInterface(i *policy.Interface) report.Interface {
 }
 
 // shownMode leaves out the mode that nobody asked for.
-func shownMode(m policy.Mode) string {
-	if m == policy.ModeEnforce {
+func shownMode(m verdict.Mode) string {
+	if m == verdict.ModeEnforce {
 		return ""
 	}
 	return string(m)

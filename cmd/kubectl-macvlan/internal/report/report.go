@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // Version and kind of a report in JSON.
@@ -54,8 +54,8 @@ type Result struct {
 	ModeNote string    `json:"modeNote,omitempty"`
 	Findings []Finding `json:"findings"`
 	// Patch is what admission would change, absent when that is nothing.
-	Patch      []policy.PatchOperation `json:"patch,omitempty"`
-	Interfaces []Interface             `json:"interfaces"`
+	Patch      []pod.PatchOperation `json:"patch,omitempty"`
+	Interfaces []Interface          `json:"interfaces"`
 }
 
 // Object identifies a Kubernetes object. A name that ends in * is a

@@ -12,7 +12,7 @@ import (
 )
 
 // Text writes one rule for a terminal.
-func Text(w io.Writer, r policy.RuleDoc) error {
+func Text(w io.Writer, r policy.Rule) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s (%s, since %s)\n%s\n\n%s\n\nTo fix it: %s\n", r.ID, r.Default, r.Since, r.Title, wrap(r.Text), wrap(r.Remedy))
 	fmt.Fprintf(&b, "\nWrong:\n%s\nRight:\n%s", indent(r.Wrong), indent(r.Right))
@@ -21,7 +21,7 @@ func Text(w io.Writer, r policy.RuleDoc) error {
 }
 
 // Markdown writes rules as a page, under the headings of their groups.
-func Markdown(w io.Writer, rules []policy.RuleDoc) error {
+func Markdown(w io.Writer, rules []policy.Rule) error {
 	var b bytes.Buffer
 	if len(rules) > 1 {
 		b.WriteString("# Rules\n\nWritten by `make docs` from the rule table in `policy`; do not edit.\n\n")
@@ -46,16 +46,16 @@ func Markdown(w io.Writer, rules []policy.RuleDoc) error {
 
 // ordered puts the rules of one group together, groups in the order of their
 // first rule.
-func ordered(rules []policy.RuleDoc) []policy.RuleDoc {
+func ordered(rules []policy.Rule) []policy.Rule {
 	var groups []string
-	members := map[string][]policy.RuleDoc{}
+	members := map[string][]policy.Rule{}
 	for _, r := range rules {
 		if _, ok := members[r.Group]; !ok {
 			groups = append(groups, r.Group)
 		}
 		members[r.Group] = append(members[r.Group], r)
 	}
-	var out []policy.RuleDoc
+	var out []policy.Rule
 	for _, g := range groups {
 		out = append(out, members[g]...)
 	}

@@ -1,0 +1,314 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// Version and kind of the configuration file.
+const (
+	APIVersion = "macvlan-webhook.io/v1alpha1"
+	Kind       = "PolicyConfig"
+)
+
+// Config says how a cluster is set up, as far as a pod does not tell, and how
+// strict the rules are. [Default] has the values of fields left out.
+type Config struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Multus repeats what Multus' own configuration says on the nodes.
+	Multus MultusConfig `json:"multus"`
+	// Spiderpool repeats what Spiderpool's configuration says.
+	Spiderpool SpiderpoolConfig `json:"spiderpool"`
+	Limits     LimitsConfig     `json:"limits"`
+	// Rules overrides the action of rules by their IDs: deny, warn or off.
+	Rules map[string]verdict.Action `json:"rules"`
+	// IPPoolDefaults are the pools of networks whose pods name none; the first
+	// entry that matches an interface counts.
+	IPPoolDefaults []IPPoolDefault `json:"ippoolDefaults"`
+	Exempt         ExemptConfig    `json:"exempt"`
+	// Relaxable selects the namespaces, by their labels, whose [verdict.ModeLabel] is
+	// heeded; empty is all. AlwaysEnforce names those whose label is not, whatever
+	// Relaxable selects.
+	Relaxable     metav1.LabelSelector `json:"relaxable"`
+	AlwaysEnforce []string             `json:"alwaysEnforce"`
+
+	relaxable labels.Selector
+}
+
+// MultusConfig holds the settings of Multus that decide what annotations mean.
+type MultusConfig struct {
+	// DefaultNetworkNamespace is Multus' multusNamespace: where a
+	// default-network without a namespace is looked up.
+	DefaultNetworkNamespace string `json:"defaultNetworkNamespace"`
+	// ClusterNetwork is Multus' clusterNetwork when that is a
+	// NetworkAttachmentDefinition, as namespace/name (the namespace may be left
+	// out: DefaultNetworkNamespace); empty when it is a plain CNI configuration.
+	ClusterNetwork string `json:"clusterNetwork"`
+	// NamespaceIsolation is Multus' namespaceIsolation.
+	NamespaceIsolation bool `json:"namespaceIsolation"`
+	// GlobalNamespaces is Multus' globalNamespaces: whose networks every
+	// namespace may use in spite of isolation.
+	GlobalNamespaces []string `json:"globalNamespaces"`
+}
+
+// SpiderpoolConfig holds the settings of Spiderpool that rules need.
+type SpiderpoolConfig struct {
+	// Namespace of Spiderpool itself.
+	Namespace string `json:"namespace"`
+	// Subnets says whether the SpiderSubnet feature is on.
+	Subnets bool `json:"subnets"`
+	// IPv4 and IPv6 say which IP versions are on in Spiderpool (enableIPv4 and
+	// enableIPv6). It does not look at the pools of one that is off.
+	IPv4 bool `json:"ipv4"`
+	IPv6 bool `json:"ipv6"`
+	// CoordinatorMode stands in for the SpiderCoordinator's mode: auto,
+	// underlay, overlay or disable.
+	CoordinatorMode cniconf.CoordinatorMode `json:"coordinatorMode"`
+}
+
+// LimitsConfig holds limits that are a product's promise, not a law of nature.
+type LimitsConfig struct {
+	// AddressPairs is the number of IP/MAC pairs that one workload may fix.
+	AddressPairs int `json:"addressPairs"`
+}
+
+// IPPoolDefault names the pools of some networks. One without pools leaves the
+// networks that it matches without a default.
+type IPPoolDefault struct {
+	// Networks are patterns of namespace/name, with * and ? within either.
+	Networks []string `json:"networks"`
+	// NamespaceSelector selects the pods' namespaces by labels; empty is all.
+	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
+	// IPv4 and IPv6 are names of pools, or patterns of them.
+	IPv4 []string `json:"ipv4"`
+	IPv6 []string `json:"ipv6"`
+
+	selector labels.Selector
+}
+
+// Matches says whether the entry is for a network and for pods of a namespace with
+// these labels.
+func (d *IPPoolDefault) Matches(network string, namespace labels.Set) bool {
+	return d.selector.Matches(namespace) && slices.ContainsFunc(d.Networks, func(pattern string) bool {
+		matched, err := path.Match(pattern, network)
+		return err == nil && matched
+	})
+}
+
+// ExemptConfig names whom the rules spare.
+type ExemptConfig struct {
+	// Namespaces whose pods and workloads are not judged.
+	Namespaces []string `json:"namespaces"`
+	// Users, by their Kubernetes user names, whose requests are not judged.
+	Users []string `json:"users"`
+}
+
+// Default is what an empty configuration file means. It fits a cluster
+// as DaoCloud sets it up.
+func Default() *Config {
+	return &Config{
+		APIVersion: APIVersion,
+		Kind:       Kind,
+		Multus: MultusConfig{
+			DefaultNetworkNamespace: "kube-system",
+			GlobalNamespaces:        []string{"default"},
+		},
+		Spiderpool: SpiderpoolConfig{
+			Namespace:       "kube-system",
+			Subnets:         true,
+			IPv4:            true,
+			IPv6:            true,
+			CoordinatorMode: cniconf.ModeAuto,
+		},
+		Limits:    LimitsConfig{AddressPairs: 14},
+		Exempt:    ExemptConfig{Namespaces: []string{"kube-system"}},
+		relaxable: labels.Everything(),
+	}
+}
+
+// Parse reads a configuration file. Unknown fields, values out of range
+// and rules that do not exist are errors, each with its line and column. A file
+// without any document is [Default].
+//
+// known says whether there is a rule of that ID.
+func Parse(text []byte, known func(rule string) bool) (*Config, error) {
+	docs, err := document.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	c := Default()
+	switch len(docs) {
+	case 0:
+		return c, nil
+	case 1:
+	default:
+		return nil, fmt.Errorf("line %d: one %s is expected, here begins another document", docs[1].Line, Kind)
+	}
+	doc := &docs[0]
+	if err := doc.DecodeStrict(c); err != nil {
+		return nil, err
+	}
+	if err := c.compile(doc, known); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// compile checks what decoding cannot, and computes what rules look up.
+func (c *Config) compile(doc *document.Document, known func(rule string) bool) error {
+	var errs []error
+	bad := func(problem string, field ...any) {
+		at := doc.Position(0, field...)
+		errs = append(errs, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem))
+	}
+	if c.APIVersion != APIVersion {
+		bad(fmt.Sprintf("apiVersion %s: %s is expected", quote.Value(c.APIVersion), APIVersion), "apiVersion")
+	}
+	if c.Kind != Kind {
+		bad(fmt.Sprintf("kind %s: %s is expected", quote.Value(c.Kind), Kind), "kind")
+	}
+	if c.Multus.DefaultNetworkNamespace == "" {
+		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
+	}
+	if n := c.ClusterNetwork(); n != (object.Reference{}) && (n.Namespace == "" || n.Name == "" || strings.Contains(n.Name, "/")) {
+		bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
+	}
+	switch c.Spiderpool.CoordinatorMode {
+	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
+	default:
+		bad(fmt.Sprintf("spiderpool.coordinatorMode %s: auto, underlay, overlay or disable is expected", quote.Value(string(c.Spiderpool.CoordinatorMode))), "spiderpool", "coordinatorMode")
+	}
+	if c.Limits.AddressPairs < 1 {
+		bad(fmt.Sprintf("limits.addressPairs %d: a number above 0 is expected", c.Limits.AddressPairs), "limits", "addressPairs")
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Rules)) {
+		switch c.Rules[id] {
+		case verdict.Deny, verdict.Warn, verdict.Off:
+		default:
+			bad(fmt.Sprintf("rules.%s %s: deny, warn or off is expected", quote.Value(id), quote.Value(string(c.Rules[id]))), "rules", id)
+		}
+		if !known(id) {
+			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
+		}
+	}
+	for _, list := range []struct {
+		path  []any
+		names []string
+	}{{[]any{"exempt", "namespaces"}, c.Exempt.Namespaces}, {[]any{"alwaysEnforce"}, c.AlwaysEnforce}} {
+		for i, namespace := range list.names {
+			if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+				bad(fmt.Sprintf("%s[%d] %s is no name of a namespace; there are no patterns here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
+			}
+		}
+	}
+	var err error
+	if c.relaxable, err = metav1.LabelSelectorAsSelector(&c.Relaxable); err != nil {
+		bad(fmt.Sprintf("relaxable: %v", err), "relaxable")
+	}
+	for i, user := range c.Exempt.Users {
+		if user == "" {
+			bad(fmt.Sprintf("exempt.users[%d] is empty", i), "exempt", "users", i)
+		}
+	}
+	for i := range c.IPPoolDefaults {
+		d := &c.IPPoolDefaults[i]
+		for n, pattern := range d.Networks {
+			if _, err := path.Match(pattern, ""); err != nil {
+				bad(fmt.Sprintf("ippoolDefaults[%d].networks[%d] %s: %v", i, n, quote.Value(pattern), err), "ippoolDefaults", i, "networks", n)
+			}
+		}
+		if len(d.Networks) == 0 {
+			bad(fmt.Sprintf("ippoolDefaults[%d].networks is empty: name at least one network", i), "ippoolDefaults", i)
+		}
+		selector, err := metav1.LabelSelectorAsSelector(&d.NamespaceSelector)
+		if err != nil {
+			bad(fmt.Sprintf("ippoolDefaults[%d].namespaceSelector: %v", i, err), "ippoolDefaults", i, "namespaceSelector")
+		}
+		d.selector = selector
+		for _, list := range []struct {
+			field string
+			names []string
+		}{{"ipv4", d.IPv4}, {"ipv6", d.IPv6}} {
+			if n, problem := spiderpool.CheckNames(list.names); problem != "" {
+				bad(fmt.Sprintf("ippoolDefaults[%d].%s[%d] %s %s", i, list.field, n, quote.Value(list.names[n]), problem), "ippoolDefaults", i, list.field, n)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dotted is a path of fields as people write it.
+func dotted(path []any) string {
+	texts := make([]string, len(path))
+	for i, step := range path {
+		texts[i] = fmt.Sprint(step)
+	}
+	return strings.Join(texts, ".")
+}
+
+// Action is what a rule leads to in this configuration, given what it leads to without one.
+func (c *Config) Action(rule string, byDefault verdict.Action) verdict.Action {
+	if a, ok := c.Rules[rule]; ok {
+		return a
+	}
+	return byDefault
+}
+
+// ClusterNetwork is the cluster's own network; the zero value when that is a plain CNI
+// configuration.
+func (c *Config) ClusterNetwork() object.Reference {
+	n := c.Multus.ClusterNetwork
+	namespace, name, found := strings.Cut(n, "/")
+	switch {
+	case n == "":
+		return object.Reference{}
+	case !found:
+		return object.Reference{Namespace: c.Multus.DefaultNetworkNamespace, Name: n}
+	default:
+		return object.Reference{Namespace: namespace, Name: name}
+	}
+}
+
+// CoordinatorMode is the mode of coordinators that name none, given that of the cluster,
+// if any.
+func (c *Config) CoordinatorMode(cluster cniconf.CoordinatorMode) cniconf.CoordinatorMode {
+	return cmp.Or(cluster, c.Spiderpool.CoordinatorMode)
+}
+
+// MayRelax says whether the label [verdict.ModeLabel] of a namespace is heeded.
+func (c *Config) MayRelax(namespace string, of labels.Set) bool {
+	return !slices.Contains(c.AlwaysEnforce, namespace) && c.relaxable.Matches(of)
+}
+
+// ExemptNamespace says why a namespace is spared, or nothing.
+func (c *Config) ExemptNamespace(namespace string) string {
+	if slices.Contains(c.Exempt.Namespaces, namespace) {
+		return "namespace " + namespace
+	}
+	return ""
+}
+
+// ExemptUser says why a user is spared, or nothing.
+func (c *Config) ExemptUser(user string) string {
+	if user != "" && slices.Contains(c.Exempt.Users, user) {
+		return "user " + user
+	}
+	return ""
+}

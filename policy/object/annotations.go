@@ -1,0 +1,64 @@
+package object
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+)
+
+// KeepAnnotations decodes the annotations of some keys. It also returns the key
+// among them whose value is no text, if any.
+func KeepAnnotations(text []byte, keys []string) (values map[string]string, wrong string, err error) {
+	return keep(text, "metadata.annotations", keys, func(key string) bool { return slices.Contains(keys, key) })
+}
+
+// KeepLabels decodes the labels of some keys. It also returns a key, not only among them,
+// whose value is no text, if any.
+func KeepLabels(text []byte, keys []string) (values map[string]string, wrong string, err error) {
+	return keep(text, "metadata.labels", keys, func(string) bool { return true })
+}
+
+// keep decodes the values of some keys of an object at a field, and returns the last of the
+// keys that have to be texts and are not.
+func keep(text []byte, field string, keys []string, haveToBeText func(key string) bool) (values map[string]string, wrong string, err error) {
+	if string(text) == "null" {
+		return nil, "", nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, "", &json.UnmarshalTypeError{Field: field, Value: "not an object"}
+	}
+	var value json.RawMessage
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, "", err
+		}
+		key, ok := token.(string)
+		if !ok {
+			return nil, "", errors.New("a key of " + field + " is no text")
+		}
+		value = value[:0]
+		if err := d.Decode(&value); err != nil {
+			return nil, "", err
+		}
+		wanted := slices.Contains(keys, key)
+		// null decodes as an empty text.
+		if isText := value[0] == '"' || string(value) == "null"; !isText && haveToBeText(key) {
+			wrong = key
+		}
+		if !wanted {
+			continue
+		}
+		var decoded string
+		if json.Unmarshal(value, &decoded) != nil {
+			continue
+		}
+		if values == nil {
+			values = make(map[string]string, len(keys))
+		}
+		values[key] = decoded
+	}
+	return values, wrong, nil
+}

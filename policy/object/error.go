@@ -1,0 +1,54 @@
+package object
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// FieldError is an error at a field of an object.
+type FieldError struct {
+	// Field is the path in the object, such as metadata.annotations; empty for
+	// the object as a whole.
+	Field string
+	// Annotation is the key at fault, where Field is a pod's annotations.
+	Annotation string
+	Problem    string
+}
+
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return e.Problem
+	}
+	return e.Field + ": " + e.Problem
+}
+
+// DecodeError says at which field an object could not be decoded.
+func DecodeError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + wrong.Value + ")"}
+	}
+	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
+}
+
+// asWritten leaves out of a path what is no field of the object: the types that hold
+// fields of several shapes.
+func asWritten(field string) string {
+	for _, shape := range []string{"objectMeta", "scaleShape", "Controller"} {
+		field = strings.ReplaceAll(field, shape+".", "")
+	}
+	return field
+}
+
+// Place is where in the object the error is.
+func (e *FieldError) Place() Place {
+	if e.Field == "" {
+		return Place{}
+	}
+	p := AtObject(e.Field)
+	if e.Annotation != "" {
+		p.Steps = append(p.Steps, e.Annotation)
+	}
+	return p
+}

@@ -1,0 +1,129 @@
+package pod
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+)
+
+// Questions are what a verdict on a pod depends on: an inventory answers them.
+type Questions struct {
+	// Networks are those that the pod asks for, each once.
+	Networks []object.Reference
+	// Namespace is the pod's; empty when nothing about it is asked.
+	Namespace string
+	// Pools are the names of the pools that the pod's interfaces may get, each
+	// once, and EveryPool says that it depends on which pools there are besides:
+	// because of a pattern, or because default pools serve an interface. Both are
+	// known only from a view ([View.Unconfirmed]).
+	Pools     []string
+	EveryPool bool
+	// Subnets are those of the flat network that the pod names, each once.
+	Subnets []flatnetwork.SubnetReference
+	// Addresses are those that the pod asks for by themselves: who else holds them is
+	// asked. Owner is what controls the pod, or the workload, that asks.
+	Addresses Addresses
+	Owner     object.Identity
+	// Contested are the holders that have to be confirmed, each of which holds one of the
+	// addresses. They are known only from a view ([View.Unconfirmed]).
+	Contested []*Holder
+	// DefaultNamespace is where a default-network without a namespace is looked up.
+	DefaultNamespace string
+}
+
+// Answer is what an inventory answers about one object.
+type Answer[T any] struct {
+	// Value is nil when there is no such object, or when it is not known.
+	Value *T
+	// Err says why nothing could be found out. Then Value is nil.
+	Err error
+	// Fresh says that the answer comes from the source itself, was asked for
+	// after the question came up, and need not be confirmed.
+	Fresh bool
+	// Unknown says that it is not known which objects of the kind there are, as in a
+	// cluster that does not have the kind and in files without any. Then none is
+	// missing.
+	Unknown bool
+}
+
+// Namespace is what rules read of a namespace. It is not changed once made.
+type Namespace struct {
+	Labels map[string]string
+	// Pools are those that its annotations name for its pods, and PoolFaults what
+	// is wrong with these annotations.
+	Pools      spiderpool.NamespacePools
+	PoolFaults []spiderpool.Fault
+	// Inject holds the annotations that let Spiderpool write the networks of the
+	// namespace's pods.
+	Inject map[string]string
+	// Project of Rancher that the namespace belongs to, as the labels of its objects
+	// write it: CLUSTER-PROJECT; empty when it belongs to none.
+	Project string
+}
+
+// CompileNamespace reads a namespace.
+func CompileNamespace(labels, annotations map[string]string) *Namespace {
+	n := &Namespace{Labels: labels}
+	n.Pools, n.PoolFaults = spiderpool.ParseNamespacePools(annotations)
+	n.Project = flatnetwork.Project(annotations[flatnetwork.ProjectAnnotation])
+	for _, key := range []string{spiderpool.RDMAInjectAnnotation, spiderpool.NetworkInjectAnnotation} {
+		if value, ok := annotations[key]; ok {
+			if n.Inject == nil {
+				n.Inject = map[string]string{}
+			}
+			n.Inject[key] = value
+		}
+	}
+	return n
+}
+
+// PoolFacts are what an inventory answers about Spiderpool's pools.
+type PoolFacts struct {
+	// Index holds the pools; nil when they are not known, as in a cluster without
+	// Spiderpool and in files without any pool. Then no pool is missing.
+	Index *spiderpool.Index
+	// Err says why nothing could be found out. Then Index is nil.
+	Err error
+	// Fresh and EveryFresh say for which pools the answer is fresh as in [Answer]:
+	// those named, or all there are.
+	Fresh      map[string]bool
+	EveryFresh bool
+}
+
+// Confirmed says whether the answers to some questions about pools are fresh.
+func (f *PoolFacts) Confirmed(q *Questions) bool {
+	if f.EveryFresh {
+		return true
+	}
+	if q.EveryPool {
+		return false
+	}
+	for _, name := range q.Pools {
+		if !f.Fresh[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// Facts are an inventory's answers to the questions of a pod.
+type Facts struct {
+	// Networks stand in the order of the questions.
+	Networks []Answer[cniconf.Network]
+	// NamesOnly says that the inventory knows no networks at all: they are
+	// judged by their names, and none counts as missing.
+	NamesOnly bool
+	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
+	// there is none, or when it names no mode.
+	CoordinatorMode cniconf.CoordinatorMode
+	// Coordinator is the mode as an answer: its value is nil when there is no
+	// SpiderCoordinator.
+	Coordinator Answer[cniconf.CoordinatorMode]
+	// Namespace is the pod's. No rule rests on one that is not known.
+	Namespace Answer[Namespace]
+	Pools     PoolFacts
+	// Subnets stand in the order of the questions.
+	Subnets []Answer[flatnetwork.Subnet]
+	Holders HolderFacts
+}

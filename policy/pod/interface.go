@@ -1,0 +1,66 @@
+package pod
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// Interface is one network interface that a pod will have. What the inventory says of
+// its network is read by methods, so that it is known what a finding rests on.
+type Interface struct {
+	// Name inside the pod, such as eth0 or net1.
+	Name string
+	// Reference is empty for a first interface that no annotation names and
+	// whose network is a plain CNI configuration on the nodes.
+	Reference object.Reference
+	// Annotation and Element say where it was asked for, Index is the element's place in
+	// the list. For the cluster's own network Annotation is empty and Element nil.
+	Annotation string
+	Element    *multus.Element
+	Index      int
+	// Unreadable marks an element whose network cannot even be named.
+	Unreadable bool
+
+	// ref is the index into the request's references, -1 for none.
+	ref int
+
+	view     *View
+	network  *cniconf.Network
+	role     cniconf.Role
+	evidence cniconf.Evidence
+	pools    *Pools
+}
+
+// Network is nil when there is none, or when it is missing.
+func (i *Interface) Network() *cniconf.Network {
+	i.view.read(verdict.OnNetworks)
+	return i.network
+}
+
+// Role is that of the interface's network in this pod.
+func (i *Interface) Role() cniconf.Role {
+	i.view.read(verdict.OnNetworks)
+	return i.role
+}
+
+// Evidence is what the role rests on.
+func (i *Interface) Evidence() cniconf.Evidence {
+	i.view.read(verdict.OnNetworks)
+	return i.evidence
+}
+
+// Pools are those of an interface whose addresses come from Spiderpool, nil for
+// others.
+func (i *Interface) Pools() *Pools {
+	i.view.read(onSupply)
+	return i.pools
+}
+
+// Label is the quoted name of the interface's network, for messages.
+func (i *Interface) Label() string { return quote.Value(i.Reference.String()) }
+
+// Because says what the interface's role rests on, for messages. It has a network.
+func (i *Interface) Because() string { return i.Network().EvidenceDetail() }

@@ -1,0 +1,192 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+func TestLimits(t *testing.T) {
+	networks := func(n int) string {
+		return strings.TrimSuffix(strings.Repeat("kube-system/router,", n), ",")
+	}
+	if got := ids(judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: networks(pod.MaxNetworks)})); got != "" {
+		t.Errorf("%d networks: %q", pod.MaxNetworks, got)
+	}
+	for what, value := range map[string]string{
+		"129 networks": networks(pod.MaxNetworks + 1),
+		"65537 bytes":  strings.Repeat(" ", pod.MaxAnnotationBytes) + "a",
+	} {
+		v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: value})
+		if got := ids(v); got != "deny network-annotation-invalid" || !strings.Contains(v.Findings[0].Message, "is too large to be judged: "+what) {
+			t.Errorf("%s: %s", what, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+func TestManyFaultsOfOneKind(t *testing.T) {
+	ips := strings.TrimSuffix(strings.Repeat(`"x",`, 1000), ",")
+	v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: fmt.Sprintf(`[{"name":"router","namespace":"kube-system","ips":[%s],"mac":"zz"}]`, ips)})
+	// Beside them that there are too many addresses, and what the MAC address is.
+	if n := len(v.Findings); n != verdict.MaxFindings+2 {
+		t.Errorf("%d findings", n)
+	}
+	if text := v.Explanation(verdict.Deny); !strings.Contains(text, "(and 980 more of the kind)") || !strings.Contains(text, "[mac-request-invalid]") {
+		t.Errorf("%s", text)
+	}
+}
+
+// The work for a hostile annotation grows with its length, not faster: with the
+// square of it, this would not end.
+func TestHostileAnnotations(t *testing.T) {
+	for _, unit := range []string{`{"name":"a","interface":"lo"},`, `{"name":"a","default-route":["10.0.0.1","10.0.0.2"]},`, `null,`, `{"name":"a","ips":["x","x","x"]},`} {
+		list := strings.TrimSuffix(strings.Repeat(unit, pod.MaxAnnotationBytes/len(unit)-1), ",")
+		if v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: "[" + list + "]"}); v.Decision() != verdict.Deny {
+			t.Errorf("%s: %s", unit, v.Decision())
+		}
+	}
+	routes := strings.TrimSuffix(strings.Repeat(`"10.0.0.1",`, 5000), ",")
+	if v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: `[{"name":"router","namespace":"kube-system","default-route":[` + routes + `]}]`}); ids(v) != "deny default-route-conflict" {
+		t.Errorf("%s", ids(v))
+	}
+}
+
+// Nor does it grow with the product of interfaces, pools and patterns: any of these
+// would take minutes if it did.
+func TestHostilePools(t *testing.T) {
+	const pools = 5000
+	c := newLargeCluster(t, pools)
+	c.setNetwork("kube-system/patterns", "overlay", fromSpiderpool, `{"ipv4":`+namesUpTo(pod.MaxAnnotationBytes-1000, func(i int) string { return fmt.Sprintf("*%dx", i) })+`}`)
+	networks := func(names ...string) string {
+		list := make([]string, pod.MaxNetworks)
+		for i := range list {
+			list[i] = "kube-system/" + names[i%len(names)]
+		}
+		return strings.Join(list, ",")
+	}
+	// each is ippools with the same list for every interface.
+	each := func(list string) string {
+		elements := make([]string, pod.MaxNetworks)
+		for i := range elements {
+			elements[i] = fmt.Sprintf(`{"interface":"net%d","ipv4":%s}`, i+1, list)
+		}
+		return "[" + strings.Join(elements, ",") + "]"
+	}
+	const most, apiece = pod.MaxAnnotationBytes - 1000, pod.MaxAnnotationBytes/pod.MaxNetworks - 40
+	existing := func(i int) string {
+		if i == pools {
+			return ""
+		}
+		return fmt.Sprintf("vlan%d", i)
+	}
+	for _, test := range []struct {
+		title string
+		pod   *pod.Subject
+		want  verdict.Action
+	}{
+		{"pools of two networks for one", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, existing)+`}`), verdict.Warn},
+		{"pools of two networks for both", podOf("networks", networks("lan", "wan"), "ippool", `{"ipv4":`+namesUpTo(most, existing)+`}`), verdict.Warn},
+		{"pools of the other IP version", podOf("networks", networks("lan"), "ippool", `{"ipv6":`+namesUpTo(most, existing)+`}`), verdict.Deny},
+		{"pools that do not exist", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("x%d", i) })+`}`), verdict.Deny},
+		{"one pool again and again", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(int) string { return "a" })+`}`), verdict.Deny},
+		{"pools of two networks for each", podOf("networks", networks("lan", "wan"), "ippools", each(namesUpTo(apiece, existing))), verdict.Warn},
+		{"all pools for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*"]`)), verdict.Warn},
+		{"all pools twice for each", podOf("networks", networks("lan", "wan"), "ippools", each(`["vlan*","*"]`)), verdict.Deny},
+		{"patterns that match", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%d", i) })+`}`), verdict.Deny},
+		// So many that they are not held against all pools: refused, not passed. As
+		// the default of a network they are not filled in.
+		{"patterns that match nothing", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return fmt.Sprintf("*%dx", i) })+`}`), verdict.Deny},
+		{"patterns that match nothing, for each", podOf("networks", networks("lan"), "ippools", each(namesUpTo(apiece, func(i int) string { return fmt.Sprintf("*%dx", i) }))), verdict.Deny},
+		{"long patterns", podOf("networks", networks("lan"), "ippool", `{"ipv4":`+namesUpTo(most, func(i int) string { return strings.Repeat("*1", 2000) + fmt.Sprint(i) })+`}`), verdict.Deny},
+		{"patterns of a network", podOf("networks", networks("patterns", "lan")), verdict.Warn},
+		{"the pools of the cluster", podOf("networks", networks("lan", "wan")), verdict.Allow},
+		{"no list for any", podOf("networks", networks("lan", "wan"), "ippools", `[{"interface":"eth0","ipv4":["vlan0"]}]`), verdict.Deny},
+		{"interfaces that are not there", podOf("networks", networks("lan"), "ippools", "["+strings.TrimSuffix(repeated(most, func(i int) string { return fmt.Sprintf(`{"interface":"x%d"},`, i) }), ",")+"]"), verdict.Deny},
+		{"elements that are no objects", podOf("networks", networks("lan"), "ippools", "["+strings.TrimSuffix(strings.Repeat("4,", most/2), ",")+"]"), verdict.Deny},
+		{"brackets", podOf("networks", networks("lan"), "ippools", strings.Repeat("[", most)), verdict.Deny},
+		{"routes that are lost", podOf("networks", networks("lan"), "routes", "["+strings.TrimSuffix(strings.Repeat(`{"dst":"10.0.0.0/8","gw":"1.1.1.1"},`, most/36), ",")+"]"), verdict.Warn},
+		{"routes that are wrong", podOf("networks", networks("lan"), "routes", "["+strings.TrimSuffix(strings.Repeat(`{},`, most/3), ",")+"]"), verdict.Deny},
+		{"subnets", podOf("networks", networks("lan"), "subnets", "["+strings.TrimSuffix(strings.Repeat(`{"ipv4":["a","b"]},`, most/19), ",")+"]"), verdict.Deny},
+	} {
+		t.Run(test.title, func(t *testing.T) {
+			v := c.judge(c.complete(test.pod, config.Default()), config.Default())
+			if v.Decision() != test.want {
+				t.Errorf("%s, want %s\n%.2000s", v.Decision(), test.want, v.Explanation(verdict.Warn))
+			}
+			perRule := map[string]int{}
+			for _, f := range v.Findings {
+				perRule[f.Rule]++
+			}
+			for rule, n := range perRule {
+				if n > 2*verdict.MaxFindings {
+					t.Errorf("%d findings of %s", n, rule)
+				}
+			}
+		})
+	}
+}
+
+// namesUpTo is a list of names in JSON, of so many bytes at most. It ends before an
+// empty name.
+func namesUpTo(size int, name func(i int) string) string {
+	var names []string
+	for i, length := 0, 2; ; i++ {
+		n := name(i)
+		if length += len(n) + 3; n == "" || length > size {
+			break
+		}
+		names = append(names, n)
+	}
+	text, err := json.Marshal(names)
+	if err != nil {
+		panic(err) // a list of texts
+	}
+	return string(text)
+}
+
+// repeated are texts of so many bytes at most.
+func repeated(size int, text func(i int) string) string {
+	var b strings.Builder
+	for i := 0; b.Len()+len(text(i)) <= size; i++ {
+		b.WriteString(text(i))
+	}
+	return b.String()
+}
+
+// A Spiderpool annotation beyond the limit is one that cannot be read.
+func TestLargePoolAnnotations(t *testing.T) {
+	for _, key := range []string{"ippools", "ippool", "subnets", "subnet", "routes"} {
+		s := podOf("networks", "kube-system/lan", key, strings.Repeat(" ", pod.MaxAnnotationBytes)+"{}")
+		v := newCluster(t).judge(s, config.Default())
+		if v.Decision() != verdict.Deny || !strings.Contains(v.Explanation(verdict.Deny), "is too large to be judged: 65538 bytes; accepted: up to 65536 bytes") {
+			t.Errorf("%s: %s", key, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+// However many warnings there are of a rule, the reason to refuse the pod is among
+// what is said.
+func TestWarningsDoNotHideADenial(t *testing.T) {
+	c := newLargeCluster(t, 2*verdict.MaxFindings)
+	wan := namesUpTo(4000, func(i int) string {
+		if i == verdict.MaxFindings {
+			return ""
+		}
+		return fmt.Sprintf("vlan%d", 2*i+1)
+	})
+	s := podOf("networks", "kube-system/lan,kube-system/lan",
+		"ippools", `[{"interface":"net1","ipv4":["lan-v4",`+wan[1:]+`},{"interface":"net2","ipv4":["wan-v4"]}]`)
+	v := c.judge(s, config.Default())
+	if v.Decision() != verdict.Deny || len(v.Findings) != verdict.MaxFindings {
+		t.Errorf("%s, %d findings", v.Decision(), len(v.Findings))
+	}
+	if text := v.Explanation(verdict.Deny); !strings.Contains(text, `"wan-v4", named for interface "net2"`) || !strings.Contains(text, "(and 1 more of the kind)") {
+		t.Errorf("the denial says:\n%s", text)
+	}
+}

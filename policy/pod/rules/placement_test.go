@@ -1,0 +1,177 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// networks by role, with the plugins that make them so.
+var networksByRole = map[string]string{
+	"veth":                 `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"veth"}]}`,
+	"router":               `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"router"}]}`,
+	"coordinator-underlay": `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"underlay"}]}`,
+	"coordinator-overlay":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`,
+	"coordinator-auto":     `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"auto"}]}`,
+	"coordinator-disable":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"disable"}]}`,
+	"plain":                `{"cniVersion":"0.3.1","type":"macvlan","master":"ens192"}`,
+}
+
+// facts answers from networksByRole.
+func facts(references []object.Reference) pod.Facts {
+	f := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(references))}
+	for i, r := range references {
+		if config, ok := networksByRole[r.Name]; ok {
+			f.Networks[i].Value = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: config})
+		}
+	}
+	return f
+}
+
+// view is what rules read of a pod with some annotations.
+func view(c *config.Config, annotations map[string]string) *pod.View {
+	pod := pod.Parse(&pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: annotations}, c)
+	return pod.With(facts(pod.Questions().Networks))
+}
+
+func judge(t *testing.T, c *config.Config, annotations map[string]string) verdict.Verdict {
+	t.Helper()
+	v := Judge(view(c, annotations))
+	if v.Undecided != nil {
+		t.Fatal(v.Undecided)
+	}
+	return v
+}
+
+func ids(v verdict.Verdict) string {
+	var found []string
+	for _, f := range v.Findings {
+		found = append(found, string(f.Action)+" "+f.Rule)
+	}
+	return strings.Join(found, ", ")
+}
+
+// TestPlacement is the table of what fits beside what: a row for each first
+// interface, a column for each extra network.
+func TestPlacement(t *testing.T) {
+	const (
+		ok       = ""
+		warn     = "warn network-not-coordinated"
+		mixed    = "deny standalone-mixed-with-overlay"
+		onlay    = "deny standalone-on-overlay-pod"
+		first    = "deny overlay-as-default-network"
+		firstMix = first + ", " + mixed
+	)
+	columns := []string{"veth", "coordinator-underlay", "router", "coordinator-overlay", "coordinator-auto", "coordinator-disable", "plain"}
+	rows := []struct {
+		first string
+		want  []string
+	}{
+		{"", []string{onlay, onlay, ok, ok, ok, warn, warn}},
+		{"veth", []string{ok, ok, mixed, mixed, ok, warn, warn}},
+		{"coordinator-underlay", []string{ok, ok, mixed, mixed, ok, warn, warn}},
+		{"router", []string{firstMix, firstMix, first, first, first, first, first}},
+		{"coordinator-overlay", []string{firstMix, firstMix, first, first, first, first, first}},
+		{"coordinator-auto", []string{ok, ok, mixed, mixed, ok, ok, ok}},
+	}
+	for _, row := range rows {
+		for n, extra := range columns {
+			name := row.first
+			if name == "" {
+				name = "cluster network"
+			}
+			t.Run(name+" with "+extra, func(t *testing.T) {
+				annotations := map[string]string{multus.NetworksAnnotation: "kube-system/" + extra}
+				if row.first != "" {
+					annotations[multus.DefaultNetworkAnnotation] = row.first
+				}
+				if got := ids(judge(t, config.Default(), annotations)); got != row.want[n] {
+					t.Errorf("got %q, want %q", got, row.want[n])
+				}
+			})
+		}
+	}
+}
+
+func TestClusterNetworkFromConfiguration(t *testing.T) {
+	c := config.Default()
+	c.Multus.ClusterNetwork = "kube-system/plain"
+	// The cluster's own network counts as such although its plugin says nothing.
+	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/veth"})); got != "deny standalone-on-overlay-pod" {
+		t.Errorf("standalone beside it: %q", got)
+	}
+	beside := map[string]string{multus.NetworksAnnotation: "kube-system/router"}
+	if got := ids(judge(t, c, beside)); got != "" {
+		t.Errorf("overlay beside it: %q", got)
+	}
+	if got := view(c, beside).First(); got.Name != "eth0" || got.Reference.String() != "kube-system/plain" || got.Role() != cniconf.RoleDefault {
+		t.Errorf("first interface %+v", got)
+	}
+	// A cluster whose own network is a standalone one.
+	c.Multus.ClusterNetwork = "kube-system/veth"
+	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/router"})); got != "deny standalone-mixed-with-overlay" {
+		t.Errorf("overlay beside a standalone cluster network: %q", got)
+	}
+}
+
+func TestActionsFromConfiguration(t *testing.T) {
+	annotations := map[string]string{multus.DefaultNetworkAnnotation: "router"}
+	for action, want := range map[verdict.Action]string{verdict.Deny: "deny overlay-as-default-network", verdict.Warn: "warn overlay-as-default-network", verdict.Off: ""} {
+		c := config.Default()
+		c.Rules = map[string]verdict.Action{"overlay-as-default-network": action}
+		if got := ids(judge(t, c, annotations)); got != want {
+			t.Errorf("%s: got %q, want %q", action, got, want)
+		}
+	}
+	c := config.Default()
+	c.Exempt.Namespaces = []string{"team-a"}
+	if v := judge(t, c, annotations); v.Exempt != "namespace team-a" || len(v.Findings) > 0 {
+		t.Errorf("exempt %q, findings %q", v.Exempt, ids(v))
+	}
+}
+
+func TestMirrorPodIsLeftAlone(t *testing.T) {
+	annotations := map[string]string{"kubernetes.io/config.mirror": "8d2e", multus.DefaultNetworkAnnotation: "router"}
+	v, interfaces := judge(t, config.Default(), annotations), view(config.Default(), annotations).KnownInterfaces()
+	if v.Decision() != verdict.Allow || len(interfaces) > 0 {
+		t.Errorf("decision %s, interfaces %v", v.Decision(), interfaces)
+	}
+}
+
+func TestInterfaces(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		annotations map[string]string
+		want        []string
+	}{
+		{"no annotation", nil, []string{"eth0  default none"}},
+		{"extra only", map[string]string{multus.NetworksAnnotation: "kube-system/router"},
+			[]string{"eth0  default none", "net1 kube-system/router overlay plugin"}},
+		{"named", map[string]string{multus.DefaultNetworkAnnotation: "veth", multus.NetworksAnnotation: "kube-system/veth@net7,kube-system/plain"},
+			[]string{"eth0 kube-system/veth standalone plugin", "net7 kube-system/veth standalone plugin", "net2 kube-system/plain neutral none"}},
+		{"missing", map[string]string{multus.NetworksAnnotation: "nowhere"},
+			[]string{"eth0  default none", "net1 team-a/nowhere unknown none"}},
+		{"unreadable", map[string]string{multus.DefaultNetworkAnnotation: "veth", multus.NetworksAnnotation: "a/b/c"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, i := range view(config.Default(), test.annotations).KnownInterfaces() {
+				reference := ""
+				if i.Reference != (object.Reference{}) {
+					reference = i.Reference.String()
+				}
+				got = append(got, strings.Join([]string{i.Name, reference, string(i.Role()), string(i.Evidence())}, " "))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// The flat network: checks of V1 and V2 when the pod is made, and what neither checks
+// (is_valid_ether_addr in the kernel, the ranges in V2, broadcast addresses by the
+// prefix length in V1). host-local and static 1.9.1: measured with the plugins
+// themselves.
+var ruleAddressNotAssignable = pod.Rule{
+	ID:      "address-not-assignable",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		var found verdict.Collector
+		flatFaults(p, &found, flatnetwork.ProblemNotAssignable)
+		for n := range p.Addresses() {
+			w := &p.Addresses()[n]
+			flat := p.FlatRequestOf(w)
+			if flat == nil || !w.Claim.IP.IsValid() {
+				continue
+			}
+			s := p.Subnet(flat)
+			if s == nil {
+				continue
+			}
+			detail := s.Refuses(w.Claim.IP)
+			if detail == "" {
+				continue
+			}
+			found.Add(flat.Unattached(), func() verdict.Finding {
+				f := p.AtAddress(w)
+				f.Message = w.Named() + " " + detail
+				f.Remedy = fmt.Sprintf("write an address that the subnet hands out; this shows it:\n  kubectl get %s -n %s %s -o yaml",
+					flat.Generation.SubnetResource(), flat.Generation.SubnetNamespace(), s.Reference.Name)
+				return f
+			})
+		}
+		for n := range p.Interfaces() {
+			unassignable(p, &found, &p.Interfaces()[n])
+		}
+		return found.List()
+	},
+}
+
+// unassignable adds what the IPAM plugin of an interface's network makes of the
+// addresses that its element asks for.
+func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
+	if i.Network() == nil || i.Element == nil || len(i.Element.IPs) == 0 {
+		return
+	}
+	for _, fault := range i.Network().AddressFaults(i.Element.IPs, i.Annotation == multus.DefaultNetworkAnnotation) {
+		if fault.Duplicate {
+			continue // a rule of its own
+		}
+		found.Add(fault.Effect == ipam.EffectIgnored, func() verdict.Finding {
+			f := p.AtElement(i, "ips", fault.Index)
+			f.Message = "the addresses that interface " + quote.Value(i.Name) + " asks for"
+			if fault.Index >= 0 {
+				f.Message = "address " + quote.Value(i.Element.IPs[fault.Index]) + " of interface " + quote.Value(i.Name)
+			}
+			f.Message += " (network " + i.Label() + ") " + fault.Detail + "; accepted: " + fault.Want
+			f.Remedy = "write what is accepted, or leave \"ips\" out"
+			return f
+		})
+	}
+}

@@ -1,0 +1,31 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// The validating webhook sees the pod after all mutations: what ought to be filled
+// in by then and is not has been bypassed.
+var ruleIPPoolDefaultMissing = pod.Rule{
+	ID:      "ippool-default-missing",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		if p.Plan().Value == "" || p.Subject.Template() {
+			return nil
+		}
+		f := atInterface(p, p.Plan().First)
+		f.Message = fmt.Sprintf("interface %s has default pools (%s), and the pod does not carry them: it went past the mutating webhook that writes %s",
+			quote.Value(p.Plan().First.Name), p.Plan().Origin, spiderpool.PoolsAnnotation)
+		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place"
+		if len(p.Plan().Value) <= quote.Limit {
+			f.Remedy += ", or write the pools yourself:\n  " + spiderpool.PoolsAnnotation + ": '" + strings.ReplaceAll(p.Plan().Value, "'", "''") + "'"
+		}
+		return []verdict.Finding{f}
+	},
+}

@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// Two numbers in the status of a pool tell that it is full; the allocator goes to
+// the next pool then, and fails the pod after the last.
+var ruleIPPoolExhausted = pod.Rule{
+	ID:      "ippool-exhausted",
+	Default: verdict.Warn,
+	Check: func(p *pod.View) []verdict.Finding {
+		var found verdict.Collector
+		for n := range p.Supplies() {
+			s := &p.Supplies()[n]
+			for f := range s.Lists {
+				l := &s.Lists[f]
+				if text, full := full(l); full {
+					found.Add(false, func() verdict.Finding {
+						one := at(p, s, l, l.Candidates[l.Usable[0]].Name)
+						one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.Interface.Name), l.Family, text)
+						one.Remedy = poolRemedy(p, s, l)
+						return one
+					})
+				}
+			}
+		}
+		return found.List()
+	},
+}
+
+// full says whether all pools that can serve are full, and with which numbers.
+func full(l *pod.PoolList) (numbers string, full bool) {
+	const most = 3
+	var texts []string
+	for n, i := range l.Usable {
+		pool := l.Candidates[i].Pool
+		if !pool.Exhausted() {
+			return "", false
+		}
+		if n < most {
+			texts = append(texts, fmt.Sprintf("pool %s has %d of %d in use", quote.Value(pool.Name), pool.Allocated, pool.Total))
+		}
+	}
+	if n := len(l.Usable) - most; n > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(texts, ", "), len(l.Usable) > 0
+}

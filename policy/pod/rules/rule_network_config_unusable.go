@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"cmp"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// A NetworkAttachmentDefinition is accepted with any text as its configuration;
+// the pods that use it fail.
+var ruleNetworkConfigUnusable = pod.Rule{
+	ID:      "network-config-unusable",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		var found []verdict.Finding
+		for i := range p.Interfaces() {
+			iface := &p.Interfaces()[i]
+			// The cluster's own network is named by the configuration: the pod has
+			// no annotation to point at.
+			if iface.Network() == nil || iface.Annotation == "" {
+				continue
+			}
+			why := unusable(iface.Network())
+			if why == "" {
+				continue
+			}
+			found = append(found, verdict.Finding{
+				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message: "network " + iface.Label() + " cannot be used by any pod: " + why,
+				Remedy:  correctNetwork(iface.Reference),
+			})
+		}
+		return found
+	},
+}
+
+// correctNetwork says how to get at the object. Its names are those of an object
+// that exists, so they need no quotes.
+func correctNetwork(r object.Reference) string {
+	remedy := "correct spec.config of the NetworkAttachmentDefinition, or use another network"
+	if len(r.String()) <= quote.Limit {
+		remedy += ":\n  kubectl edit network-attachment-definitions --namespace " + r.Namespace + " " + r.Name
+	}
+	return remedy
+}
+
+// unusable says why every pod on the network fails, or nothing.
+func unusable(n *cniconf.Network) string {
+	return cmp.Or(n.Unusable, n.MacvlanFault, n.IPAM.Fault(), n.CNIVersionFault)
+}

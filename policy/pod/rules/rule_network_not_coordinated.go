@@ -1,0 +1,39 @@
+package rules
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// A plain macvlan, ipvlan or SR-IOV network without a plugin that coordinates
+// routes works as an extra interface, but nobody sees to the pod's routes.
+var ruleNetworkNotCoordinated = pod.Rule{
+	ID:      "network-not-coordinated",
+	Default: verdict.Warn,
+	Check: func(p *pod.View) []verdict.Finding {
+		if len(p.Interfaces()) == 0 {
+			return nil
+		}
+		// A first interface of an adapting coordinator (auto) copes with plain
+		// networks beside it; where the first network is not known, nothing
+		// can be said.
+		if r := p.First().Role(); r != cniconf.RoleDefault && r != cniconf.RoleStandalone {
+			return nil
+		}
+		var found []verdict.Finding
+		for i := range p.Extras() {
+			iface := &p.Extras()[i]
+			if iface.Role() != cniconf.RoleNeutral || unusable(iface.Network()) != "" {
+				continue
+			}
+			found = append(found, verdict.Finding{
+				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message: "network " + iface.Label() + " has no active coordinator, veth or router plugin: nobody adjusts the pod's routes for it",
+				Remedy:  "chain a coordinator to the network if the pod is to talk to more than that network's own subnet",
+			})
+		}
+		return found
+	},
+}

@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// A standalone network takes over a pod's routing, an overlay network adapts to
+// the cluster's. The two do not fit into one pod, in whichever annotation and
+// order they stand.
+var ruleStandaloneMixedWithOverlay = pod.Rule{
+	ID:      "standalone-mixed-with-overlay",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		var standalone, overlay *pod.Interface
+		for i := range p.Interfaces() {
+			iface := &p.Interfaces()[i]
+			switch {
+			case standalone == nil && (iface.Role() == cniconf.RoleStandalone || i == 0 && iface.Role() == cniconf.RoleAuto):
+				standalone = iface
+			case overlay == nil && iface.Role() == cniconf.RoleOverlay:
+				overlay = iface
+			}
+		}
+		if standalone == nil || overlay == nil {
+			return nil
+		}
+		// The one that stands later is where the reader has to look; the
+		// cluster's own network stands nowhere.
+		at := overlay
+		if standalone.Annotation == overlay.Annotation && standalone.Index > overlay.Index || overlay == p.First() {
+			at = standalone
+		}
+		return []verdict.Finding{{
+			Place: object.AtAnnotation(at.Annotation, p.LocateNetwork(at)),
+			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
+				overlay.Label() + " (" + overlay.Because() + ") cannot be used by one pod; accepted: networks of one of the two kinds",
+			Remedy: separate(p, standalone, overlay),
+		}}
+	},
+}
+
+// separate says how to keep one of the two kinds: the one that the pod's first
+// interface is of, else the overlay networks.
+func separate(p *pod.View, standalone, overlay *pod.Interface) string {
+	switch p.First() {
+	case standalone:
+		return "leave out the overlay networks, or use the standalone networks of the same VLANs in their place:\n  " +
+			pasteNetworks(p, kept(p, notOverlay, nil))
+	case overlay:
+		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +
+			pasteNetworks(p, append([]*pod.Interface{overlay}, kept(p, notStandalone, nil)...))
+	default:
+		return "leave out the standalone networks:\n  " + pasteNetworks(p, kept(p, notStandalone, nil))
+	}
+}

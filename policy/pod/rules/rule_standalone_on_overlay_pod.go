@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// A standalone network beside the cluster's own overlay network as first
+// interface: the veth plugin misroutes without a word, and a coordinator in
+// underlay mode refuses the interface.
+var ruleStandaloneOnOverlayPod = pod.Rule{
+	ID:      "standalone-on-overlay-pod",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		if len(p.Interfaces()) == 0 || p.First().Role() != cniconf.RoleDefault {
+			return nil
+		}
+		var found []verdict.Finding
+		for i := range p.Extras() {
+			iface := &p.Extras()[i]
+			if iface.Role() != cniconf.RoleStandalone {
+				continue
+			}
+			found = append(found, verdict.Finding{
+				Place: object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
+					"whose first interface is on the cluster's own network; accepted: overlay networks",
+				Remedy: settleStandalone(p),
+			})
+		}
+		return found
+	},
+}
+
+// settleStandalone says how to get a pod with standalone networks right: all of
+// its networks are the same kind then. A pod that has overlay networks as well
+// keeps those, as the rule that finds the mixture says too.
+func settleStandalone(p *pod.View) string {
+	var standalone *pod.Interface
+	for n := range p.Extras() {
+		switch i := &p.Extras()[n]; i.Role() {
+		case cniconf.RoleOverlay:
+			return "leave out the standalone networks:\n  " + pasteNetworks(p, kept(p, notStandalone, nil))
+		case cniconf.RoleStandalone:
+			if standalone == nil {
+				standalone = i
+			}
+		}
+	}
+	return "make a standalone network the pod's first interface:\n  " + pasteDefaultNetwork(p, standalone) + "\n  " +
+		pasteNetworks(p, kept(p, notOverlay, standalone)) + "\nor use the overlay network of the same VLAN as the extra network"
+}

@@ -1,0 +1,113 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// The first design of Rancher's macvlan kept the lists in labels, which it took to have
+// 253 characters: 14 MAC addresses with 13 separators are 251. Labels have 63, and the
+// lists have long been in annotations, but the documentation still promises 14.
+var ruleTooManyAddressPairs = pod.Rule{
+	ID:      "too-many-address-pairs",
+	Default: verdict.Deny,
+	Check: func(p *pod.View) []verdict.Finding {
+		limit := p.Config.Limits.AddressPairs
+		total, read, where := 0, 0, verdict.Finding{}
+		var names []string
+		counts := map[string]int{}
+		for _, s := range pairSources(p) {
+			// The first one too many is where the finding stands.
+			if total <= limit && total+s.count > limit {
+				where = s.at(limit - total)
+			}
+			total += s.count
+			if !s.inert {
+				read += s.count
+			}
+			if counts[s.name] == 0 {
+				names = append(names, s.name)
+			}
+			counts[s.name] += s.count
+		}
+		if total <= limit {
+			return nil
+		}
+		var parts []string
+		for _, name := range names {
+			parts = append(parts, fmt.Sprintf("%d in %s", counts[name], name))
+		}
+		subject := p.Subject.Kind
+		if !p.Subject.Template() {
+			subject = "pod"
+		}
+		where.Message = fmt.Sprintf("the %s fixes %d IP/MAC pairs (%s), and at most %d are accepted: a documented limit of the product, whose first design kept the lists in "+
+			"labels of 253 characters, and not the limit of Kubernetes for label values, which is 63", subject, total, strings.Join(parts, ", "), limit)
+		where.Remedy = fmt.Sprintf("fix at most %d addresses, or split the workload; whoever runs the webhook may raise limits.addressPairs", limit)
+		// Those that nobody reads do no harm.
+		where.Softened = read <= limit
+		return []verdict.Finding{where}
+	},
+}
+
+// pairSource is a list of addresses, as many as IP/MAC pairs are counted in it.
+type pairSource struct {
+	name  string
+	count int
+	// inert says that nobody reads the list.
+	inert bool
+	// at is a finding at the n-th pair, from 0.
+	at func(n int) verdict.Finding
+}
+
+// pairSources are those of the pod that fix any address: the elements of the Multus
+// annotations one by one, and of each generation of the flat network the longer list.
+func pairSources(p *pod.View) []pairSource {
+	var sources []pairSource
+	for n := range p.Interfaces() {
+		i := &p.Interfaces()[n]
+		switch {
+		case i.Element == nil:
+		case len(i.Element.IPs) > 0:
+			sources = append(sources, pairSource{name: i.Annotation, count: len(i.Element.IPs), at: func(n int) verdict.Finding { return p.AtElement(i, "ips", n) }})
+		case i.Element.MAC != "":
+			sources = append(sources, pairSource{name: i.Annotation, count: 1, at: func(int) verdict.Finding { return p.AtElement(i, "mac", -1) }})
+		}
+	}
+	return append(sources, flatPairSources(p)...)
+}
+
+// flatPairSources are the lists of the flat network. One in a label counts where the
+// annotation of that name is not there.
+func flatPairSources(p *pod.View) []pairSource {
+	longest := map[flatnetwork.Generation]pairSource{}
+	longer := func(g flatnetwork.Generation, s pairSource) {
+		if s.count > longest[g].count {
+			longest[g] = s
+		}
+	}
+	for r := range p.FlatRequests {
+		for _, list := range []*flatnetwork.List{&r.IPs, &r.MACs} {
+			longer(r.Generation, pairSource{name: list.Annotation, count: len(list.Entries), inert: r.Unattached(), at: func(n int) verdict.Finding {
+				return verdict.Finding{Place: object.AtAnnotation(list.Annotation, list.Entries[n].Offset)}
+			}})
+		}
+	}
+	for _, l := range labelLists(p) {
+		if _, given := p.Subject.Annotations[l.key]; !given {
+			longer(l.generation, pairSource{name: "label " + l.key, count: l.count, at: func(int) verdict.Finding { return verdict.Finding{Place: object.AtLabel(l.key)} }})
+		}
+	}
+	var sources []pairSource
+	for _, g := range flatnetwork.Generations {
+		if s := longest[g]; s.count > 0 {
+			sources = append(sources, s)
+		}
+	}
+	return sources
+}

@@ -1,0 +1,58 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// What stood in a workload before an update is warned of, what the update brings is
+// refused.
+func TestInherit(t *testing.T) {
+	const first, networks = multus.DefaultNetworkAnnotation, multus.NetworksAnnotation
+	template := func(annotations map[string]string) *pod.Subject {
+		return &pod.Subject{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "kube-system-2", PodPath: "spec.template", Annotations: annotations, Labels: map[string]string{"app": "web"}}
+	}
+	judged := func(s *pod.Subject) verdict.Verdict {
+		pod := pod.Parse(s, config.Default())
+		return Judge(pod.With(facts(pod.Questions().Networks)))
+	}
+	for name, test := range map[string]struct {
+		old, new map[string]string
+		want     string
+	}{
+		"nothing changed":                       {map[string]string{first: "router"}, map[string]string{first: "router"}, "warn overlay-as-default-network"},
+		"another annotation is added":           {map[string]string{first: "router"}, map[string]string{first: "router", networks: "router@lo"}, "deny interface-name-conflict, warn overlay-as-default-network"},
+		"another wrong value":                   {map[string]string{first: "router"}, map[string]string{first: "coordinator-overlay"}, "deny overlay-as-default-network"},
+		"the same mistake, written differently": {map[string]string{first: "router"}, map[string]string{first: " router"}, "deny overlay-as-default-network"},
+		"a new mistake":                         {map[string]string{}, map[string]string{first: "router"}, "deny overlay-as-default-network"},
+		"a mistake mended":                      {map[string]string{first: "router"}, map[string]string{networks: "router"}, ""},
+		"one of two mended":                     {map[string]string{first: "router", networks: "router@lo"}, map[string]string{first: "router", networks: "router"}, "warn overlay-as-default-network"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, subject := template(test.old), template(test.new)
+			verdict, before := judged(subject), judged(old)
+			pod.Inherit(&verdict, subject, old, &before)
+			if got := ids(verdict); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// However much is inherited, it is one line.
+func TestWarningsOfWhatIsInherited(t *testing.T) {
+	v := verdict.Verdict{Inherited: (&pod.Subject{Kind: "Deployment"}).InheritedClause()}
+	for _, rule := range []string{"a-rule", "another-rule", "a-rule", strings.Repeat("long-", 30)} {
+		v.Findings = append(v.Findings, verdict.Finding{Rule: rule, Action: verdict.Warn, Inherited: true, Message: "m"})
+	}
+	v.Findings = append(v.Findings, verdict.Finding{Rule: "own", Action: verdict.Warn, Message: "is odd"})
+	got := v.Warnings()
+	if len(got) != 2 || got[0] != "own: is odd" || !strings.HasPrefix(got[1], "the next pods of this Deployment will be refused: a-rule, another-rule, long-") || len([]rune(got[1])) > 120 {
+		t.Errorf("%q", got)
+	}
+}

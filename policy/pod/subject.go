@@ -1,0 +1,219 @@
+package pod
+
+import (
+	"cmp"
+	"fmt"
+
+	kjson "sigs.k8s.io/json"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// MirrorAnnotation marks the API server's copy of a static pod. The kubelet
+// runs the pod whatever the API server says, so there is nothing to decide.
+const MirrorAnnotation = "kubernetes.io/config.mirror"
+
+// Subject is what the rules look at in a pod or in the template of pods.
+type Subject struct {
+	// APIVersion and Kind of the object that carries the pod's metadata.
+	APIVersion, Kind string
+	// Namespace the pod will live in: the request's, since an object sent by a
+	// controller may leave its own empty.
+	Namespace string
+	// Name of the object; its generateName with a trailing * when the name is
+	// not known yet.
+	Name string
+	// PodPath is the path of the pod in the object: empty for a Pod,
+	// "spec.template" or "spec.jobTemplate.spec.template" for a template.
+	PodPath string
+	// Annotations of the pod: those that rules read.
+	Annotations map[string]string
+	// Labels of the pod.
+	Labels map[string]string
+	// Controller is the workload that made the pod, and will make it again. It is
+	// the zero value for a pod of its own. For a template it is the object itself.
+	Controller object.Controller
+	// HostNetwork is spec.hostNetwork of the pod.
+	HostNetwork bool
+	// Owner is what controls the object itself, such as the Deployment of a
+	// ReplicaSet; the zero value without one.
+	Owner object.Identity
+	// UID of the object; empty where it is not known.
+	UID string
+	// Scale is how many pods there may be at once.
+	Scale Scale
+	// Ended says that it has run to its end: a Job that is complete or has failed, or
+	// such a pod. It has no pods, and will have none.
+	Ended bool
+	// Deleting says that it is being deleted.
+	Deleting bool
+	// Mode, when it is not empty, stands in for [verdict.ModeLabel] of the namespace.
+	Mode verdict.Mode
+
+	// Resources are the names in the resource limits of the pod's first container.
+	Resources []string
+
+	// FilledIn says where the pools in the annotations come from, by the name of
+	// the interface, when it was [View.Completed] that put them there.
+	FilledIn map[string]spiderpool.Source
+}
+
+// Template says whether the subject is a template that pods are made from.
+func (s *Subject) Template() bool { return s.PodPath != "" }
+
+// Spawned says whether the object is one that a workload of Kubernetes makes of its own
+// template, and judges and keeps like it: the ReplicaSets of a Deployment and the Jobs of
+// a CronJob.
+func (s *Subject) Spawned() bool {
+	return s.Kind == "ReplicaSet" && s.Owner.Controller == object.Controller{APIVersion: "apps/v1", Kind: "Deployment"} ||
+		s.Kind == "Job" && s.Owner.Controller == object.Controller{APIVersion: "batch/v1", Kind: "CronJob"}
+}
+
+// podShape is the part of a pod, or of a pod template, that rules look at.
+// Nothing else is decoded, so fields that newer API versions add cannot matter.
+type podShape struct {
+	Metadata struct {
+		object.Meta
+		Annotations podAnnotations `json:"annotations"`
+		Labels      object.Labels  `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		HostNetwork bool           `json:"hostNetwork"`
+		Containers  firstContainer `json:"containers"`
+	} `json:"spec"`
+	Status statusShape `json:"status"`
+}
+
+// statusShape is what is read of a status: whether a pod or a Job has ended.
+type statusShape struct {
+	Phase      string `json:"phase"`
+	Conditions []struct {
+		Type   string `json:"type"`
+		Status string `json:"status"`
+	} `json:"conditions"`
+}
+
+// ended says whether the object has run to its end.
+func (s *statusShape) ended() bool {
+	if s.Phase == "Succeeded" || s.Phase == "Failed" {
+		return true
+	}
+	for _, c := range s.Conditions {
+		if c.Status == "True" && (c.Type == "Complete" || c.Type == "Failed") {
+			return true
+		}
+	}
+	return false
+}
+
+type templateShape struct {
+	Metadata object.Meta `json:"metadata"`
+	Spec     struct {
+		scaleShape
+		Template podShape `json:"template"`
+	} `json:"spec"`
+	Status statusShape `json:"status"`
+}
+
+type cronJobShape struct {
+	Metadata object.Meta `json:"metadata"`
+	Spec     struct {
+		JobTemplate templateShape `json:"jobTemplate"`
+	} `json:"spec"`
+}
+
+// podPaths names, for each kind that holds a pod, where the pod stands in it.
+var podPaths = map[string]map[string]string{
+	"v1": {
+		"Pod":                   "",
+		"ReplicationController": "spec.template",
+	},
+	"apps/v1": {
+		"Deployment":  "spec.template",
+		"StatefulSet": "spec.template",
+		"DaemonSet":   "spec.template",
+		"ReplicaSet":  "spec.template",
+	},
+	"batch/v1": {
+		"Job":     "spec.template",
+		"CronJob": "spec.jobTemplate.spec.template",
+	},
+}
+
+// HoldsPod says whether objects of a kind are pods or carry a pod template.
+func HoldsPod(apiVersion, kind string) bool {
+	_, ok := podPaths[apiVersion][kind]
+	return ok
+}
+
+// Decode reads what the rules need from an object in JSON. The namespace given
+// is the one that counts: an object that a request or a file carries may name none, or
+// another. Where it is empty, the object's own counts.
+//
+// It is an error when the kind holds no pod ([HoldsPod]), and a [*object.FieldError] when
+// a field that rules read has the wrong type; unknown fields are passed over.
+func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
+	path, ok := podPaths[apiVersion][kind]
+	if !ok {
+		return nil, fmt.Errorf("%s %s holds no pod", apiVersion, kind)
+	}
+	var meta object.Meta
+	var pod podShape
+	var scale scaleShape
+	var status statusShape
+	var err error
+	switch path {
+	case "":
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &pod)
+		meta, status = pod.Metadata.Meta, pod.Status
+	case "spec.template":
+		var t templateShape
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &t)
+		meta, pod, scale, status = t.Metadata, t.Spec.Template, t.Spec.scaleShape, t.Status
+	default:
+		var c cronJobShape
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &c)
+		job := &c.Spec.JobTemplate.Spec
+		meta, pod, scale = c.Metadata, job.Template, job.scaleShape
+	}
+	if err != nil {
+		return nil, object.DecodeError(err)
+	}
+	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
+		return nil, &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: wrong,
+			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+	}
+	if problem := pod.Metadata.Labels.Problem; problem != "" {
+		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}
+	}
+	s := &Subject{
+		APIVersion:  apiVersion,
+		Kind:        kind,
+		Namespace:   cmp.Or(namespace, meta.Namespace),
+		Name:        meta.Name,
+		PodPath:     path,
+		Annotations: pod.Metadata.Annotations.values,
+		Labels:      pod.Metadata.Labels.Values,
+		HostNetwork: pod.Spec.HostNetwork,
+		Resources:   pod.Spec.Containers.limits,
+		UID:         meta.UID,
+		Scale:       scale.of(kind),
+		Deleting:    meta.DeletionTimestamp != "",
+		Ended:       status.ended() && (kind == kindPod || kind == "Job"),
+	}
+	for _, owner := range meta.OwnerReferences {
+		if owner.IsController {
+			s.Owner = object.Identity{Controller: owner.Controller, Namespace: s.Namespace, Name: owner.Name, UID: owner.UID}
+		}
+	}
+	s.Controller = s.Owner.Controller
+	if path != "" {
+		s.Controller = object.Controller{APIVersion: apiVersion, Kind: kind}
+	}
+	if s.Name == "" && meta.GenerateName != "" {
+		s.Name = meta.GenerateName + "*"
+	}
+	return s, nil
+}

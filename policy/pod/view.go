@@ -1,0 +1,178 @@
+package pod
+
+import (
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// View is a request beside what an inventory answers to its questions: what the rules
+// read. With other answers another view is made.
+//
+// Whatever rests on the answers is read by methods, which note the parts that were read:
+// so a finding knows what it rests on. A view is for one goroutine.
+type View struct {
+	*Request
+	facts Facts
+
+	interfaces []Interface
+	flat       []FlatRequest
+	supplies   []InterfacePools
+	plan       Plan
+	conflicts  []AddressConflict
+
+	// parts are those read since they were last forgotten.
+	parts verdict.Parts
+}
+
+// Parts that what is computed once rests on.
+const (
+	onSupply     = verdict.OnNetworks | verdict.OnNamespace | verdict.OnPools
+	onAttachment = verdict.OnNetworks | verdict.OnNamespace
+	onConflicts  = verdict.OnNetworks | verdict.OnNamespace | verdict.OnSubnets | verdict.OnHolders
+)
+
+// Rule is a rule of pods and templates.
+type Rule = verdict.Rule[*View]
+
+// With looks at the request in the light of facts. They answer [Request.Questions] or
+// [Request.CompletionQuestions], networks and subnets in their order; of too few or too many
+// nothing is known.
+func (r *Request) With(f Facts) *View {
+	v := &View{Request: r, facts: f}
+	if len(f.Networks) != len(r.references) {
+		return v
+	}
+	v.resolve()
+	v.supplyInterfaces()
+	for n := range v.flat {
+		flat := &v.flat[n]
+		flat.attached, flat.known = v.attached(flat.Generation)
+	}
+	if len(f.Subnets) == len(r.flatSubnets) {
+		v.findConflicts()
+	}
+	return v
+}
+
+// read notes that parts of the facts were read.
+func (v *View) read(p verdict.Parts) { v.parts |= p }
+
+// resolve fills in what the inventory says of each interface's network.
+func (v *View) resolve() {
+	v.interfaces = slices.Clone(v.asked)
+	v.flat = slices.Clone(v.flatAsked)
+	for n := range v.flat {
+		v.flat[n].view = v
+	}
+	mode := v.Config.CoordinatorMode(v.facts.CoordinatorMode)
+	for n := range v.interfaces {
+		i := &v.interfaces[n]
+		i.view = v
+		if i.ref < 0 {
+			continue
+		}
+		i.network = v.facts.Networks[i.ref].Value
+		own := i.Reference == v.Config.ClusterNetwork()
+		switch {
+		case i.network != nil:
+			i.role, i.evidence = i.network.Role(mode)
+			if own && !canBeFirst(i.role) {
+				i.role = cniconf.RoleDefault
+			}
+		case own:
+			i.role = cniconf.RoleDefault
+		}
+	}
+}
+
+// canBeFirst says whether a role is one of those that bring their own routes as
+// a pod's first interface. The cluster's own network is none of the others,
+// whatever its name suggests.
+func canBeFirst(r cniconf.Role) bool {
+	return r == cniconf.RoleStandalone || r == cniconf.RoleAuto
+}
+
+// Interfaces are those that the pod will have, the first one first: none for a pod on the
+// host's network and a mirror pod.
+func (v *View) Interfaces() []Interface { return v.interfaces }
+
+// KnownInterfaces are Interfaces, and none where an annotation cannot be read.
+func (v *View) KnownInterfaces() []Interface {
+	if v.Misread() {
+		return nil
+	}
+	return v.interfaces
+}
+
+// First is the pod's first interface; there is one where there are any.
+func (v *View) First() *Interface { return &v.interfaces[0] }
+
+// Extras are the other interfaces, in order.
+func (v *View) Extras() []Interface { return v.interfaces[1:] }
+
+// FlatRequests are what the annotations ask of the flat network, one for each generation
+// that they ask anything of.
+func (v *View) FlatRequests(yield func(*FlatRequest) bool) {
+	for n := range v.flat {
+		if !yield(&v.flat[n]) {
+			return
+		}
+	}
+}
+
+// NetworkAnswer is what is known of the network of an interface that names one.
+func (v *View) NetworkAnswer(i *Interface) Answer[cniconf.Network] {
+	v.read(verdict.OnNetworks)
+	return v.facts.Networks[i.ref]
+}
+
+// NamesOnly says that no networks are known at all, so that they are judged by their
+// names and none is missing.
+func (v *View) NamesOnly() bool {
+	v.read(verdict.OnNetworks)
+	return v.facts.NamesOnly
+}
+
+// Namespace is the pod's; nil when it is not known.
+func (v *View) Namespace() *Namespace {
+	v.read(verdict.OnNamespace)
+	return v.facts.Namespace.Value
+}
+
+// PoolsKnown says whether it is known which pools there are.
+func (v *View) PoolsKnown() bool {
+	v.read(verdict.OnPools)
+	return v.facts.Pools.Index != nil
+}
+
+// SubnetAnswer is what is known of the subnet that a request names; it has to name one.
+func (v *View) SubnetAnswer(r *FlatRequest) Answer[flatnetwork.Subnet] {
+	v.read(verdict.OnSubnets)
+	return v.facts.Subnets[r.subnet]
+}
+
+// Subnet is that of a request as far as it is known.
+func (v *View) Subnet(r *FlatRequest) *flatnetwork.Subnet {
+	if !r.SubnetNamed() {
+		return nil
+	}
+	return v.SubnetAnswer(r).Value
+}
+
+// Locate is where a field of the interface's element stands in its annotation.
+func (v *View) Locate(i *Interface, field string) int {
+	return multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, -1)
+}
+
+// LocateNetwork is where the interface's network is named: the whole of
+// namespace/name in the comma form, the name in the JSON form.
+func (v *View) LocateNetwork(i *Interface) int {
+	if i.Element.Offset >= 0 {
+		return i.Element.Offset
+	}
+	return v.Locate(i, "name")
+}
