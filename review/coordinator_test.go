@@ -31,10 +31,7 @@ func (r *remembering) Refresh(_ context.Context, _ pod.Questions, facts pod.Fact
 }
 
 func withMode(facts pod.Facts, mode pod.Answer[cniconf.CoordinatorMode]) pod.Facts {
-	facts.Coordinator, facts.CoordinatorMode = mode, ""
-	if mode.Value != nil {
-		facts.CoordinatorMode = *mode.Value
-	}
+	facts.Coordinator = mode
 	return facts
 }
 

@@ -50,8 +50,9 @@ func (c *Change) network() (*nad.Subject, error) {
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
 // is found out only where that makes a difference.
 func JudgeNetwork(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *nad.Subject) verdict.Verdict {
+	facts := inv.Facts(ctx, pod.Questions{})
 	return subject.Judge(nad.Facts{
-		CoordinatorMode: inv.Facts(ctx, pod.Questions{}).CoordinatorMode,
+		CoordinatorMode: facts.CoordinatorMode(),
 		Networks:        inv.Networks(ctx),
 		Nodes:           inv.Nodes(ctx),
 		Users:           sync.OnceValue(func() nad.Users { return inv.Users(ctx, subject.Reference(), config) }),

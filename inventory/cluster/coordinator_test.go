@@ -19,7 +19,7 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 	inv := running(t)
 	is := func(f pod.Facts, mode cniconf.CoordinatorMode, fresh bool) bool {
 		c := f.Coordinator
-		return c.Err == nil && c.Fresh == fresh && f.CoordinatorMode == mode && (c.Value == nil) == (mode == "") && (mode == "" || *c.Value == mode)
+		return c.Err == nil && c.Fresh == fresh && f.CoordinatorMode() == mode && (c.Value == nil) == (mode == "") && (mode == "" || *c.Value == mode)
 	}
 	if c := inv.Facts(t.Context(), networks()).Coordinator; c != (pod.Answer[cniconf.CoordinatorMode]{}) {
 		t.Errorf("before there is one: %+v", c)
@@ -38,7 +38,7 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 	if f := inv.Refresh(t.Context(), q, stale); !is(f, "", true) {
 		t.Errorf("asked again when it is gone: %+v", f.Coordinator)
 	}
-	wait.Until(t, "gone from the cache", func() bool { return inv.Facts(t.Context(), q).CoordinatorMode == "" })
+	wait.Until(t, "gone from the cache", func() bool { return inv.Facts(t.Context(), q).Coordinator.Value == nil })
 
 	hidden, _ := openAs(t, "nobody")
 	if c := hidden.Facts(t.Context(), pod.Questions{}).Coordinator; !apierrors.IsForbidden(c.Err) || c.Fresh {

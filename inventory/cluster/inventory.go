@@ -154,7 +154,6 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	}
 	missing.Wait()
 	facts.Coordinator = i.coordinator(ctx, func() bool { return dependsOnMode(&q, facts.Networks) })
-	facts.CoordinatorMode = modeOf(facts.Coordinator)
 	return facts
 }
 
@@ -197,14 +196,6 @@ func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.Coor
 	return pod.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
 
-// modeOf is empty where there is no SpiderCoordinator.
-func modeOf(a pod.Answer[cniconf.CoordinatorMode]) cniconf.CoordinatorMode {
-	if a.Value == nil {
-		return ""
-	}
-	return *a.Value
-}
-
 // Refresh implements [inventory.Inventory].
 func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts {
 	fresh := facts
@@ -235,9 +226,6 @@ func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Fact
 		stale.Go(func() { fresh.Coordinator = i.readCoordinator(ctx) })
 	}
 	stale.Wait()
-	if fresh.Coordinator.Err == nil {
-		fresh.CoordinatorMode = modeOf(fresh.Coordinator)
-	}
 	return fresh
 }
 

@@ -89,8 +89,8 @@ func TestLayers(t *testing.T) {
 			if got, want := mains(facts.Networks), []string{"macvlan", "ipvlan", "none"}; !slices.Equal(got, want) || facts.NamesOnly {
 				t.Errorf("networks %q, want %q", got, want)
 			}
-			if c := facts.Coordinator; facts.CoordinatorMode != "overlay" || c.Value == nil || c.Err != nil || !c.Fresh {
-				t.Errorf("the mode of coordinators is %q: %+v", facts.CoordinatorMode, c)
+			if c := facts.Coordinator; facts.CoordinatorMode() != "overlay" || c.Value == nil || c.Err != nil || !c.Fresh {
+				t.Errorf("the mode of coordinators is %q: %+v", facts.CoordinatorMode(), c)
 			}
 			if n := facts.Namespace; n.Value == nil || n.Value.Labels["from"] != "above" || !n.Fresh {
 				t.Errorf("namespace: %+v", n)
@@ -240,7 +240,7 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 				t.Errorf("a failure is taken for an answer: %+v", f)
 			}
 			f = inv.Facts(t.Context(), q)
-			if f.Networks[0].Value == nil || f.Namespace.Value == nil || f.Pools.Index.Pool("below") == nil || f.CoordinatorMode != "overlay" || f.Subnets[0].Value == nil || f.Holders.Err != nil {
+			if f.Networks[0].Value == nil || f.Namespace.Value == nil || f.Pools.Index.Pool("below") == nil || f.CoordinatorMode() != "overlay" || f.Subnets[0].Value == nil || f.Holders.Err != nil {
 				t.Errorf("asked again: %+v", f)
 			}
 		})

@@ -101,9 +101,6 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Pools() != nil
 	}
 	f.Coordinator = i.coordinator(ctx)
-	if mode := f.Coordinator.Value; mode != nil {
-		f.CoordinatorMode = *mode
-	}
 	f.Namespace = i.namespace(ctx, q.Namespace)
 	f.Pools = i.poolFacts(ctx, dependsOnPools)
 	for _, ref := range q.Subnets {

@@ -114,11 +114,8 @@ type Facts struct {
 	// NamesOnly says that the inventory knows no networks at all: they are
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
-	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when
-	// there is none, or when it names no mode.
-	CoordinatorMode cniconf.CoordinatorMode
-	// Coordinator is the mode as an answer: its value is nil when there is no
-	// SpiderCoordinator.
+	// Coordinator is the mode of the cluster's SpiderCoordinator: its value is nil when there
+	// is none.
 	Coordinator Answer[cniconf.CoordinatorMode]
 	// Namespace is the pod's. No rule rests on one that is not known.
 	Namespace Answer[Namespace]
@@ -126,4 +123,13 @@ type Facts struct {
 	// Subnets stand in the order of the questions.
 	Subnets []Answer[flatnetwork.Subnet]
 	Holders HolderFacts
+}
+
+// CoordinatorMode is that of the cluster's SpiderCoordinator; empty when there is none, or
+// when it names no mode.
+func (f *Facts) CoordinatorMode() cniconf.CoordinatorMode {
+	if f.Coordinator.Value == nil {
+		return ""
+	}
+	return *f.Coordinator.Value
 }

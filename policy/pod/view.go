@@ -68,7 +68,7 @@ func (v *View) resolve() {
 	for n := range v.flat {
 		v.flat[n].view = v
 	}
-	mode := v.Config.CoordinatorMode(v.facts.CoordinatorMode)
+	mode := v.Config.CoordinatorMode(v.facts.CoordinatorMode())
 	for n := range v.interfaces {
 		i := &v.interfaces[n]
 		i.view = v
@@ -78,6 +78,8 @@ func (v *View) resolve() {
 		i.network = v.facts.Networks[i.ref].Value
 		own := i.Reference == v.Config.ClusterNetwork()
 		switch {
+		case i.network != nil && i.network.Inherits() && v.facts.Coordinator.Err != nil:
+			// Which role it inherits could not be found out.
 		case i.network != nil:
 			i.role, i.evidence = i.network.Role(mode)
 			if own && !canBeFirst(i.role) {

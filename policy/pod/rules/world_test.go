@@ -24,16 +24,14 @@ type cluster struct {
 	pools                  *spiderpool.Index
 	networkErr             error
 	namespaceErr, poolsErr error
-	coordinatorMode        cniconf.CoordinatorMode
 }
 
 // facts answers questions as an inventory does.
 func (c *cluster) facts(q pod.Questions) pod.Facts {
 	f := pod.Facts{
-		Networks:        make([]pod.Answer[cniconf.Network], len(q.Networks)),
-		CoordinatorMode: c.coordinatorMode,
-		Namespace:       pod.Answer[pod.Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
-		Pools:           pod.PoolFacts{Index: c.pools, Err: c.poolsErr},
+		Networks:  make([]pod.Answer[cniconf.Network], len(q.Networks)),
+		Namespace: pod.Answer[pod.Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
+		Pools:     pod.PoolFacts{Index: c.pools, Err: c.poolsErr},
 	}
 	if c.namespaceErr != nil {
 		f.Namespace.Value = nil
