@@ -19,12 +19,12 @@ import (
 
 // daemonFlags are the flags of the dhcp plugin's daemon that have a value, which go to
 // it as they are. The socket's is ours as well.
-var daemonFlags = []struct{ name, value, usage string }{
-	{"hostprefix", "folder", "where the node's file system is mounted, for the socket and the network namespaces"},
-	{"pidfile", "file", "where the daemon writes its process ID"},
-	{"timeout", "duration", "time for each request"},
-	{"resendmax", "duration", "longest time between retries of a request"},
-	{"resendtimeout", "duration", "time after which retries stop"},
+var daemonFlags = []struct{ name, usage string }{
+	{"hostprefix", "`folder` in which the node's file system is mounted, for the socket and the network namespaces"},
+	{"pidfile", "`file` for the daemon's process ID"},
+	{"timeout", "`duration` of one request at most"},
+	{"resendmax", "longest `duration` between retries of a request"},
+	{"resendtimeout", "`duration` after which retries stop"},
 }
 
 func newDHCP(streams) *cobra.Command {
@@ -42,7 +42,7 @@ func newDHCP(streams) *cobra.Command {
 	f.StringVar(&socket, "socketpath", "/run/cni/dhcp.sock", "socket on which the daemon listens for the plugin")
 	values := make([]string, len(daemonFlags))
 	for n, flag := range daemonFlags {
-		f.StringVar(&values[n], flag.name, "", flag.usage+", a `"+flag.value+"` (default: the plugin's)")
+		f.StringVar(&values[n], flag.name, "", flag.usage+" (default: the plugin's)")
 	}
 	broadcast := f.Bool("broadcast", false, "ask servers to answer by broadcast")
 	cmd.RunE = func(*cobra.Command, []string) error {
