@@ -49,11 +49,11 @@ func newCheck(s streams) *cobra.Command {
 	o := &checkOptions{streams: s}
 	cmd := &cobra.Command{
 		Use:   "check [-f PATH]... [PATH]...",
-		Short: "Judge the pods and workloads in files as the webhook would",
-		Long: "Check judges every pod, every pod template, every NetworkAttachmentDefinition and every subnet of Rancher's flat network in files and folders.\n\n" +
-			"The networks that pods ask for are those of --inventory and of the files themselves, or with --live those of a cluster. Without\n" +
-			"any network in either, networks are judged by their names.\n\n" +
-			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be made.",
+		Short: "Check the pods and workloads in files as the webhook would",
+		Long: "Check every pod, every pod template, every NetworkAttachmentDefinition and every subnet of Rancher's flat network in files and folders.\n\n" +
+			"The networks that pods ask for are looked up in the files themselves, and in --inventory or, with --live, in a cluster. Without\n" +
+			"any network in either, networks are checked by their names only, and none is reported as missing.\n\n" +
+			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be run.",
 		Example: "  kubectl macvlan check -f pods.yaml --inventory networks/\n" +
 			"  kustomize build . | kubectl macvlan check -f - --live -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,17 +63,17 @@ func newCheck(s streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "file, folder (searched for .yaml, .yml and .json), or - for standard input (may be repeated)")
-	f.StringArrayVar(&o.inventory, "inventory", nil, "file or folder with the objects that the cluster is taken to hold (may be repeated)")
+	f.StringArrayVar(&o.inventory, "inventory", nil, "file or folder with objects to treat as present in the cluster (may be repeated)")
 	f.StringVar(&o.config, "config", "", "PolicyConfig file (default: the built-in configuration)")
 	f.StringArrayVarP(&o.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, with FORMAT one of "+strings.Join(report.Forms(), ", ")+" (may be repeated)")
-	f.StringVar(&o.failOn, "fail-on", "deny", "what makes the exit status 1: deny, warn or never")
-	f.StringVar(&o.mode, "mode", "", "play a mode for every namespace, in place of its label: enforce, warn or off")
-	f.BoolVar(&o.live, "live", false, "read the networks from the cluster")
-	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
+	f.StringVar(&o.failOn, "fail-on", "deny", "lowest action that makes the exit status 1: deny, warn or never")
+	f.StringVar(&o.mode, "mode", "", "simulate a mode in every namespace, whatever its label: enforce, warn or off")
+	f.BoolVar(&o.live, "live", false, "read networks, pools and everything else that the check needs from the cluster")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that do not name one")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig file, with --live")
 	f.StringVar(&o.requestTimeout, "request-timeout", defaultRequestTimeout,
-		"how long to wait for the answer to one request, such as 10s or 1m; 0 is for ever, with --live")
+		"time limit for one request, such as 10s or 1m; 0 means no limit (with --live)")
 	return cmd
 }
 
@@ -82,33 +82,33 @@ func (o *checkOptions) run(ctx context.Context) error {
 		return errors.New("nothing to check: name a file or a folder with -f, or - for standard input")
 	}
 	if o.live && len(o.inventory) > 0 {
-		return errors.New("--live and --inventory exclude each other: the networks come from one of them")
+		return errors.New("--live and --inventory cannot be used together: the networks come from one of them")
 	}
 	if !o.live && (o.kubeconfig != "" || o.context != "") {
-		return errors.New("--kubeconfig and --context go with --live")
+		return errors.New("--kubeconfig and --context require --live")
 	}
 	if !o.live && o.requestTimeout != defaultRequestTimeout {
-		return errors.New("--request-timeout goes with --live")
+		return errors.New("--request-timeout requires --live")
 	}
 	timeout, err := clientcmd.ParseTimeout(o.requestTimeout)
 	if err != nil || timeout < 0 {
-		return fmt.Errorf("--request-timeout %s: a duration such as 10s or 1m is expected, or 0", quote.Value(o.requestTimeout))
+		return fmt.Errorf("--request-timeout %s: must be a duration such as 10s or 1m, or 0", quote.Value(o.requestTimeout))
 	}
 	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
-		return fmt.Errorf("--namespace %s is no name of a namespace", quote.Value(o.namespace))
+		return fmt.Errorf("--namespace %s is not a valid namespace name", quote.Value(o.namespace))
 	}
 	if given(files.Stdin, o.files, o.inventory) > 1 {
-		return errors.New("- is given more than once, and standard input can be read only once: name a file in place of all but one of them (-f, --inventory)")
+		return errors.New("- is given more than once, but standard input can be read only once: name files instead of all but one of them (-f, --inventory)")
 	}
 	outputs, err := parseOutputs(o.outputs)
 	if err != nil {
 		return err
 	}
 	if !slices.Contains([]string{"deny", "warn", "never"}, o.failOn) {
-		return fmt.Errorf("--fail-on %.80q: deny, warn or never is expected", o.failOn)
+		return fmt.Errorf("--fail-on %.80q: must be deny, warn or never", o.failOn)
 	}
 	if o.mode != "" && !slices.Contains(verdict.Modes(), verdict.Mode(o.mode)) {
-		return fmt.Errorf("--mode %.80q: enforce, warn or off is expected", o.mode)
+		return fmt.Errorf("--mode %.80q: must be enforce, warn or off", o.mode)
 	}
 	config, err := o.readConfig()
 	if err != nil {
@@ -135,7 +135,7 @@ func (o *checkOptions) run(ctx context.Context) error {
 		return err
 	}
 	if r.Summary.Checked == 0 {
-		return fmt.Errorf("nothing to check: none of %d objects is a pod, a network or a subnet, or holds a pod template", r.Summary.Skipped)
+		return fmt.Errorf("nothing to check: no pod, pod template, network or subnet in %s", report.Plural(r.Summary.Skipped, "object"))
 	}
 	r.Version = version
 	for _, output := range outputs {
@@ -209,7 +209,7 @@ func (o *checkOptions) openInventory(objects []files.Object, namespace string, t
 	}
 	inv, stored = snapshot.New(below, checked), snapshot.New(below)
 	if !o.live && inv.Len() == 0 {
-		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are judged by their names")
+		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are checked by their names, but not whether they exist")
 	}
 	return inv, stored, nil
 }
@@ -248,13 +248,13 @@ func parseOutputs(texts []string) ([]output, error) {
 		}
 		if !toFile {
 			if toStdout++; toStdout > 1 {
-				return nil, errors.New("more than one -o without =FILE: standard output takes one report")
+				return nil, errors.New("more than one -o without =FILE: standard output takes only one report")
 			}
 			outputs = append(outputs, output(form))
 			continue
 		}
 		if file == "" {
-			return nil, fmt.Errorf("-o %.80q: the file after = is missing", text)
+			return nil, fmt.Errorf("-o %.80q: the file name after = is missing", text)
 		}
 		outputs = append(outputs, func(_ io.Writer, r *report.Report) error { return writeFile(file, form, r) })
 	}

@@ -24,7 +24,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	s := streams{in, out, errOut}
 	root := &cobra.Command{
 		Use:           "kubectl-macvlan",
-		Short:         "Check pods that ask for macvlan networks, before they reach a cluster",
+		Short:         "Check pods that ask for macvlan networks before they reach a cluster",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

@@ -33,7 +33,7 @@ func newExplain(s streams) *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if format != "text" && format != "markdown" {
-				return fmt.Errorf("output format %s: text or markdown is expected", quote.Value(format))
+				return fmt.Errorf("output format %s: must be text or markdown", quote.Value(format))
 			}
 			rules, err := policy.Rules()
 			if err != nil {
@@ -54,7 +54,7 @@ func newExplain(s streams) *cobra.Command {
 			}
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or markdown")
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "output format: text or markdown")
 	return cmd
 }
 

@@ -55,7 +55,7 @@ type options struct {
 }
 
 func (o *options) binDirFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.binDir, "bin-dir", "/opt/cni/bin", "the node's folder of CNI plugins")
+	cmd.Flags().StringVar(&o.binDir, "bin-dir", "/opt/cni/bin", "folder of CNI plugins on the node")
 }
 
 func (o *options) fromFlag(cmd *cobra.Command) {
@@ -65,15 +65,15 @@ func (o *options) fromFlag(cmd *cobra.Command) {
 func (o *options) installFlags(cmd *cobra.Command) {
 	o.binDirFlag(cmd)
 	o.fromFlag(cmd)
-	cmd.Flags().StringSliceVar(&o.plugins, "plugins", defaultPlugins, "the plugins that are wanted")
-	cmd.Flags().StringVar(&o.policy, "policy", string(install.Policies[0]), "what is replaced: if-newer (what is older or does not work), if-absent (nothing), always (everything), never (only report)")
+	cmd.Flags().StringSliceVar(&o.plugins, "plugins", defaultPlugins, "plugins to install")
+	cmd.Flags().StringVar(&o.policy, "policy", string(install.Policies[0]), "which plugins to replace: if-newer (those that are older or do not work), if-absent (none), always (all), never (none, and install nothing)")
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
 	s := streams{out, errOut}
 	root := &cobra.Command{
 		Use:           "macvlan-installer",
-		Short:         "Puts CNI plugins on a node, and keeps them there",
+		Short:         "Install CNI plugins on a node, and keep them there",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -110,7 +110,7 @@ func (o *options) bundle(needed bool) (*bundle.Bundle, error) {
 		return nil, failure{err}
 	}
 	if needed && b.Empty() {
-		return nil, failure{errors.New("this program was built without the checksums of the plugins, and cannot tell what it would install: take a released one, or build it with make build")}
+		return nil, failure{errors.New("this program was built without the checksums of the plugins, and cannot verify what it would install: use a released one, or build it with make build")}
 	}
 	return b, nil
 }
@@ -135,10 +135,10 @@ func whole(i *install.Installer) error {
 // installer checks the flags and puts the installer together.
 func (o *options) installer(needed bool) (*install.Installer, error) {
 	if o.policy != "" && !slices.Contains(install.Policies, install.Policy(o.policy)) {
-		return nil, fmt.Errorf("--policy %q: one of %q is expected", o.policy, install.Policies)
+		return nil, fmt.Errorf("--policy %q: must be one of %q", o.policy, install.Policies)
 	}
 	if o.binDir == "" {
-		return nil, errors.New("--bin-dir: a folder is expected")
+		return nil, errors.New("--bin-dir: must name a folder")
 	}
 	b, err := o.bundle(needed)
 	if err != nil {
@@ -147,7 +147,7 @@ func (o *options) installer(needed bool) (*install.Installer, error) {
 	var plugins []string
 	for _, name := range o.plugins {
 		if needed && b.SHA256(name) == "" {
-			return nil, fmt.Errorf("--plugins: %q is not bundled; %s are", name, strings.Join(b.Names(), ", "))
+			return nil, fmt.Errorf("--plugins: %q is not bundled; choose from %s", name, strings.Join(b.Names(), ", "))
 		}
 		if !plugin.ValidName(name) {
 			return nil, fmt.Errorf("--plugins: %q is not the name of a plugin", name)
@@ -157,7 +157,7 @@ func (o *options) installer(needed bool) (*install.Installer, error) {
 		}
 	}
 	if needed && len(plugins) == 0 {
-		return nil, errors.New("--plugins: at least one is expected")
+		return nil, errors.New("--plugins: must name at least one plugin")
 	}
 	dir, err := filepath.Abs(o.binDir)
 	if err != nil {
@@ -197,7 +197,7 @@ func newInstall(s streams) *cobra.Command {
 
 // waiting says why nothing seems to happen.
 func (s streams) waiting() {
-	fmt.Fprintln(s.err, "macvlan-installer: another installer is at work in the folder: waiting for it to end")
+	fmt.Fprintln(s.err, "macvlan-installer: another installer is working in the folder: waiting for it to finish")
 }
 
 // line says what was done to a plugin, and what is the matter with it.

@@ -19,12 +19,12 @@ import (
 
 // daemonFlags are the flags of the dhcp plugin's daemon that have a value, which go to
 // it as they are. The socket's is ours as well.
-var daemonFlags = []struct{ name, value, usage string }{
-	{"hostprefix", "folder", "where the node's file system is mounted, for the socket and the network namespaces"},
-	{"pidfile", "file", "where the daemon writes its process ID"},
-	{"timeout", "duration", "time for each request"},
-	{"resendmax", "duration", "longest time between repetitions of a request"},
-	{"resendtimeout", "duration", "time after which a request is given up"},
+var daemonFlags = []struct{ name, usage string }{
+	{"hostprefix", "`folder` in which the node's file system is mounted, for the socket and the network namespaces"},
+	{"pidfile", "`file` for the daemon's process ID"},
+	{"timeout", "`duration` of one request at most"},
+	{"resendmax", "longest `duration` between retries of a request"},
+	{"resendtimeout", "`duration` after which retries stop"},
 }
 
 func newDHCP(streams) *cobra.Command {
@@ -32,19 +32,19 @@ func newDHCP(streams) *cobra.Command {
 	var socket string
 	cmd := &cobra.Command{
 		Use:   "dhcp",
-		Short: "Run the daemon that holds the leases of the dhcp plugin",
+		Short: "Run the daemon that keeps the leases of the dhcp plugin",
 		Long: "dhcp runs the daemon of the bundled dhcp plugin, which networks with the IPAM\n" +
-			"type dhcp need on each node. It takes the place of this process.",
+			"type dhcp need on each node. The daemon replaces this process.",
 		Args: cobra.NoArgs,
 	}
 	o.fromFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&socket, "socketpath", "/run/cni/dhcp.sock", "socket on which the plugin asks the daemon")
+	f.StringVar(&socket, "socketpath", "/run/cni/dhcp.sock", "socket on which the daemon listens for the plugin")
 	values := make([]string, len(daemonFlags))
 	for n, flag := range daemonFlags {
-		f.StringVar(&values[n], flag.name, "", flag.usage+", a `"+flag.value+"` (default: the plugin's)")
+		f.StringVar(&values[n], flag.name, "", flag.usage+" (default: the plugin's)")
 	}
-	broadcast := f.Bool("broadcast", false, "have servers answer by broadcast")
+	broadcast := f.Bool("broadcast", false, "ask servers to answer by broadcast")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		b, err := o.bundle(true)
 		if err != nil {
@@ -94,17 +94,17 @@ func makeRoom(socket string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is not a socket: somebody else put it there; remove it, or name another with --socketpath", socket)
+		return fmt.Errorf("%s is not a socket: remove it, or name another path with --socketpath", socket)
 	}
 	conn, err := net.DialTimeout("unix", socket, time.Second)
 	switch {
 	case err == nil:
 		conn.Close()
-		return fmt.Errorf("another daemon answers at %s: one on each node is enough", socket)
+		return fmt.Errorf("another daemon answers at %s: one per node is enough", socket)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(socket)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	}
-	return fmt.Errorf("ask who answers at the socket: %w", err)
+	return fmt.Errorf("find out whether a daemon answers at the socket: %w", err)
 }

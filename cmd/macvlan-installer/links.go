@@ -25,14 +25,14 @@ type linkFlags struct {
 func (l *linkFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&l.wanted, "publish-links", false, "publish the node's network links that macvlan can use as an annotation of its Node")
-	f.StringVar(&l.node, "node-name", "", "name of the Node for --publish-links (default: NODE_NAME of the environment)")
+	f.StringVar(&l.node, "node-name", "", "name of the Node for --publish-links (default: the environment variable NODE_NAME)")
 	f.StringVar(&l.serviceAccount, "service-account", links.ServiceAccount, "folder with the token and ca.crt for --publish-links")
 }
 
 func (l *linkFlags) check() error {
 	l.node = cmp.Or(l.node, os.Getenv("NODE_NAME"))
 	if l.wanted && l.node == "" {
-		return errors.New("--publish-links: the name of the Node is expected in --node-name or NODE_NAME")
+		return errors.New("--publish-links: name the Node with --node-name or NODE_NAME")
 	}
 	return nil
 }

@@ -34,14 +34,14 @@ func newRun(s streams) *cobra.Command {
 	l := &linkFlags{}
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Install the plugins, and keep them as they should be",
+		Short: "Install the plugins, watch them, and repair them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if listen == "" {
-				return errors.New("--listen: an address is expected, such as :9789")
+				return errors.New("--listen: must be an address, such as :9789")
 			}
 			if interval < time.Second {
-				return fmt.Errorf("--interval %s: a second or more is expected", interval)
+				return fmt.Errorf("--interval %s: must be one second or more", interval)
 			}
 			if err := l.check(); err != nil {
 				return err
@@ -61,8 +61,8 @@ func newRun(s streams) *cobra.Command {
 	}
 	o.installFlags(cmd)
 	l.register(cmd)
-	cmd.Flags().StringVar(&listen, "listen", ":9789", "address of /healthz, /readyz and /metrics, over plain HTTP")
-	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "time after which everything is checked, even if no change was noticed")
+	cmd.Flags().StringVar(&listen, "listen", ":9789", "address for /healthz, /readyz and /metrics, over plain HTTP")
+	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "how often everything is checked, even without a noticed change")
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string
 	}
 	p := probe.New(2*interval + patience)
 	i.Waiting = func() {
-		logger.Info("another installer is at work in the folder: waiting for it to end", "folder", i.Dir)
+		logger.Info("another installer is working in the folder: waiting for it to finish", "folder", i.Dir)
 	}
 	k := &keeper{installer: i, probe: p, logger: logger}
 	loop := &watch.Loop{

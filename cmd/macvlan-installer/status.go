@@ -15,11 +15,11 @@ func newStatus(s streams) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Say what is in the folder, and change nothing",
+		Short: "Show what is in the folder",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("-o %q: text or json is expected", output)
+				return fmt.Errorf("-o %q: must be text or json", output)
 			}
 			i, err := o.installer(false)
 			if err != nil {
@@ -45,8 +45,8 @@ func newStatus(s streams) *cobra.Command {
 	}
 	o.binDirFlag(cmd)
 	o.fromFlag(cmd)
-	cmd.Flags().StringSliceVar(&o.plugins, "plugins", nil, "the plugins that are wanted (default: those that were installed last, or the bundled ones)")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.Flags().StringSliceVar(&o.plugins, "plugins", nil, "plugins to show (default: those installed last, otherwise the ones that install takes by default)")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "output format: text or json")
 	return cmd
 }
 

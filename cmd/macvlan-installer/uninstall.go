@@ -10,7 +10,7 @@ func newUninstall(s streams) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "uninstall",
-		Short: "Take the plugins away, and bring back what they replaced",
+		Short: "Remove the plugins and restore what they replaced",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			i, err := o.installer(false)

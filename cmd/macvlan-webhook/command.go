@@ -53,7 +53,7 @@ func (r *reference) Type() string { return "namespace/name" }
 func (r *reference) Set(text string) error {
 	namespace, name, ok := strings.Cut(text, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return errors.New("namespace/name is expected")
+		return errors.New("must be namespace/name")
 	}
 	*r = reference{namespace, name}
 	return nil
@@ -63,8 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "macvlan-webhook",
-		Short: "Answers the API server about pods that ask for macvlan networks",
-		Long: "macvlan-webhook judges the network annotations of pods when they are created.\n\n" +
+		Short: "Check pods that ask for macvlan networks when they are created",
+		Long: "macvlan-webhook is an admission webhook. It checks the network annotations of pods when they are created.\n\n" +
 			"It runs in a cluster, beside one (--kubeconfig), or without any (--inventory).",
 		Args:          cobra.NoArgs,
 		Version:       version,
@@ -78,22 +78,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", ":9443", "address that admission requests come to, over TLS")
-	f.StringVar(&o.probeListen, "probe-listen", ":8080", "address of /healthz, /readyz and /metrics, over plain HTTP")
+	f.StringVar(&o.listen, "listen", ":9443", "address for admission requests, over TLS")
+	f.StringVar(&o.probeListen, "probe-listen", ":8080", "address for /healthz, /readyz and /metrics, over plain HTTP")
 	f.StringVar(&o.config, "config", "", "PolicyConfig file, read again when it changes (default: the built-in configuration)")
-	f.StringArrayVar(&o.inventory, "inventory", nil, "run without a cluster: files or folders with the objects it is taken to hold (may be repeated)")
-	f.BoolVar(&o.nodeFacts, "node-facts", false, "read from the Nodes of the cluster which links they have, as macvlan-installer --publish-links writes it there")
+	f.StringArrayVar(&o.inventory, "inventory", nil, "run without a cluster: file or folder with objects to treat as present in it (may be repeated)")
+	f.BoolVar(&o.nodeFacts, "node-facts", false, "read the links of each Node from the annotation that macvlan-installer --publish-links writes")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside the cluster")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig file")
-	f.Var(&o.certSecret, "cert-secret", "Secret that holds the CA; it is made when absent, and the serving certificate is signed with it")
-	f.Var(&o.service, "service", "Service that the API server calls: the serving certificate is made out to it")
-	f.StringArrayVar(&o.webhookConfigurations, "webhook-configuration", nil, "name of the validating and mutating webhook configurations whose caBundle is kept up to date (may be repeated)")
-	f.StringVar(&o.certFile, "cert-file", "", "serving certificate in PEM, in place of --cert-secret; read again when it changes")
+	f.Var(&o.certSecret, "cert-secret", "Secret with the CA, created if missing; it signs the serving certificate")
+	f.Var(&o.service, "service", "Service that the API server calls; its name is in the serving certificate")
+	f.StringArrayVar(&o.webhookConfigurations, "webhook-configuration", nil, "name of the validating and the mutating webhook configuration whose caBundle is kept up to date (may be repeated)")
+	f.StringVar(&o.certFile, "cert-file", "", "serving certificate in PEM, instead of --cert-secret; read again when it changes")
 	f.StringVar(&o.keyFile, "key-file", "", "key of --cert-file in PEM")
-	f.StringArrayVar(&o.certHosts, "cert-host", nil, "further DNS name or IP address that the serving certificate is made out to (may be repeated)")
-	f.DurationVar(&o.deadline, "decision-timeout", 4*time.Second, "time for one decision, below the timeoutSeconds of the webhook configuration")
+	f.StringArrayVar(&o.certHosts, "cert-host", nil, "additional DNS name or IP address in the serving certificate (may be repeated)")
+	f.DurationVar(&o.deadline, "decision-timeout", 4*time.Second, "time limit for one decision; keep it below timeoutSeconds of the webhook configuration")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to keep answering after SIGTERM")
-	f.TextVar(&o.logLevel, "log-level", &slog.LevelVar{}, "debug, info, warn or error")
+	f.TextVar(&o.logLevel, "log-level", &slog.LevelVar{}, "lowest level that is logged: debug, info, warn or error")
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -104,25 +104,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func (o *options) check() error {
 	switch {
 	case (o.certFile == "") != (o.keyFile == ""):
-		return errors.New("--cert-file and --key-file go together")
+		return errors.New("--cert-file and --key-file must be used together")
 	case o.certFile != "" && o.certSecret.name != "":
-		return errors.New("--cert-secret and --cert-file exclude each other: the certificate comes from one of them")
+		return errors.New("--cert-secret and --cert-file cannot be used together: the certificate comes from one of them")
 	case o.certFile == "" && o.certSecret.name == "":
 		return errors.New("no serving certificate: name a Secret with --cert-secret, or files with --cert-file and --key-file")
 	case o.certSecret.name != "" && len(o.inventory) > 0:
-		return errors.New("--cert-secret needs a cluster: with --inventory, give --cert-file and --key-file")
+		return errors.New("--cert-secret needs a cluster: with --inventory, use --cert-file and --key-file")
 	case o.certSecret.name != "" && o.service.name == "" && len(o.certHosts) == 0:
-		return errors.New("--cert-secret needs --service or --cert-host: whom is the serving certificate made out to?")
+		return errors.New("--cert-secret needs --service or --cert-host: the serving certificate must contain a name")
 	case o.certFile != "" && (o.service.name != "" || len(o.certHosts) > 0 || len(o.webhookConfigurations) > 0):
-		return errors.New("--service, --cert-host and --webhook-configuration go with --cert-secret: with --cert-file, whoever makes the files sees to the names and to the caBundle")
+		return errors.New("--service, --cert-host and --webhook-configuration require --cert-secret: with --cert-file, whoever creates the files sets the names and the caBundle")
 	case len(o.inventory) > 0 && (o.kubeconfig != "" || o.context != ""):
-		return errors.New("--inventory excludes --kubeconfig and --context: the networks come from files or from a cluster")
+		return errors.New("--inventory cannot be used with --kubeconfig or --context: the networks come from files or from a cluster")
 	case len(o.inventory) > 0 && o.nodeFacts:
-		return errors.New("--node-facts needs a cluster: with --inventory, Nodes are read from its files in any case")
+		return errors.New("--node-facts needs a cluster: with --inventory, Nodes are always read from its files")
 	case o.deadline <= 0:
-		return fmt.Errorf("--decision-timeout %s: a time above 0 is expected", o.deadline)
+		return fmt.Errorf("--decision-timeout %s: must be more than 0", o.deadline)
 	case o.drain < 0:
-		return fmt.Errorf("--drain %s: a time of 0 or more is expected", o.drain)
+		return fmt.Errorf("--drain %s: must be 0 or more", o.drain)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type configFile struct {
 	// text is what was read last.
 	text []byte
 	// problem is what is wrong with the file as it is now, nil when that is in
-	// force.
+	// use.
 	problem atomic.Pointer[error]
 }
 
@@ -50,11 +50,11 @@ func readConfigFile(path string, logger *slog.Logger) (*configFile, error) {
 	return f, nil
 }
 
-// Current is the configuration in force.
+// Current is the configuration in use.
 func (f *configFile) Current() *config.Config { return f.current.Load() }
 
 // Run reads the file again whenever it changes, until ctx ends. A file that
-// cannot be used leaves the last good configuration in force, and is logged.
+// cannot be used leaves the last valid configuration in use, and is logged.
 func (f *configFile) Run(ctx context.Context) error {
 	if f.path == "" {
 		return nil
@@ -71,10 +71,10 @@ func (f *configFile) Run(ctx context.Context) error {
 	}
 }
 
-// Problem is what is wrong with the file as it is now; nil when it is in force.
+// Problem is what is wrong with the file as it is now; nil when it is in use.
 func (f *configFile) Problem() error {
 	if p := f.problem.Load(); p != nil {
-		return fmt.Errorf("%w; the last good configuration is in force", *p)
+		return fmt.Errorf("%w; the last valid configuration is still in use", *p)
 	}
 	return nil
 }
@@ -108,5 +108,5 @@ func (f *configFile) complain(err error) {
 		return
 	}
 	f.problem.Store(&err)
-	f.logger.Error("the configuration cannot be used, the last good one stays in force", "path", f.path, "error", err)
+	f.logger.Error("the configuration cannot be used, the last valid one is still in use", "path", f.path, "error", err)
 }

@@ -39,10 +39,10 @@ func TestConfigFile(t *testing.T) {
 		}
 	}()
 	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: 5}\n")
-	wait.Until(t, "the change is in force", func() bool { return f.Current().Limits.AddressPairs == 5 })
+	wait.Until(t, "the change is in use", func() bool { return f.Current().Limits.AddressPairs == 5 })
 	write("kind: [\n")
-	wait.Until(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last good one stays in force") })
+	wait.Until(t, "the wrong change is logged", func() bool { return strings.Contains(logs.String(), "the last valid one is still in use") })
 	if f.Current().Limits.AddressPairs != 5 {
-		t.Errorf("in force: %+v", f.Current())
+		t.Errorf("in use: %+v", f.Current())
 	}
 }

@@ -123,7 +123,7 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 		}
 		logger.Info("inventory read", "networks", networks.Len(), "pools", networks.Pools())
 		if networks.Len() == 0 {
-			logger.Warn("the inventory holds no network: networks are judged by their names")
+			logger.Warn("the inventory contains no network: networks are checked by their names, but not whether they exist")
 		}
 		return networks, nil, nil
 	}
@@ -151,11 +151,11 @@ func (o *options) openWorkloads() (webhook.Workloads, error) {
 	return cluster.NewWorkloads(config)
 }
 
-// configValid tells whether the configuration file as it is now is in force.
+// configValid tells whether the configuration file as it is now is in use.
 func configValid(f *configFile) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "macvlan_webhook_config_valid",
-		Help: "1 while the configuration file is in force, 0 while it cannot be used and the last good one stays in force.",
+		Help: "1 while the configuration file is in use, 0 while it cannot be used and the last valid one is used instead.",
 	}, func() float64 {
 		if f.Problem() != nil {
 			return 0

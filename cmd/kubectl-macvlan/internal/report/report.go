@@ -125,7 +125,7 @@ func ByName(name string) (Writer, error) {
 			return f.write, nil
 		}
 	}
-	return nil, fmt.Errorf("output format %.80q: %s is expected", name, strings.Join(Forms(), " or "))
+	return nil, fmt.Errorf("output format %.80q: must be %s", name, strings.Join(Forms(), " or "))
 }
 
 // Forms are the names of all forms, the default one first.

@@ -31,12 +31,12 @@ func Text(w io.Writer, r *Report) error {
 			b.WriteByte('\n')
 		}
 	}
-	fmt.Fprintf(&b, "%s checked: %d denied, %d warned", plural(r.Summary.Checked, "object"), r.Summary.Denied, r.Summary.Warned)
+	fmt.Fprintf(&b, "%s checked: %d denied, %d warned", Plural(r.Summary.Checked, "object"), r.Summary.Denied, r.Summary.Warned)
 	if r.Summary.Patched > 0 {
 		fmt.Fprintf(&b, ", %d patched", r.Summary.Patched)
 	}
 	if r.Summary.Skipped > 0 {
-		fmt.Fprintf(&b, "; %s of other kinds skipped", plural(r.Summary.Skipped, "object"))
+		fmt.Fprintf(&b, "; %s of other kinds skipped", Plural(r.Summary.Skipped, "object"))
 	}
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
@@ -45,7 +45,8 @@ func Text(w io.Writer, r *Report) error {
 
 func title(o Object) string { return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name) }
 
-func plural(n int, noun string) string {
+// Plural is a number with its noun.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // ErrTampered is in the error for a plugin that is not what was bundled.
-var ErrTampered = errors.New("it is not the plugin that was bundled: tampered with, damaged, or of another architecture; take the installer's image anew")
+var ErrTampered = errors.New("it is not the plugin that was bundled: tampered with, damaged, or for another architecture; pull the installer's image again")
 
 // Bundle is a folder of plugins and what they have to be. It is not safe for
 // concurrent use.
@@ -45,7 +45,7 @@ func New(dir, checksums string) (*Bundle, error) {
 			return nil, fmt.Errorf("read the table of checksums: entry %q: no file can be called %q", entry, name)
 		}
 		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != 32 || sum != strings.ToLower(sum) {
-			return nil, fmt.Errorf("read the table of checksums: entry %q: name=sha256 in lower case is expected", entry)
+			return nil, fmt.Errorf("read the table of checksums: entry %q: must be name=sha256 in lower case", entry)
 		}
 		b.checksums[name] = sum
 	}
@@ -86,7 +86,7 @@ func (b *Bundle) Open(name string) (*os.File, error) {
 	// A pipe at the name is not to hold up anybody, nor is a device to be touched.
 	info, err := os.Stat(b.Path(name))
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open bundled plugin: %s is no regular file: name the folder of the bundle with --from", b.Path(name))
+		return nil, fmt.Errorf("open bundled plugin: %s is not a regular file: name the folder of the bundle with --from", b.Path(name))
 	}
 	var f *os.File
 	if err == nil {

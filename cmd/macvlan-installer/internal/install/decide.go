@@ -81,7 +81,7 @@ func judge(name string, fd found, b bundled, e *entry) judged {
 		j.damaged = j.state == Broken && !errors.Is(j.problem, plugin.ErrUndecided) || j.version != "" && j.version == e.Version
 	}
 	if j.damaged && j.problem == nil {
-		j.state, j.problem = Broken, errors.New("somebody changed it after it was installed")
+		j.state, j.problem = Broken, errors.New("it was changed after it was installed")
 	}
 	return j
 }

@@ -94,7 +94,7 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 		return found{}, hint(fmt.Errorf("read %s: %w", f.join(name), err))
 	}
 	if now.found.kind == other {
-		now.found.fault = fmt.Errorf("%s is not a file but a %s: remove it, or leave %s out of --plugins", f.join(name), describe(info.Mode()), name)
+		now.found.fault = fmt.Errorf("%s is not a file but a %s: remove it, or remove %s from --plugins", f.join(name), describe(info.Mode()), name)
 		return now.found, nil
 	}
 	if now.found.kind == symlink {

@@ -62,7 +62,7 @@ func openFolder(path string, step func(string)) (*folder, error) {
 		return nil, errors.Join(fmt.Errorf("stat the file system of %s: %w", path, err), f.close())
 	}
 	if stat.Flags&unix.ST_NOEXEC != 0 {
-		return nil, errors.Join(fmt.Errorf("the folder of plugins %s is on a file system mounted with noexec, where no plugin can run: mount it without, or name the folder that the container runtime uses with --bin-dir", path), f.close())
+		return nil, errors.Join(fmt.Errorf("the folder of plugins %s is on a file system mounted with noexec, where no plugin can run: mount it without noexec, or name the folder that the container runtime uses with --bin-dir", path), f.close())
 	}
 	return f, nil
 }
@@ -96,7 +96,7 @@ func (f *folder) lock(ctx context.Context, patience time.Duration, waiting func(
 		// Asking again is not elegant, but a blocking flock cannot be interrupted.
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("lock the folder of plugins %s: another installer is at work there: %w", f.path, ctx.Err())
+			return fmt.Errorf("lock the folder of plugins %s: another installer is working there: %w", f.path, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -164,7 +164,7 @@ func (f *folder) openRegular(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%s is no regular file but a %s: remove it", f.join(name), describe(info.Mode()))
+	return nil, fmt.Errorf("%s is not a regular file but a %s: remove it", f.join(name), describe(info.Mode()))
 }
 
 // temp is a file that nobody knows of yet.
@@ -325,7 +325,7 @@ func (f *folder) still(name string, was fs.FileInfo) bool {
 
 // changed is the error for what others do at the same time.
 func (f *folder) changed(name string) error {
-	return fmt.Errorf("somebody else changed %s just now: try again", f.join(name))
+	return fmt.Errorf("something else changed %s just now: try again", f.join(name))
 }
 
 // notKnown says that the kernel or the file system knows no such way to rename.

@@ -13,11 +13,11 @@ var hints = []struct {
 }{
 	{syscall.ENOENT, "create it, or name the folder that the container runtime uses with --bin-dir (in a pod, mount it from the node with hostPath)"},
 	{syscall.ENOTDIR, "name a folder with --bin-dir"},
-	{syscall.EROFS, "mount it writable, name another folder with --bin-dir, or see to the plugins in another way and only check them with --policy never"},
+	{syscall.EROFS, "mount it writable, name another folder with --bin-dir, or provide the plugins in another way and only check them with --policy never"},
 	{syscall.ENOSPC, "free some space on the node's disk; the installer tries again, and what was there is untouched"},
 	{syscall.EDQUOT, "raise the quota of the node's disk; what was there is untouched"},
-	{syscall.EACCES, "run as root; if the folder belongs to somebody else, add the capability DAC_OVERRIDE; if SELinux is enforcing, see docs/installer.md"},
-	{syscall.EPERM, "run as root; if the file or the folder was made immutable (chattr +i) or belongs to somebody else, whoever did so wanted it to stay"},
+	{syscall.EACCES, "run as root; if the folder belongs to another user, add the capability DAC_OVERRIDE; if SELinux is enforcing, see docs/installer.md"},
+	{syscall.EPERM, "run as root; a file or folder that is immutable (chattr +i) or belongs to another user is left as it is"},
 }
 
 // hint adds to an error of the file system what to do about it.

@@ -331,9 +331,9 @@ func TestOthers(t *testing.T) {
 		want    Result
 		text    string
 	}{
-		{"newer", newer, Kept, "somebody else"},
-		{"foreign", []byte(answering), Kept, "somebody else"},
-		{"older", older, Replaced, "brought back"},
+		{"newer", newer, Kept, "something else"},
+		{"foreign", []byte(answering), Kept, "something else"},
+		{"older", older, Replaced, "restored"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -545,7 +545,7 @@ func TestNoRegularFile(t *testing.T) {
 			b := realBundle(t, "static")
 			dir := t.TempDir()
 			put(t, filepath.Join(dir, stateName))
-			if _, err := b.installer(t, dir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "is no regular file") {
+			if _, err := b.installer(t, dir, IfNewer, "static").Install(t.Context()); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 				t.Errorf("as the state file: %v", err)
 			}
 			binDir := filepath.Join(t.TempDir(), "bin")

@@ -185,7 +185,7 @@ func (p *pass) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			// What was found out meanwhile says nothing about the plugin.
 			p.plugins = slices.DeleteFunc(p.plugins, func(r Plugin) bool { return r.Name == "" })
-			return fmt.Errorf("install %s: interrupted, installing again goes on from there: %w", p.Plugins[n], err)
+			return fmt.Errorf("install %s: interrupted, the next installation continues from there: %w", p.Plugins[n], err)
 		}
 		p.plugins[n] = done
 	}
@@ -282,12 +282,12 @@ func (i *Installer) report(ctx context.Context, f *folder, s *state, name string
 	case j.state == Foreign && j.kind == symlink:
 		r.Message = fmt.Sprintf("a symbolic link to %s, which works", j.target)
 	case j.state == Foreign:
-		r.Message = "somebody else's plugin, which works"
+		r.Message = "works, but is not a release of the reference plugins"
 	case j.state == Current && !j.ours && j.sha256 != b.sha256:
 		r.Message = "the same version from another build"
 	}
 	if !r.Usable && policy != Never && j.kind != absent && j.kind != other {
-		r.Message += fmt.Sprintf(": left as it is: repair or remove it, have it replaced with --policy %s, or leave %s out of --plugins", Always, name)
+		r.Message += fmt.Sprintf(": left as it is: repair or remove it, replace it with --policy %s, or remove %s from --plugins", Always, name)
 	}
 	return r
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // errDoesNotWork is in the errors of plugins that were placed and taken back.
-var errDoesNotWork = errors.New("it does not work here, so that it was taken back")
+var errDoesNotWork = errors.New("it does not work here and was taken back")
 
 // undo is how to take back what was placed.
 type undo struct {
@@ -120,7 +120,7 @@ func (p *pass) record(ctx context.Context, j *judged, b bundled) (*undo, error) 
 		u.pending = u.before != nil && j.found.is(u.before.Replaced)
 		if u.before == nil {
 			if _, err := p.root.Lstat(keptPrefix + j.name); err == nil {
-				return u, fmt.Errorf("%s is there, but the state file does not say why: it may be somebody's only copy; move it to where it belongs, or away", p.join(keptPrefix+j.name))
+				return u, fmt.Errorf("%s is there, but the state file does not say why: it may be the only copy of a plugin; move it to where it belongs, or away", p.join(keptPrefix+j.name))
 			}
 		}
 		u.backup = keptPrefix + j.name
@@ -152,7 +152,7 @@ func (p *pass) bringFormer(name string, u *undo) error {
 		return nil
 	}
 	if err := p.rename(u.former, keptPrefix+name); err != nil {
-		return fmt.Errorf("bring back %s: %w", p.join(keptPrefix+name), err)
+		return fmt.Errorf("restore %s: %w", p.join(keptPrefix+name), err)
 	}
 	u.former = ""
 	return p.sync()
@@ -250,7 +250,7 @@ func (p *pass) duplicate(ctx context.Context, j *judged) (string, error) {
 	}
 	sum, err := copyAll(ctx, t, src)
 	if err == nil && sum != j.sha256 {
-		err = errors.New("somebody else changed it just now: try again")
+		err = errors.New("something else changed it just now: try again")
 	}
 	if err == nil {
 		stat := j.info.Sys().(*syscall.Stat_t)
@@ -324,7 +324,7 @@ func (p *pass) rollBack(name string) error {
 		err = p.bringFormer(name, u)
 	}
 	if err != nil {
-		return fmt.Errorf("bring back what was at %s: %w", p.join(name), err)
+		return fmt.Errorf("restore what was at %s: %w", p.join(name), err)
 	}
 	p.state.put(name, u.before)
 	return p.writeState(p.state)

@@ -68,7 +68,7 @@ func (s *state) put(name string, e *entry) {
 // paths.
 func (s *state) check() error {
 	if s.Format < 1 {
-		return errors.New("no format is named")
+		return errors.New("format is missing")
 	}
 	for _, name := range s.Wanted {
 		if !plugin.ValidName(name) {
@@ -84,7 +84,7 @@ func (s *state) check() error {
 		case s.find(e.Name) != e:
 			return fmt.Errorf("plugins[%d]: %q is there twice", n, e.Name)
 		case len(e.Placed) == 0:
-			return fmt.Errorf("plugins[%d]: it is not said what was placed as %q", n, e.Name)
+			return fmt.Errorf("plugins[%d]: placed is missing for %q", n, e.Name)
 		case e.Replaced != nil && (e.Replaced.Target == "") == (e.Replaced.SHA256 == ""):
 			return fmt.Errorf("plugins[%d]: %q replaced neither a file nor a link", n, e.Name)
 		}
@@ -113,7 +113,7 @@ func (f *folder) readState() (*state, error) {
 		err = s.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the state file %s: %w: somebody changed it; bring it back from a backup, or remove it together with the files %s*, after which the plugins count as somebody else's", f.join(stateName), err, f.join(keptPrefix))
+		return nil, fmt.Errorf("read the state file %s: %w: it was changed; restore it from a backup, or remove it together with the files %s*, after which the plugins no longer count as installed", f.join(stateName), err, f.join(keptPrefix))
 	}
 	if s.Format > stateFormat {
 		return nil, fmt.Errorf("read the state file %s: format %d is newer than %d: a newer macvlan-installer wrote it; use that one", f.join(stateName), s.Format, stateFormat)

@@ -51,7 +51,7 @@ func (f *folder) uninstall(ctx context.Context, s *state) ([]Removal, error) {
 			err = asideErr
 		}
 		for _, name := range aside {
-			text += fmt.Sprintf("; what somebody else put there meanwhile is in %s: move it to where it belongs, or away", f.join(name))
+			text += fmt.Sprintf("; what something else put there in the meantime is in %s: move it to where it belongs, or away", f.join(name))
 		}
 		removals = append(removals, Removal{e.Name, text, err})
 	}
@@ -69,7 +69,7 @@ func (f *folder) uninstall(ctx context.Context, s *state) ([]Removal, error) {
 	}
 	kept, err := f.names(keptPrefix)
 	if err == nil && len(kept) > 0 {
-		err = fmt.Errorf("%s: there, but the state file does not say why: it may be somebody's only copy of %s; move it to where it belongs, or away", f.join(kept[0]), strings.TrimPrefix(kept[0], keptPrefix))
+		err = fmt.Errorf("%s: there, but the state file does not say why: it may be the only copy of %s; move it to where it belongs, or away", f.join(kept[0]), strings.TrimPrefix(kept[0], keptPrefix))
 	}
 	return removals, err
 }
@@ -90,7 +90,7 @@ func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 	case now.is(e.Replaced):
 		return "was there before, stays", f.remove(keptName)
 	case !ours && now.kind != absent && e.Replaced == nil:
-		return "was changed by somebody else since, stays", nil
+		return "was changed by something else since, stays", nil
 	case !ours && now.kind != absent:
 		// Whoever put something that works there, did away with what was there
 		// before. An accident did not mean to, and neither may what cannot be judged.
@@ -102,23 +102,23 @@ func (f *folder) restore(ctx context.Context, e *entry) (string, error) {
 		}
 		j := judge(e.Name, now, bundled{version: e.Version, isPlugin: func(string) bool { return false }}, e)
 		if j.state == Absent {
-			return "", fmt.Errorf("somebody else removed %s just now: uninstall again", f.join(e.Name))
+			return "", fmt.Errorf("something else removed %s just now: uninstall again", f.join(e.Name))
 		}
 		if j.damaged || j.state == Broken {
-			return "", fmt.Errorf("%s was changed after it was installed, and is left as it is (%w): move it away and uninstall again, which brings back what was there before from %s", f.join(e.Name), j.problem, f.join(keptName))
+			return "", fmt.Errorf("%s was changed after it was installed, and is left as it is (%w): move it away and uninstall again, which restores what was there before from %s", f.join(e.Name), j.problem, f.join(keptName))
 		}
-		return "was changed by somebody else since, stays", f.remove(keptName)
+		return "was changed by something else since, stays", f.remove(keptName)
 	case now.kind == absent && kept.kind == absent && e.Replaced != nil:
-		return "", fmt.Errorf("neither the plugin nor what it replaced is there, somebody removed %s: bring that back under either name and uninstall again, or give it up by removing %s", f.join(keptName), f.join(stateName))
+		return "", fmt.Errorf("neither the plugin nor what it replaced is there, %s was removed: restore it under either name and uninstall again, or give it up by removing %s", f.join(keptName), f.join(stateName))
 	case now.kind == absent && kept.kind == absent:
 		return "was gone already", nil
 	case e.Replaced == nil:
 		return "removed", f.take(e.Name, now.info)
 	case !kept.is(e.Replaced):
-		return "", fmt.Errorf("what it replaced is not in %s any more: bring it back, or remove %s", f.join(keptName), f.join(e.Name))
+		return "", fmt.Errorf("what it replaced is not in %s any more: restore it, or remove %s", f.join(keptName), f.join(e.Name))
 	}
 	if err := f.replace(keptName, e.Name, now.info); err != nil {
-		return "", fmt.Errorf("bring back what was there before: %w", err)
+		return "", fmt.Errorf("restore what was there before: %w", err)
 	}
-	return "removed, and what was there before brought back", nil
+	return "removed, and what was there before restored", nil
 }

@@ -79,7 +79,7 @@ func (s *Server) do(ctx context.Context, method, node, query string, patch []byt
 	defer cancel()
 	host, port := s.Getenv("KUBERNETES_SERVICE_HOST"), s.Getenv("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
-		return nil, errors.New("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not both set: links are published from within a cluster alone")
+		return nil, errors.New("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not both set: links can only be published from within a cluster")
 	}
 	target := url.URL{Scheme: "https", Host: net.JoinHostPort(host, port), RawQuery: query}
 	target = *target.JoinPath("api/v1/nodes", url.PathEscape(node))
@@ -146,9 +146,9 @@ func refusal(response *http.Response, answer []byte) error {
 	err := fmt.Errorf("the API server answers %s: %s", response.Status, cmp.Or(status.Message, "no reason given"))
 	switch response.StatusCode {
 	case http.StatusForbidden:
-		err = fmt.Errorf("%w: apply manifests/installer/node-facts, which permits it to a pod on that node", err)
+		err = fmt.Errorf("%w: apply manifests/installer/node-facts, which permits this to a pod on that node", err)
 	case http.StatusNotFound:
-		err = fmt.Errorf("%w: --node-name is to be the name of the Node that the pod is on", err)
+		err = fmt.Errorf("%w: --node-name must be the Node that the pod runs on", err)
 	}
 	return err
 }

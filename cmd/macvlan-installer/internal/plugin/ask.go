@@ -165,13 +165,13 @@ func explain(ctx context.Context, path string, err error, stderr []byte) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: no answer: %w", ErrUndecided, ctx.Err())
 	case exited && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
-		return fmt.Errorf("%w: killed, perhaps for want of memory", ErrUndecided)
+		return fmt.Errorf("%w: killed, perhaps out of memory", ErrUndecided)
 	case exited && len(bytes.TrimSpace(stderr)) > 0:
 		return fmt.Errorf("%w: %q", err, shorten(stderr))
 	case exited:
 		return err
 	case errors.Is(err, syscall.ENOEXEC):
-		return errors.New("made for another architecture, or no program at all")
+		return errors.New("built for another architecture, or not a program")
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("not executable")
 	case errors.Is(err, syscall.ELOOP):
@@ -181,9 +181,9 @@ func explain(ctx context.Context, path string, err error, stderr []byte) error {
 			return errors.New("the symbolic link leads nowhere")
 		}
 		// A container without a shell and a C library sees less than the node.
-		return fmt.Errorf("%w: its interpreter is not to be found here", ErrUndecided)
+		return fmt.Errorf("%w: its interpreter was not found here", ErrUndecided)
 	case errors.Is(err, syscall.ETXTBSY):
-		return fmt.Errorf("%w: somebody is writing it", ErrUndecided)
+		return fmt.Errorf("%w: something is still writing it", ErrUndecided)
 	}
 	return fmt.Errorf("%w: %w", ErrUndecided, err)
 }

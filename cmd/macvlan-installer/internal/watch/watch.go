@@ -17,7 +17,7 @@ import (
 
 // ErrUnmounted says that the folder was removed on the node while a container has
 // it mounted: what takes its place there cannot be seen from within.
-var ErrUnmounted = errors.New("the folder was removed under the mount: the container has to start anew to see the one that takes its place")
+var ErrUnmounted = errors.New("the folder was removed under the mount: restart the container to see the new folder")
 
 // Loop checks a folder when something in it changed, and every now and then.
 //
