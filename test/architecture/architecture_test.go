@@ -23,6 +23,20 @@ var mayImport = map[string][]string{
 	"certs":     nil,
 }
 
+// upperPolicy are the packages of policy that know of subjects and rules, each with those
+// among them that it may import. All others below policy read the texts of other programs,
+// and know of none of these.
+var upperPolicy = map[string][]string{
+	"policy":           {"policy/object", "policy/verdict", "policy/config", "policy/pod", "policy/pod/rules", "policy/nad", "policy/subnet"},
+	"policy/pod/rules": {"policy/object", "policy/verdict", "policy/config", "policy/pod"},
+	"policy/pod":       {"policy/object", "policy/verdict", "policy/config"},
+	"policy/nad":       {"policy/object", "policy/verdict", "policy/config"},
+	"policy/subnet":    {"policy/object", "policy/verdict", "policy/config"},
+	"policy/config":    {"policy/object", "policy/verdict"},
+	"policy/verdict":   {"policy/object"},
+	"policy/object":    nil,
+}
+
 // impure is what policy does without, so that it judges alike in a cluster, on
 // a laptop and in a test: what it needs to know is given to it.
 var impure = []string{"os", "os/exec", "net/http", "log", "log/slog", "k8s.io/client-go", "k8s.io/klog/v2", "sigs.k8s.io/controller-runtime"}
@@ -51,6 +65,9 @@ func check(path string, imports []string) []string {
 			if other != room && !slices.Contains(allowed, other) {
 				wrong = append(wrong, fmt.Sprintf("%s imports %s: %s may import %q", inside, target, room, allowed))
 			}
+			if _, upper := upperPolicy[target]; upper && room == "policy" && !slices.Contains(upperPolicy[inside], target) {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s: it may import %q of what knows of subjects and rules", inside, target, upperPolicy[inside]))
+			}
 		}
 		if room == "policy" && slices.ContainsFunc(impure, func(p string) bool { return imported == p || strings.HasPrefix(imported, p+"/") }) {
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: policy knows what it is given, and nothing else", inside, imported))
@@ -68,18 +85,24 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v: %s", err, stderr.String())
 	}
-	seen := map[string]bool{}
+	seen, packages := map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
 		for _, problem := range check(fields[0], fields[1:]) {
 			t.Error(problem)
 		}
-		room, _, _ := strings.Cut(strings.TrimPrefix(fields[0], module+"/"), "/")
-		seen[room] = true
+		inside := strings.TrimPrefix(fields[0], module+"/")
+		room, _, _ := strings.Cut(inside, "/")
+		seen[room], packages[inside] = true, true
 	}
 	for room := range mayImport {
 		if !seen[room] {
 			t.Errorf("no package in %s: the rule for it is out of date", room)
+		}
+	}
+	for inside := range upperPolicy {
+		if !packages[inside] {
+			t.Errorf("no package %s: the rule for it is out of date", inside)
 		}
 	}
 }
@@ -102,6 +125,11 @@ func TestCheck(t *testing.T) {
 		{"policy reads files", "policy", []string{"os"}, 1},
 		{"policy asks the cluster", "policy/multus", []string{"k8s.io/client-go/kubernetes"}, 1},
 		{"policy knows the types", "policy", []string{"k8s.io/api/core/v1", "ossify"}, 0},
+		{"rules read pods", "policy/pod/rules", []string{module + "/policy/pod", module + "/policy/multus"}, 0},
+		{"pods know no rules", "policy/pod", []string{module + "/policy/pod/rules"}, 1},
+		{"kinds of subject stay apart", "policy/nad", []string{module + "/policy/pod", module + "/policy/subnet"}, 2},
+		{"grammars know no subjects", "policy/cniconf/ipam", []string{module + "/policy/object"}, 1},
+		{"the inventory knows subjects", "inventory/cluster", []string{module + "/policy/pod", module + "/policy/nad"}, 0},
 		{"nameless", "inventory/util", nil, 1},
 		{"nameless in tests", "test/helpers/pkg", nil, 2},
 	}
