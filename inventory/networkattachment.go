@@ -4,7 +4,7 @@ import (
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 )
 
 // API version and kind of the objects that networks are made of.
@@ -19,12 +19,12 @@ var Networks = Kind{
 }
 
 // CompileNetwork reads what rules need from a NetworkAttachmentDefinition.
-func CompileNetwork(nad *nadv1.NetworkAttachmentDefinition) *cniconf.Network {
-	return defaultpools.Compile(cniconf.Source{
-		Namespace:   nad.Namespace,
-		Name:        nad.Name,
-		Annotations: nad.Annotations,
-		Labels:      nad.Labels,
-		Config:      nad.Spec.Config,
+func CompileNetwork(object *nadv1.NetworkAttachmentDefinition) *cniconf.Network {
+	return nad.Compile(cniconf.Source{
+		Namespace:   object.Namespace,
+		Name:        object.Name,
+		Annotations: object.Annotations,
+		Labels:      object.Labels,
+		Config:      object.Spec.Config,
 	})
 }

@@ -25,8 +25,8 @@
 // objects) and config (PolicyConfig). What users read about the rules is in ruledocs.
 //
 // Below them are the texts of other programs, each read as that program reads it: multus,
-// cniconf (with the IPAM plugins in cniconf/ipam), spiderpool, flatnetwork; and our own:
-// defaultpools and links. They know nothing of subjects and rules. document and jsonplace say
+// cniconf (with the IPAM plugins in cniconf/ipam), spiderpool, flatnetwork; and our own,
+// links. They know nothing of subjects and rules. document and jsonplace say
 // where something is in YAML and JSON, quote puts values into messages, cidr and mac read
 // addresses.
 //

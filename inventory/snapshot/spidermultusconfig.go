@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 )
 
 const (
@@ -80,7 +80,7 @@ func compileSpiderMultusConfig(o *Object, namespace string) (*cniconf.Network, e
 		}
 		source.Config = config
 	}
-	return defaultpools.Compile(source), nil
+	return nad.Compile(source), nil
 }
 
 func (c *spiderMultusConfig) config(name string) (string, error) {

@@ -73,7 +73,7 @@ type Network struct {
 	ResourceName string
 
 	// DefaultPools are those of pods that name none; nil where the network says nothing
-	// of them. [Compile] does not set them: see package defaultpools.
+	// of them. [Compile] does not set them: see package nad.
 	DefaultPools *DefaultPools
 
 	// Unusable says why every pod that uses the network will fail, as a clause

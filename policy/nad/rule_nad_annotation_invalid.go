@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -62,12 +61,12 @@ var ruleNADAnnotationInvalid = Rule{
 				})
 			}
 		}
-		if value, ok := n.source.Annotations[defaultpools.Annotation]; ok {
-			faults := defaultpools.Faults(value)
+		if value, ok := n.source.Annotations[DefaultPoolsAnnotation]; ok {
+			faults := defaultPoolFaults(value)
 			for i := range faults {
 				found.Add(false, func() verdict.Finding {
 					return verdict.Finding{
-						Place:   object.AtAnnotation(defaultpools.Annotation, faults[i].Offset),
+						Place:   object.AtAnnotation(DefaultPoolsAnnotation, faults[i].Offset),
 						Message: faults[i].Message(),
 						Remedy:  `name the pools as in {"ipv4":["pool-a"],"ipv6":["pool-b"]}`,
 					}

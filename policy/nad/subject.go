@@ -9,7 +9,6 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -25,12 +24,9 @@ const (
 // networkAnnotationKeys are the annotations of a NetworkAttachmentDefinition that
 // rules read.
 var networkAnnotationKeys = []string{
-	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, defaultpools.Annotation,
+	cniconf.InstanceTypeAnnotation, cniconf.ResourceNameAnnotation, DefaultPoolsAnnotation,
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
-
-// networkKind is the kind of a [Subject].
-const networkKind = "NetworkAttachmentDefinition"
 
 // Subject is a NetworkAttachmentDefinition that is written or deleted.
 type Subject struct {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/defaultpools"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
@@ -75,9 +75,9 @@ func (c *cluster) setNetwork(ref, mode, ipam, defaults string) {
 	}
 	source.Annotations = map[string]string{cniconf.ResourceNameAnnotation: "example.com/" + r.Name}
 	if defaults != "" {
-		source.Annotations[defaultpools.Annotation] = defaults
+		source.Annotations[nad.DefaultPoolsAnnotation] = defaults
 	}
-	c.networks[r] = defaultpools.Compile(source)
+	c.networks[r] = nad.Compile(source)
 }
 
 // setPool adds a pool, or replaces it, given its spec in JSON without the brackets.

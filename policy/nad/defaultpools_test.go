@@ -1,4 +1,4 @@
-package defaultpools
+package nad
 
 import (
 	"reflect"
@@ -8,7 +8,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 )
 
-const config = `{"cniVersion":"0.3.1","type":"macvlan","master":"bond0.100","ipam":{"type":"spiderpool"}}`
+const spiderpoolConfig = `{"cniVersion":"0.3.1","type":"macvlan","master":"bond0.100","ipam":{"type":"spiderpool"}}`
 
 func TestDefaultPools(t *testing.T) {
 	list := func(names ...string) []string { return names }
@@ -33,7 +33,7 @@ func TestDefaultPools(t *testing.T) {
 		{"a pattern that is cut off", `{"ipv4":["a[b-]"]}`, &cniconf.DefaultPools{Fault: `ipv4 "a[b-]" is a pattern that cannot be read`}},
 	} {
 		t.Run(test.title, func(t *testing.T) {
-			n := Compile(cniconf.Source{Config: config, Annotations: map[string]string{Annotation: test.value}})
+			n := Compile(cniconf.Source{Config: spiderpoolConfig, Annotations: map[string]string{DefaultPoolsAnnotation: test.value}})
 			got := n.DefaultPools
 			if got == nil {
 				t.Fatal("the annotation is passed over")
@@ -49,7 +49,7 @@ func TestDefaultPools(t *testing.T) {
 			}
 		})
 	}
-	if n := Compile(cniconf.Source{Config: config, Annotations: map[string]string{cniconf.ResourceNameAnnotation: "a"}}); n.DefaultPools != nil {
+	if n := Compile(cniconf.Source{Config: spiderpoolConfig, Annotations: map[string]string{cniconf.ResourceNameAnnotation: "a"}}); n.DefaultPools != nil {
 		t.Errorf("without the annotation: %+v", n.DefaultPools)
 	}
 }
@@ -58,7 +58,7 @@ func TestDefaultPools(t *testing.T) {
 // what others are told.
 func TestDefaultPoolsFaultIsOneLine(t *testing.T) {
 	for _, value := range []string{"\x00\x1b[2J", "{\"ipv4\":[\"a\\n\\u001b\",\"a\\n\\u001b\"]}", `{"` + strings.Repeat("x", 100_000) + `":1}`, "{\"\\u202e\":1}", "{\n\"a\n"} {
-		got := Compile(cniconf.Source{Config: config, Annotations: map[string]string{Annotation: value}}).DefaultPools
+		got := Compile(cniconf.Source{Config: spiderpoolConfig, Annotations: map[string]string{DefaultPoolsAnnotation: value}}).DefaultPools
 		if got.Fault == "" {
 			t.Errorf("%.40q: no fault", value)
 		}
