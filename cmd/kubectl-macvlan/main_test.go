@@ -43,7 +43,11 @@ func hang(env *testscript.Env) (*hanging, error) {
 	if err != nil {
 		return nil, err
 	}
-	env.Defer(func() { listener.Close() })
+	ended := make(chan struct{})
+	env.Defer(func() {
+		listener.Close()
+		close(ended)
+	})
 	h := &hanging{asked: make(chan struct{}, 1)}
 	go func() {
 		for {
@@ -51,7 +55,10 @@ func hang(env *testscript.Env) (*hanging, error) {
 			if err != nil {
 				return
 			}
-			env.Defer(func() { connection.Close() })
+			go func() {
+				<-ended
+				connection.Close()
+			}()
 			go func() {
 				if n, _ := connection.Read(make([]byte, 1)); n == 1 {
 					select {
