@@ -3,6 +3,7 @@ package review
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -24,7 +25,11 @@ func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, conf
 	}
 	if c.Stored != nil && c.Operation != Delete && c.old() == nil {
 		before := c.Stored.Facts(ctx, pod.Questions{Networks: []object.Reference{subject.Reference()}})
-		if answer := before.Networks[0]; answer.Err == nil && !before.NamesOnly {
+		switch answer := before.Networks[0]; {
+		case answer.Err != nil:
+			undecided := fmt.Errorf("look up the network that it replaces: %w", answer.Err)
+			return Outcome{Object: c.object(subject.Namespace, subject.Name), Verdict: verdict.Verdict{Undecided: undecided}}, nil
+		case answer.Value != nil && !answer.Value.NameOnly:
 			subject.Replace(answer.Value)
 		}
 	}
@@ -48,9 +53,10 @@ func (c *Change) network() (*nad.Subject, error) {
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
-// is found out only where that makes a difference.
+// is found out only where that makes a difference. What depends on the mode of coordinators
+// is advice: where it cannot be read, the configured one stands in.
 func JudgeNetwork(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *nad.Subject) verdict.Verdict {
-	facts := inv.Facts(ctx, pod.Questions{})
+	facts := inv.Facts(ctx, pod.Questions{Coordinator: true})
 	return subject.Judge(nad.Facts{
 		CoordinatorMode: facts.CoordinatorMode(),
 		Networks:        inv.Networks(ctx),

@@ -1,6 +1,8 @@
 package pod
 
 import (
+	"slices"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
@@ -28,6 +30,10 @@ type Questions struct {
 	// Contested are the holders that have to be confirmed, each of which holds one of the
 	// addresses. They are known only from a view ([View.Unconfirmed]).
 	Contested []*Holder
+	// Coordinator asks for the mode of coordinators that name none, whichever networks
+	// there are, as for a network that is written. Without it the mode is looked for where
+	// one of Networks inherits it ([InheritMode]).
+	Coordinator bool
 	// DefaultNamespace is where a default-network without a namespace is looked up.
 	DefaultNamespace string
 }
@@ -115,7 +121,8 @@ type Facts struct {
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
 	// Coordinator is the mode of the cluster's SpiderCoordinator: its value is nil when there
-	// is none.
+	// is none, when it may not be read, and where nothing depends on it. Then the configured
+	// mode stands in.
 	Coordinator Answer[cniconf.CoordinatorMode]
 	// Namespace is the pod's. No rule rests on one that is not known.
 	Namespace Answer[Namespace]
@@ -125,8 +132,14 @@ type Facts struct {
 	Holders HolderFacts
 }
 
-// CoordinatorMode is that of the cluster's SpiderCoordinator; empty when there is none, or
-// when it names no mode.
+// InheritMode says whether the role of any of the networks depends on the cluster's mode of
+// coordinators.
+func InheritMode(networks []Answer[cniconf.Network]) bool {
+	return slices.ContainsFunc(networks, func(n Answer[cniconf.Network]) bool { return n.Value != nil && n.Value.Inherits() })
+}
+
+// CoordinatorMode is that of the cluster's SpiderCoordinator; empty when there is none, when
+// it is not known, or when it names no mode.
 func (f *Facts) CoordinatorMode() cniconf.CoordinatorMode {
 	if f.Coordinator.Value == nil {
 		return ""

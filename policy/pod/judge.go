@@ -21,7 +21,7 @@ func (v *View) Unconfirmed(judged *verdict.Verdict) (Questions, bool) {
 	if rests&verdict.OnNetworks != 0 {
 		q.Networks = v.references
 		fresh = fresh && !slices.ContainsFunc(f.Networks, func(n Answer[cniconf.Network]) bool { return !n.Fresh })
-		fresh = fresh && (f.Coordinator.Fresh || !v.inheritsMode())
+		fresh = fresh && (f.Coordinator.Fresh || !InheritMode(f.Networks))
 	}
 	if rests&verdict.OnNamespace != 0 {
 		q.Namespace = v.Subject.Namespace
@@ -41,12 +41,6 @@ func (v *View) Unconfirmed(judged *verdict.Verdict) (Questions, bool) {
 		fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
 	}
 	return q, !fresh
-}
-
-// inheritsMode says whether the role of any network depends on the cluster's mode of
-// coordinators.
-func (v *View) inheritsMode() bool {
-	return slices.ContainsFunc(v.facts.Networks, func(n Answer[cniconf.Network]) bool { return n.Value != nil && n.Value.Inherits() })
 }
 
 // Judge runs rules over the pod, in their order. Each verdict stands on its own.
@@ -91,7 +85,7 @@ func (v *View) undecided() error {
 			return fmt.Errorf("look up network %s: %w", quote.Value(v.references[i].String()), answer.Err)
 		}
 	}
-	if err := f.Coordinator.Err; err != nil && v.inheritsMode() {
+	if err := f.Coordinator.Err; err != nil && InheritMode(f.Networks) {
 		return fmt.Errorf("look up the mode of coordinators that name none: %w", err)
 	}
 	for i, answer := range f.Subnets {

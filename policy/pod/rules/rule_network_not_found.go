@@ -24,7 +24,7 @@ var ruleNetworkNotFound = pod.Rule{
 			if iface.Annotation == "" || iface.Unreadable {
 				continue
 			}
-			if answer := p.NetworkAnswer(iface); answer.Value != nil || answer.Err != nil {
+			if answer := p.NetworkAnswer(iface); answer.Value != nil || answer.Err != nil || answer.Unknown {
 				continue
 			}
 			remedy := "create it first, or name one that exists; this lists them:\n" +
