@@ -53,8 +53,8 @@ func (c *Change) network() (*nad.Subject, error) {
 }
 
 // JudgeNetwork gives the verdict on a network that is written or deleted. Who uses it
-// is found out only where that makes a difference. What depends on the mode of coordinators
-// is advice: where it cannot be read, the configured one stands in.
+// is found out only where that makes a difference. Where the mode of coordinators cannot be
+// read, the configured one stands in.
 func JudgeNetwork(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *nad.Subject) verdict.Verdict {
 	facts := inv.Facts(ctx, pod.Questions{Coordinator: true})
 	return subject.Judge(nad.Facts{

@@ -15,9 +15,12 @@ import (
 
 // Source is a cluster that can be asked for its objects.
 type Source interface {
-	// List visits all objects of a kind, until visit fails.
+	// List visits all objects of a kind, until visit fails. The error is a NotFound where
+	// the cluster has no such kind, a Forbidden where whoever asks may not list it, and a
+	// ResourceExpired where the list may be begun anew.
 	List(ctx context.Context, kind inventory.Kind, visit func(*Object) error) error
-	// Get is one object; nil without an error when there is none.
+	// Get is one object; nil without an error when there is none. The error is as that of
+	// List.
 	Get(ctx context.Context, kind inventory.Kind, ref object.Reference) (*Object, error)
 }
 
@@ -26,7 +29,8 @@ type Source interface {
 // answered of one state; a list that fails is not remembered.
 //
 // What whoever asks may not see is not known, which is logged once for each kind. Who may
-// not list networks or namespaces may still be allowed to read those that a pod names.
+// not list networks, namespaces or subnets may still be allowed to read those that a pod
+// names.
 func Cluster(source Source, logger *slog.Logger) *Layer {
 	l := emptyLayer()
 	l.cluster = &cluster{
@@ -49,6 +53,8 @@ type cluster struct {
 	// read are the single objects that were read.
 	read map[readObject]presence
 	said map[string]bool
+	// keepsUnnamed says that the list of pods keeps those too that name no network.
+	keepsUnnamed bool
 	// failure is the first one that no answer told of.
 	failure error
 }
@@ -120,8 +126,11 @@ func (l *Layer) list(ctx context.Context, kind inventory.Kind, add func(*builder
 	if before, asked := c.listings[kind.GroupVersionResource]; asked {
 		return before, nil
 	}
-	b := newBuilder(kind.Namespace)
-	err := c.source.List(ctx, kind, func(o *Object) error { return add(b, o) })
+	b, err := l.listOnce(ctx, kind, add)
+	if apierrors.IsResourceExpired(err) {
+		// The list took longer than the API server keeps the state it began with.
+		b, err = l.listOnce(ctx, kind, add)
+	}
 	var found listing
 	switch {
 	case err == nil:
@@ -136,6 +145,26 @@ func (l *Layer) list(ctx context.Context, kind inventory.Kind, add func(*builder
 	}
 	c.listings[kind.GroupVersionResource] = found
 	return found, nil
+}
+
+func (l *Layer) listOnce(ctx context.Context, kind inventory.Kind, add func(*builder, *Object) error) (*builder, error) {
+	b := newBuilder(kind.Namespace)
+	return b, l.cluster.source.List(ctx, kind, func(o *Object) error { return add(b, o) })
+}
+
+// advise is fill for what gives no more than advice: why a kind cannot be listed is logged
+// once, whatever the reason, and keeps nothing else from being judged. Only that somebody
+// ended the check is no advice.
+func (l *Layer) advise(ctx context.Context, kind inventory.Kind, add func(*builder, *Object) error, follows string) extent {
+	found, err := l.fill(ctx, kind, add, follows)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		l.cluster.fail(err)
+	default:
+		l.cluster.say(follows, err)
+	}
+	return found
 }
 
 // fill is list, and logs once what follows from it that a kind is hidden.
@@ -162,6 +191,8 @@ func (l *Layer) readOnce(
 	case apierrors.IsForbidden(err):
 		found = unknown
 		c.say(follows, err)
+	case apierrors.IsNotFound(err):
+		found = ofNoKind
 	case err != nil:
 		return unknown, fmt.Errorf("read %s: %w", kind.Resource, err)
 	case o != nil:
@@ -182,4 +213,6 @@ const (
 	unknown presence = iota
 	there
 	gone
+	// ofNoKind: the cluster has no such kind.
+	ofNoKind
 )

@@ -21,6 +21,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -70,6 +71,8 @@ func mains(facts []pod.Answer[cniconf.Network]) []string {
 			text = "name"
 		case f.Value != nil:
 			text = f.Value.Main()
+		case f.Unknown:
+			text = "unknown"
 		}
 		if f.Fresh == (f.Err != nil) {
 			text += " (stale)"
@@ -84,7 +87,7 @@ func TestLayers(t *testing.T) {
 	for name, lower := range map[string]*snapshot.Layer{"files": ofFiles(t, below), "a cluster": newCluster(t, below).layer()} {
 		t.Run(name, func(t *testing.T) {
 			inv := snapshot.New(lower, ofFiles(t, above))
-			q := pod.Questions{Networks: references("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}, EveryPool: true}
+			q := pod.Questions{Networks: references("below", "both", "nowhere"), Namespace: "both", Pools: []string{"above", "both", "below", "nowhere"}, EveryPool: true, Coordinator: true}
 			facts := inv.Facts(t.Context(), q)
 			if got, want := mains(facts.Networks), []string{"macvlan", "ipvlan", "none"}; !slices.Equal(got, want) || facts.NamesOnly {
 				t.Errorf("networks %q, want %q", got, want)
@@ -179,7 +182,8 @@ func TestACheckListsEachKindOnce(t *testing.T) {
 			t.Fatalf("%+v", verdict)
 		}
 	}
-	want := map[string]int{"network-attachment-definitions": 1, "namespaces": 1, "spiderippools": 1, "spidercoordinators": 1}
+	// No network inherits the mode of coordinators.
+	want := map[string]int{"network-attachment-definitions": 1, "namespaces": 1, "spiderippools": 1}
 	if diff := cmp.Diff(want, cluster.lists); diff != "" || len(cluster.reads) != 0 {
 		t.Errorf("lists (-want +got):\n%s\nreads: %v", diff, cluster.reads)
 	}
@@ -191,8 +195,14 @@ func TestOnlyWhatIsAskedIsListed(t *testing.T) {
 	cluster := newCluster(t, plain)
 	inv := snapshot.New(cluster.layer())
 	inv.Facts(t.Context(), pod.Questions{})
-	if want := map[string]int{"spidercoordinators": 1}; !maps.Equal(cluster.lists, want) {
-		t.Errorf("lists %v for no question, want %v", cluster.lists, want)
+	if len(cluster.lists)+len(cluster.reads) > 0 {
+		t.Errorf("lists %v and reads %v for no question", cluster.lists, cluster.reads)
+	}
+	for range 2 {
+		inv.Facts(t.Context(), pod.Questions{Coordinator: true})
+	}
+	if want := map[string]int{"spidercoordinators": 1}; !maps.Equal(cluster.reads, want) || len(cluster.lists) > 0 {
+		t.Errorf("lists %v and reads %v for the mode of coordinators, want reads %v", cluster.lists, cluster.reads, want)
 	}
 	if f := inv.Facts(t.Context(), pod.Questions{Networks: references("plain")}).Pools; f.Index != nil || f.Err != nil || cluster.lists["spiderippools"] != 0 {
 		t.Errorf("pools of a network that takes none: %+v, %d lists", f, cluster.lists["spiderippools"])
@@ -208,7 +218,7 @@ func TestOnlyWhatIsAskedIsListed(t *testing.T) {
 // What fails is not remembered: neither a failure nor a context that has ended.
 func TestFailuresAreNotRemembered(t *testing.T) {
 	q := pod.Questions{
-		Networks: references("below"), Namespace: "below", Pools: []string{"below"},
+		Networks: references("below"), Namespace: "below", Pools: []string{"below"}, Coordinator: true,
 		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}},
 		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	}
@@ -247,37 +257,144 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 	}
 }
 
-// Where an answer has no room for a failure, the inventory tells of it.
+// Where an answer has no room for a failure, the inventory tells of it if a verdict needs
+// what failed. What only gives advice is said once, and keeps nothing from being judged.
 func TestFailuresThatNoAnswerTellsOf(t *testing.T) {
-	for resource, ask := range map[string]func(*snapshot.Inventory){
-		"network-attachment-definitions": func(inv *snapshot.Inventory) {
-			for range inv.Networks(t.Context()) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		resource string
+		ask      func(context.Context, *snapshot.Inventory)
+		said     string // empty where a verdict needs it
+	}{
+		{"network-attachment-definitions", func(ctx context.Context, inv *snapshot.Inventory) {
+			for range inv.Networks(ctx) {
 				t.Error("a network")
 			}
-		},
-		"nodes": func(inv *snapshot.Inventory) {
-			for range inv.Nodes(t.Context()) {
+		}, "the networks of the cluster cannot be listed"},
+		{"nodes", func(ctx context.Context, inv *snapshot.Inventory) {
+			for range inv.Nodes(ctx) {
 				t.Error("a node")
 			}
-		},
-		"flatnetworksubnets": func(inv *snapshot.Inventory) {
-			for range inv.Subnets(t.Context()) {
+		}, "the nodes of the cluster cannot be listed"},
+		{"flatnetworksubnets", func(ctx context.Context, inv *snapshot.Inventory) {
+			for range inv.Subnets(ctx) {
 				t.Error("a subnet")
 			}
-		},
-		"spidercoordinators": func(inv *snapshot.Inventory) { inv.Facts(t.Context(), pod.Questions{}) },
+		}, ""},
 	} {
 		cluster := newCluster(t, "")
-		cluster.broken[resource] = errBroken
+		cluster.broken[tt.resource] = errBroken
 		inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
 		if err := inv.Err(); err != nil {
-			t.Errorf("%s: before it was asked for: %v", resource, err)
+			t.Errorf("%s: before it was asked for: %v", tt.resource, err)
 		}
-		ask(inv)
-		if err := inv.Err(); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "list "+resource) {
-			t.Errorf("%s: error %v", resource, err)
+		tt.ask(t.Context(), inv)
+		tt.ask(t.Context(), inv)
+		err := inv.Err()
+		if tt.said == "" {
+			if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "list "+tt.resource) {
+				t.Errorf("%s: error %v", tt.resource, err)
+			}
+			continue
+		}
+		if n := cluster.said(tt.said); err != nil || n != 1 || cluster.said(errBroken.Error()) != 1 {
+			t.Errorf("%s: error %v, said %d times:\n%s", tt.resource, err, n, &cluster.log)
+		}
+		// Whoever ends a check gets no verdict for it.
+		if tt.ask(ended, inv); !errors.Is(inv.Err(), context.Canceled) {
+			t.Errorf("%s: error %v when the check has ended", tt.resource, inv.Err())
 		}
 	}
+}
+
+// A mode of coordinators that cannot be read leaves open what rests on it, and nothing else.
+func TestAModeThatCannotBeRead(t *testing.T) {
+	nad := func(name, plugin string) string {
+		return "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: " + name + ", namespace: default}, spec: {config: '" +
+			`{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"dhcp"}},` + plugin + "]}'}}\n---\n"
+	}
+	inherits := nad("inherits", `{"type":"coordinator"}`)
+	cluster := newCluster(t, "{apiVersion: v1, kind: Namespace, metadata: {name: default}}\n---\n"+nad("plain", `{"type":"router"}`)+inherits)
+	cluster.broken["spidercoordinators"] = errBroken
+	inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
+	judge := func(network string) error {
+		s := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "default", Name: "a", Annotations: map[string]string{"k8s.v1.cni.cncf.io/networks": network}}
+		return review.JudgePod(t.Context(), inv, config.Default(), s).Undecided
+	}
+	if err := judge("plain"); err != nil || cluster.reads["spidercoordinators"] > 0 {
+		t.Errorf("of a pod that does not depend on it: %v after %v reads", err, cluster.reads)
+	}
+	for range 2 {
+		if err := judge("inherits"); !errors.Is(err, errBroken) {
+			t.Errorf("of a pod that depends on it: %v", err)
+		}
+	}
+	// The configured one stands in for a network that is written.
+	change := review.Change{APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Operation: review.Create, New: read(t, inherits)[0].JSON}
+	if outcome, err := review.Judge(t.Context(), inv, config.Default(), change); err != nil || outcome.Verdict.Undecided != nil {
+		t.Errorf("of a network: %+v, error %v", outcome.Verdict, err)
+	}
+	if n := cluster.said("the mode of coordinators that name none cannot be read"); n != 1 || inv.Err() != nil {
+		t.Errorf("error %v, said %d times:\n%s", inv.Err(), n, &cluster.log)
+	}
+}
+
+// A list whose state the API server has dropped meanwhile is begun anew, once.
+func TestAListThatExpires(t *testing.T) {
+	cluster := newCluster(t, below)
+	for _, tt := range []struct {
+		expiries int
+		want     string
+	}{{1, "macvlan"}, {2, "error"}} {
+		cluster.expiries = tt.expiries
+		inv := snapshot.New(cluster.layer())
+		if f := inv.Facts(t.Context(), pod.Questions{Networks: references("below")}); mains(f.Networks)[0] != tt.want {
+			t.Errorf("after %d expiries: %+v", tt.expiries, f.Networks)
+		}
+	}
+}
+
+// A network that whoever asks may not read is none of which its name tells: a pod that uses
+// it is not refused, and a network that replaces it is judged as a new one.
+func TestANetworkThatMayNotBeRead(t *testing.T) {
+	cluster := newCluster(t, "{apiVersion: v1, kind: Namespace, metadata: {name: team-a}}\n")
+	cluster.broken["network-attachment-definitions"] = forbidden(inventory.Networks)
+	inv := snapshot.New(cluster.layer(), ofFiles(t, ""))
+	const name = "kube-system/macvlan-overlay-vlan100"
+	s := &pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "a", Annotations: map[string]string{
+		"v1.multus-cni.io/default-network": name, "k8s.v1.cni.cncf.io/networks": name + "," + "kube-system/macvlan-standalone-vlan0",
+	}}
+	for range 2 {
+		v := review.JudgePod(t.Context(), inv, config.Default(), s)
+		if v.Undecided != nil || len(v.Findings) > 0 {
+			t.Errorf("undecided %v, findings:\n%s", v.Undecided, v.Explanation(verdict.Warn))
+		}
+	}
+	if n := cluster.said("nothing is known of networks that may not be read"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, &cluster.log)
+	}
+	config := `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"dhcp"}},{"type":"veth"}]}`
+	change := review.Change{
+		APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Operation: review.Create, Stored: inv,
+		New: fmt.Appendf(nil, `{"metadata":{"name":"macvlan-overlay-vlan100","namespace":"kube-system"},"spec":{"config":%q}}`, config),
+	}
+	outcome, err := judgeChange(t, inv, change)
+	if err != nil || outcome.Verdict.Undecided != nil || len(outcome.Verdict.Findings) > 0 {
+		t.Errorf("%+v, error %v", outcome.Verdict, err)
+	}
+
+	// Where it is not known because the API server fails, there is no verdict.
+	cluster.broken["network-attachment-definitions"] = errBroken
+	change.Stored = snapshot.New(cluster.layer())
+	if outcome, err := judgeChange(t, inv, change); err != nil || !errors.Is(outcome.Verdict.Undecided, errBroken) {
+		t.Errorf("%+v, error %v", outcome.Verdict, err)
+	}
+}
+
+func judgeChange(t *testing.T, inv inventory.Inventory, c review.Change) (review.Outcome, error) {
+	t.Helper()
+	return review.Judge(t.Context(), inv, config.Default(), c)
 }
 
 // What whoever asks may not see is not known, which is said once.
@@ -291,13 +408,13 @@ func TestHiddenKinds(t *testing.T) {
 	}
 	inv := snapshot.New(cluster.layer(), ofFiles(t, above+"---\n"+subnet("above", "10.0.1.0/24")))
 	q := pod.Questions{
-		Networks: references("below", "both"), Namespace: "below", EveryPool: true,
+		Networks: references("below", "both"), Namespace: "below", EveryPool: true, Coordinator: true,
 		Subnets:   []flatnetwork.SubnetReference{{Generation: flatnetwork.V1, Name: "below"}, {Generation: flatnetwork.V1, Name: "above"}},
 		Addresses: pod.Addresses{IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	}
 	for range 2 {
 		f := inv.Facts(t.Context(), q)
-		if got, want := mains(f.Networks), []string{"name", "ipvlan"}; !slices.Equal(got, want) {
+		if got, want := mains(f.Networks), []string{"unknown", "ipvlan"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
 		if f.Namespace.Value != nil || f.Namespace.Err != nil || f.Coordinator.Err != nil || f.Coordinator.Value != nil {
@@ -328,9 +445,9 @@ func TestHiddenKinds(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"networks that may not be read are judged by their names", "the networks of the cluster cannot be listed", "nothing is known of namespaces",
+		"nothing is known of networks that may not be read", "the networks of the cluster cannot be listed", "nothing is known of namespaces",
 		"the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known", "masters are not looked for",
-		"the subnets of the cluster cannot be listed", "not all that may hold addresses can be listed",
+		"the subnets of the cluster cannot be listed", "nothing is known of subnets that may not be read", "not all that may hold addresses can be listed",
 	} {
 		if n := cluster.said(text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, &cluster.log)
@@ -349,16 +466,27 @@ func TestHiddenKinds(t *testing.T) {
 	}
 }
 
-// Who may not list networks and namespaces may be allowed to read those that a pod names,
-// and each is read once.
+// Who may not list networks, namespaces and subnets may be allowed to read those that a pod
+// names, and each is read once.
 func TestSingleReads(t *testing.T) {
-	cluster := newCluster(t, below)
-	for _, kind := range []inventory.Kind{inventory.Networks, inventory.Namespaces} {
+	cluster := newCluster(t, below+"---\n"+subnet("below", "10.0.0.0/24"))
+	for _, kind := range []inventory.Kind{inventory.Networks, inventory.Namespaces, inventory.Coordinators, inventory.Subnets(flatnetwork.V1), inventory.Subnets(flatnetwork.V2)} {
 		cluster.unlisted[kind.Resource] = forbidden(kind)
 	}
+	// The cluster has only one generation of the flat network.
+	cluster.unread["flatnetworksubnets"] = missing(inventory.Subnets(flatnetwork.V2))
 	inv := snapshot.New(cluster.layer())
 	for range 3 {
-		f := inv.Facts(t.Context(), pod.Questions{Networks: references("below", "nowhere"), Namespace: "below"})
+		q := subnetsNamed("below", "nowhere")
+		q.Subnets = append(q.Subnets, flatnetwork.SubnetReference{Generation: flatnetwork.V2, Name: "nowhere"})
+		q.Networks, q.Namespace, q.Coordinator = references("below", "nowhere"), "below", true
+		f := inv.Facts(t.Context(), q)
+		if got, want := subnetTexts(f.Subnets), []string{"10.0.0.0/24", "missing", "unknown"}; !slices.Equal(got, want) {
+			t.Errorf("subnets %q, want %q", got, want)
+		}
+		if f.CoordinatorMode() != "overlay" {
+			t.Errorf("the mode of coordinators is %q: %+v", f.CoordinatorMode(), f.Coordinator)
+		}
 		if got, want := mains(f.Networks), []string{"macvlan", "none"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
@@ -366,7 +494,7 @@ func TestSingleReads(t *testing.T) {
 			t.Errorf("namespace %+v", n)
 		}
 	}
-	if want := map[string]int{"network-attachment-definitions": 2, "namespaces": 1}; !maps.Equal(cluster.reads, want) {
+	if want := map[string]int{"network-attachment-definitions": 2, "namespaces": 1, "spidercoordinators": 1, "macvlansubnets": 2, "flatnetworksubnets": 1}; !maps.Equal(cluster.reads, want) {
 		t.Errorf("reads %v, want %v", cluster.reads, want)
 	}
 	if cluster.log.Len() > 0 {

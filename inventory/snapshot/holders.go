@@ -43,7 +43,7 @@ func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.Holde
 	}
 	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
 	for _, ref := range networks {
-		if n := i.network(ctx, ref).Value; n != nil && !n.NameOnly {
+		if n := i.network(ctx, ref).Value; n != nil {
 			facts.Networks[ref] = n
 		}
 	}

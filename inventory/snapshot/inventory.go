@@ -100,7 +100,10 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 		network := f.Networks[n].Value
 		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Pools() != nil
 	}
-	f.Coordinator = i.coordinator(ctx)
+	f.Coordinator.Fresh = true
+	if q.Coordinator || pod.InheritMode(f.Networks) {
+		f.Coordinator = i.coordinator(ctx)
+	}
 	f.Namespace = i.namespace(ctx, q.Namespace)
 	f.Pools = i.poolFacts(ctx, dependsOnPools)
 	for _, ref := range q.Subnets {
@@ -117,13 +120,18 @@ func (i *Inventory) Refresh(_ context.Context, _ pod.Questions, facts pod.Facts)
 	return facts
 }
 
+// network answers about one network. Where a layer hides it, it is not known whether there
+// is one, nor what it is: its name proves nothing that a pod could be refused for.
 func (i *Inventory) network(ctx context.Context, ref object.Reference) pod.Answer[cniconf.Network] {
+	unknown := false
 	for _, l := range i.downwards() {
-		if network, err := l.network(ctx, ref); network != nil || err != nil {
+		network, isHidden, err := l.network(ctx, ref)
+		if network != nil || err != nil {
 			return pod.Answer[cniconf.Network]{Value: network, Err: err, Fresh: err == nil}
 		}
+		unknown = unknown || isHidden
 	}
-	return pod.Answer[cniconf.Network]{Fresh: true}
+	return pod.Answer[cniconf.Network]{Unknown: unknown, Fresh: true}
 }
 
 func (i *Inventory) namespace(ctx context.Context, name string) pod.Answer[pod.Namespace] {
@@ -232,7 +240,7 @@ func (i *Inventory) Users(ctx context.Context, network object.Reference, config 
 	latest, order := map[key]*pod.Subject{}, []key{}
 	var failed error
 	for _, l := range i.layers {
-		users, ofLayer, err := l.everyUser(ctx)
+		users, ofLayer, err := l.everyUser(ctx, config.Multus.ClusterNetwork != "")
 		failed = cmp.Or(failed, err)
 		for _, user := range ofLayer {
 			if _, known := latest[user]; !known {

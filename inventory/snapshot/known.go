@@ -9,6 +9,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -18,32 +19,28 @@ import (
 // What a layer knows of each kind: files what they hold, and a cluster what it lists when
 // it is asked for the first time.
 
-// network is nil where there is none of that name. One that whoever asks may not see is
-// judged by its name.
-func (l *Layer) network(ctx context.Context, ref object.Reference) (*cniconf.Network, error) {
+// network is nil where there is none of that name, or, as it says, where whoever asks may
+// not see whether there is.
+func (l *Layer) network(ctx context.Context, ref object.Reference) (network *cniconf.Network, isHidden bool, err error) {
 	defer l.lock()()
 	if l.cluster != nil {
-		found, err := l.list(ctx, inventory.Networks, (*builder).addNetwork)
+		listed, err := l.list(ctx, inventory.Networks, (*builder).addNetwork)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if found.extent == hidden {
-			return l.readNetwork(ctx, ref)
+		if listed.extent == hidden {
+			found, err := l.readOnce(ctx, inventory.Networks, ref, func(o *Object) error {
+				b := newBuilder(ref.Namespace)
+				defer l.take(b.Layer)
+				return b.addNetwork(o)
+			}, "nothing is known of networks that may not be read, so nothing is said of them")
+			if err != nil {
+				return nil, false, err
+			}
+			isHidden = found == unknown
 		}
 	}
-	return l.networks[ref], nil
-}
-
-func (l *Layer) readNetwork(ctx context.Context, ref object.Reference) (*cniconf.Network, error) {
-	found, err := l.readOnce(ctx, inventory.Networks, ref, func(o *Object) error {
-		b := newBuilder(ref.Namespace)
-		defer l.take(b.Layer)
-		return b.addNetwork(o)
-	}, "networks that may not be read are judged by their names")
-	if err == nil && found == unknown {
-		return cniconf.FromName(ref.Namespace, ref.Name), nil
-	}
-	return l.networks[ref], err
+	return l.networks[ref], isHidden, nil
 }
 
 // everyNetwork are those that are known.
@@ -52,12 +49,8 @@ func (l *Layer) everyNetwork(ctx context.Context) map[object.Reference]*cniconf.
 	if l.cluster == nil {
 		return l.networks
 	}
-	found, err := l.fill(ctx, inventory.Networks, (*builder).addNetwork,
-		"the networks of the cluster cannot be listed, so none is compared with others")
-	if err != nil {
-		l.cluster.fail(err)
-	}
-	if found == hidden {
+	if l.advise(ctx, inventory.Networks, (*builder).addNetwork,
+		"the networks of the cluster cannot be listed, so none is compared with others") != complete {
 		// Those that were read one by one are not all.
 		return nil
 	}
@@ -91,10 +84,8 @@ func (l *Layer) everyNode(ctx context.Context) map[string]*nad.Node {
 	if l.cluster == nil {
 		return l.nodes
 	}
-	if _, err := l.fill(ctx, inventory.Nodes, (*builder).addNode,
-		"the nodes of the cluster cannot be listed, so masters are not looked for on them"); err != nil {
-		l.cluster.fail(err)
-	}
+	l.advise(ctx, inventory.Nodes, (*builder).addNode,
+		"the nodes of the cluster cannot be listed, so masters are not looked for on them")
 	return l.nodes
 }
 
@@ -124,55 +115,87 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	if l.cluster == nil {
 		return l.coordinatorMode, nil
 	}
-	_, err := l.fill(ctx, inventory.Coordinators, (*builder).addCoordinator,
-		"the mode of coordinators that name none is not known, the configured one stands in")
+	_, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, func(o *Object) error {
+		b := newBuilder("")
+		defer l.take(b.Layer)
+		return b.addCoordinator(o)
+	}, "the mode of coordinators that name none is not known, so the configured one stands in")
 	if err != nil {
-		l.cluster.fail(err)
+		// The verdict on a network has no room for this.
+		l.cluster.say("the mode of coordinators that name none cannot be read, so networks are checked with the configured one", err)
 	}
 	return l.coordinatorMode, err
 }
 
 // subnet is nil where there is none of that name, or where it is not known; of its
-// generation so many are.
+// generation so many are. One of those that may not be listed may still be read.
 func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*flatnetwork.Subnet, extent, error) {
 	defer l.lock()()
-	found, err := l.listSubnets(ctx, ref.Generation)
+	if l.cluster == nil {
+		return l.subnets[ref], l.subnetsOfFiles(ref.Generation), nil
+	}
+	g := ref.Generation
+	listed, err := l.list(ctx, inventory.Subnets(g), subnetAdder(g))
 	if err != nil {
 		return nil, unasked, err
 	}
-	return l.subnets[ref], found, nil
+	if listed.extent != hidden {
+		return l.subnets[ref], listed.extent, nil
+	}
+	found, err := l.readOnce(ctx, inventory.Subnets(g), object.Reference{Namespace: g.SubnetNamespace(), Name: ref.Name}, func(o *Object) error {
+		b := newBuilder(g.SubnetNamespace())
+		defer l.take(b.Layer)
+		return subnetAdder(g)(b, o)
+	}, "nothing is known of subnets that may not be read, so nothing is said of them")
+	switch {
+	case err != nil:
+		return nil, unasked, err
+	case found == ofNoKind:
+		return nil, absent, nil
+	case found == gone:
+		// Others may be there, but not this one.
+		return nil, complete, nil
+	default:
+		return l.subnets[ref], hidden, nil
+	}
 }
 
 // everySubnet are those that are known, of both generations.
 func (l *Layer) everySubnet(ctx context.Context) map[flatnetwork.SubnetReference]*flatnetwork.Subnet {
 	defer l.lock()()
+	if l.cluster == nil {
+		return l.subnets
+	}
 	for _, g := range flatnetwork.Generations {
-		if _, err := l.listSubnets(ctx, g); err != nil {
+		if _, err := l.fill(ctx, inventory.Subnets(g), subnetAdder(g),
+			"the subnets of the cluster cannot be listed, so none is compared with others"); err != nil {
 			l.cluster.fail(err)
 		}
 	}
 	return l.subnets
 }
 
-// listSubnets fills in the subnets of one generation, and says how many are known.
-func (l *Layer) listSubnets(ctx context.Context, g flatnetwork.Generation) (extent, error) {
-	if l.cluster == nil {
-		count := 0
-		for ref := range l.subnets {
-			if ref.Generation == g {
-				count++
-			}
+// subnetsOfFiles says how many subnets of one generation are known of files.
+func (l *Layer) subnetsOfFiles(g flatnetwork.Generation) extent {
+	count := 0
+	for ref := range l.subnets {
+		if ref.Generation == g {
+			count++
 		}
-		return extentOfFiles(count), nil
 	}
-	return l.fill(ctx, inventory.Subnets(g), func(b *builder, o *Object) error {
+	return extentOfFiles(count)
+}
+
+// subnetAdder adds a subnet of a cluster.
+func subnetAdder(g flatnetwork.Generation) func(*builder, *Object) error {
+	return func(b *builder, o *Object) error {
 		if b.addSubnet(g, o) != nil {
 			// It is there, and nothing is known of it.
 			ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
 			b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
 		}
 		return nil
-	}, "the subnets of the cluster cannot be listed, so nothing is said of them, and none is compared with others")
+	}
 }
 
 // everyHolder are the objects that may keep addresses from others. Many who may write a
@@ -223,14 +246,18 @@ func (b *builder) addHolder(o *Object) error {
 }
 
 // everyUser are the pods and workloads that may ask for networks, and their order. Of a
-// cluster they are its pods.
-func (l *Layer) everyUser(ctx context.Context) (map[key]*pod.Subject, []key, error) {
+// cluster they are its pods, and those that name no network only where these use one too.
+func (l *Layer) everyUser(ctx context.Context, unnamed bool) (map[key]*pod.Subject, []key, error) {
 	defer l.lock()()
 	if l.cluster == nil {
 		return l.users, l.userOrder, nil
 	}
+	if unnamed && !l.cluster.keepsUnnamed {
+		delete(l.cluster.listings, inventory.Pods.GroupVersionResource)
+		l.cluster.keepsUnnamed = true
+	}
 	found, err := l.list(ctx, inventory.Pods, func(b *builder, o *Object) error {
-		if s, err := b.subject(o); err == nil {
+		if s, err := b.subject(o); err == nil && (unnamed || namesNetwork(s)) {
 			b.addUser(s)
 		}
 		return nil
@@ -239,6 +266,11 @@ func (l *Layer) everyUser(ctx context.Context) (map[key]*pod.Subject, []key, err
 		err = found.refusal
 	}
 	return l.users, l.userOrder, err
+}
+
+// namesNetwork says whether a pod has an annotation that asks for networks.
+func namesNetwork(s *pod.Subject) bool {
+	return s.Annotations[multus.NetworksAnnotation] != "" || s.Annotations[multus.DefaultNetworkAnnotation] != ""
 }
 
 // owner is a pod or workload as the owner of others. In a cluster one that was made anew

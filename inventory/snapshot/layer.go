@@ -310,14 +310,7 @@ func (b *builder) addUser(s *pod.Subject) {
 
 // subject is a pod or workload.
 func (b *builder) subject(o *Object) (*pod.Subject, error) {
-	s, err := pod.Decode(o.APIVersion, o.Kind, b.namespace, o.JSON)
-	if err != nil {
-		return nil, err
-	}
-	if o.Namespace != "" {
-		s.Namespace, s.Owner.Namespace = o.Namespace, o.Namespace
-	}
-	return s, nil
+	return pod.Decode(o.APIVersion, o.Kind, cmp.Or(o.Namespace, b.namespace), o.JSON)
 }
 
 // take adds what another layer holds. Of equal names the other's count.

@@ -22,8 +22,11 @@ var errBroken = errors.New("connection refused")
 type fakeCluster struct {
 	t       *testing.T
 	objects []files.Object
-	// broken are the errors of requests, by resource, and of the lists alone.
-	broken, unlisted map[string]error
+	// broken are the errors of requests, by resource, and those of lists or of single reads
+	// alone.
+	broken, unlisted, unread map[string]error
+	// expiries is how many lists are still to break off after their first object.
+	expiries int
 	// lists and reads count requests by resource.
 	lists, reads map[string]int
 	log          bytes.Buffer
@@ -32,7 +35,7 @@ type fakeCluster struct {
 func newCluster(t *testing.T, text string) *fakeCluster {
 	t.Helper()
 	return &fakeCluster{
-		t: t, objects: read(t, text), broken: map[string]error{}, unlisted: map[string]error{},
+		t: t, objects: read(t, text), broken: map[string]error{}, unlisted: map[string]error{}, unread: map[string]error{},
 		lists: map[string]int{}, reads: map[string]int{},
 	}
 }
@@ -57,6 +60,10 @@ func (c *fakeCluster) List(ctx context.Context, kind inventory.Kind, visit func(
 			if err := visit(o); err != nil {
 				return err
 			}
+			if c.expiries > 0 {
+				c.expiries--
+				return apierrors.NewResourceExpired("the list has expired")
+			}
 		}
 	}
 	return nil
@@ -64,7 +71,7 @@ func (c *fakeCluster) List(ctx context.Context, kind inventory.Kind, visit func(
 
 func (c *fakeCluster) Get(ctx context.Context, kind inventory.Kind, ref object.Reference) (*snapshot.Object, error) {
 	c.reads[kind.Resource]++
-	for _, err := range []error{ctx.Err(), c.broken[kind.Resource]} {
+	for _, err := range []error{ctx.Err(), c.broken[kind.Resource], c.unread[kind.Resource]} {
 		if err != nil {
 			return nil, err
 		}
