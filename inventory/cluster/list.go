@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -65,7 +67,7 @@ func (o *Objects) List(ctx context.Context, kind inventory.Kind, visit func(*sna
 		return r
 	}
 	for next := request(); next != nil; {
-		text, err := o.do(ctx, next)
+		text, err := o.ask(ctx, kind, next)
 		if err != nil {
 			return err
 		}
@@ -98,9 +100,9 @@ func (o *Objects) Get(ctx context.Context, kind inventory.Kind, ref object.Refer
 	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
 		return nil, nil
 	}
-	text, err := o.do(ctx, o.request(kind, ref.Namespace, metadataOfOne).Name(ref.Name))
+	text, err := o.ask(ctx, kind, o.request(kind, ref.Namespace, metadataOfOne).Name(ref.Name))
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err) && !errors.As(err, new(noSuchKind)):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -125,6 +127,64 @@ func (o *Objects) request(kind inventory.Kind, namespace, as string) *rest.Reque
 		NamespaceIfScoped(namespace, namespace != "").Resource(kind.Resource).SetHeader("Accept", accept(kind, as))
 }
 
+// noSuchKind is the error where the cluster has no such kind.
+type noSuchKind struct{ error }
+
+// Unwrap is the API server's own error.
+func (e noSuchKind) Unwrap() error { return e.error }
+
+// ask sends a request about objects of a kind. An answer that is not the API server's own,
+// such as a proxy's, tells neither that something is not there nor that it is forbidden.
+func (o *Objects) ask(ctx context.Context, kind inventory.Kind, r *rest.Request) ([]byte, error) {
+	text, err := o.do(ctx, r)
+	isNotFound := apierrors.IsNotFound(err)
+	if err == nil || !apierrors.IsUnexpectedServerError(err) || !isNotFound && !apierrors.IsForbidden(err) {
+		return text, err
+	}
+	// The API server says so in a Status, with one exception: a kind that the cluster does
+	// not have is not found without any.
+	if isNotFound {
+		switch lacks, unknown := o.lacks(ctx, kind); {
+		case lacks:
+			return nil, noSuchKind{err}
+		case unknown != nil:
+			return nil, fmt.Errorf("%v; whether the cluster has the kind cannot be found out: %v", err, unknown)
+		}
+	}
+	return nil, fmt.Errorf("the answer is not the API server's own, is a proxy in between? %v", err)
+}
+
+// lacks says whether the API server tells, among the groups and resources that it has,
+// that it does not have a kind.
+func (o *Objects) lacks(ctx context.Context, kind inventory.Kind) (bool, error) {
+	read := func(into any, path ...string) error {
+		text, err := o.do(ctx, o.client.Get().AbsPath(path...).SetHeader("Accept", runtime.ContentTypeJSON))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, into)
+	}
+	var groups metav1.APIGroupList
+	if err := read(&groups, "/apis"); err != nil {
+		return false, err
+	}
+	version := kind.GroupVersion()
+	if groups.Kind != "APIGroupList" || version.Group == "" {
+		return false, nil
+	}
+	if !slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool {
+		return g.Name == version.Group && slices.ContainsFunc(g.Versions, func(v metav1.GroupVersionForDiscovery) bool { return v.GroupVersion == version.String() })
+	}) {
+		return true, nil
+	}
+	var resources metav1.APIResourceList
+	if err := read(&resources, apiPath(version)...); err != nil {
+		return false, err
+	}
+	has := slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Name == kind.Resource })
+	return resources.Kind == "APIResourceList" && !has, nil
+}
+
 // do sends a request and waits for the answer.
 func (o *Objects) do(ctx context.Context, r *rest.Request) ([]byte, error) {
 	if o.unanswered.Load() >= mostUnanswered {
@@ -137,11 +197,16 @@ func (o *Objects) do(ctx context.Context, r *rest.Request) ([]byte, error) {
 		attempt, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	text, err := r.Do(attempt).Raw()
+	result := r.Do(attempt)
+	// Unlike that of Raw, this error has the API server's own words.
+	err := result.Error()
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
 		o.unanswered.Add(1)
 		return nil, fmt.Errorf("the API server did not answer within %s", o.timeout)
 	}
 	o.unanswered.Store(0)
-	return text, err
+	if err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }
