@@ -1,9 +1,8 @@
 package cluster_test
 
 import (
+	"strings"
 	"testing"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -40,8 +39,23 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 	}
 	wait.Until(t, "gone from the cache", func() bool { return inv.Facts(t.Context(), q).Coordinator.Value == nil })
 
-	hidden, _ := openAs(t, "nobody")
-	if c := hidden.Facts(t.Context(), pod.Questions{}).Coordinator; !apierrors.IsForbidden(c.Err) || c.Fresh {
-		t.Errorf("of one who may not read it: %+v", c)
+	// Who may not read it does not know it, as a check does not, and the configured one
+	// stands in.
+	hidden, log := openAs(t, "nobody")
+	for range 2 {
+		for what, c := range map[string]pod.Answer[cniconf.CoordinatorMode]{
+			"asked for":   hidden.Facts(t.Context(), pod.Questions{Coordinator: true}).Coordinator,
+			"asked again": hidden.Refresh(t.Context(), pod.Questions{Coordinator: true}, stale).Coordinator,
+		} {
+			if c != (pod.Answer[cniconf.CoordinatorMode]{Fresh: true}) {
+				t.Errorf("%s by one who may not read it: %+v", what, c)
+			}
+		}
+	}
+	if n := strings.Count(log(), "the mode of coordinators that name none is not known, so the configured one stands in"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log())
+	}
+	if c := hidden.Facts(t.Context(), pod.Questions{}).Coordinator; c.Fresh || c.Err != nil {
+		t.Errorf("where it is not asked for: %+v", c)
 	}
 }

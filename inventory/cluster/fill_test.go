@@ -35,6 +35,11 @@ type fakeAPI struct {
 	objects map[string][]string
 	failing map[string]bool
 	kinds   []followed
+	// slow is a resource whose list comes in pages, each of which is sent when next tells
+	// whether it is the last; asked tells that a page is waited for.
+	slow  string
+	asked chan struct{}
+	next  chan bool
 }
 
 // filling is an inventory that follows such a server, with what tells what was logged.
@@ -110,8 +115,15 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		default:
-			fmt.Fprintf(w, `{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"1"},"items":[%s]}`,
-				kind.Name, kind.GroupVersion(), strings.Join(a.objects[kind.Resource], ","))
+			more := ""
+			if a.slow == kind.Resource {
+				a.asked <- struct{}{}
+				if last := <-a.next; !last {
+					more = `,"continue":"more"`
+				}
+			}
+			fmt.Fprintf(w, `{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"1"%s},"items":[%s]}`,
+				kind.Name, kind.GroupVersion(), more, strings.Join(a.objects[kind.Resource], ","))
 		}
 		return
 	}
@@ -198,12 +210,12 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 			if err := inv.Ready(); err == nil || err.Error() != only {
 				t.Errorf("at first: %v", err)
 			}
-			clock.Lock()
-			now = now.Add(fillPatience)
-			clock.Unlock()
-			if err := inv.Ready(); err != nil {
-				t.Errorf("not ready: %v", err)
-			}
+			wait.Until(t, "ready without it", func() bool {
+				clock.Lock()
+				now = now.Add(fillPatience)
+				clock.Unlock()
+				return inv.Ready() == nil
+			})
 			if err := inv.Filled(); err == nil || err.Error() != only {
 				t.Errorf("it is not said what is not filled: %v", err)
 			}
@@ -230,10 +242,92 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 				t.Errorf("of a network that names no mode: %+v", c)
 			}
 		}
-		if n := strings.Count(log(), "the mode of coordinators that name none is not known"); n != 1 {
+		if n := strings.Count(log(), "the mode of coordinators that name none cannot be read"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, log())
 		}
+		// Before a refusal it is read for a network that inherits it, and for no other. What
+		// was remembered is no answer then.
+		mode := cniconf.ModeUnderlay
+		stale := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], 1), Coordinator: pod.Answer[cniconf.CoordinatorMode]{Value: &mode}}
+		if c := inv.Refresh(t.Context(), q, stale).Coordinator; c.Err == nil || c.Fresh || c.Value != nil {
+			t.Errorf("asked again of a network that names no mode: %+v", c)
+		}
+		q.Networks[0].Name = "plain"
+		if c := inv.Refresh(t.Context(), q, stale).Coordinator; c != stale.Coordinator {
+			t.Errorf("asked again where nothing depends on it: %+v", c)
+		}
+		if c := inv.Facts(t.Context(), pod.Questions{Coordinator: true}).Coordinator; c.Err == nil {
+			t.Errorf("asked for by itself: %+v", c)
+		}
 	})
+}
+
+// A cache that is being filled is waited for, however long that takes, and one whose list
+// comes to a halt is not.
+func TestACacheThatIsFilledSlowly(t *testing.T) {
+	var clock sync.Mutex
+	now := time.Unix(0, 0)
+	later := func(d time.Duration) {
+		clock.Lock()
+		defer clock.Unlock()
+		now = now.Add(d)
+	}
+	api := &fakeAPI{
+		slow: "jobs", asked: make(chan struct{}), next: make(chan bool),
+		objects: map[string][]string{"jobs": {`{"metadata":{"name":"a","namespace":"default"}}`}},
+	}
+	inv, _ := filling(t, api, func(inv *Inventory) {
+		inv.now = func() time.Time {
+			clock.Lock()
+			defer clock.Unlock()
+			return now
+		}
+	})
+	<-api.asked
+	wait.Until(t, "the other caches are filled", func() bool {
+		err := inv.Filled()
+		return err != nil && err.Error() == "the cache of jobs is not filled yet"
+	})
+	for range 3 {
+		later(fillPatience - time.Second)
+		if err := inv.Ready(); err == nil {
+			t.Error("ready while the cache is being filled")
+		}
+		api.next <- false
+		<-api.asked // the page before has arrived
+	}
+	later(fillPatience)
+	if err := inv.Ready(); err != nil {
+		t.Errorf("not ready when nothing more comes: %v", err)
+	}
+	api.next <- true
+	wait.Until(t, "all caches are filled", func() bool { return inv.Filled() == nil })
+}
+
+// Patience begins anew with each sign of progress, and with the first failure after it. Once
+// it has ended it does not come back.
+func TestPatience(t *testing.T) {
+	now := time.Unix(0, 0)
+	p := patience{now: func() time.Time { return now }}
+	pass := func(want bool) {
+		t.Helper()
+		if now = now.Add(fillPatience - time.Second); p.ended() != want {
+			t.Errorf("ended: %t, want %t", !want, want)
+		}
+	}
+	pass(false)
+	pass(false) // nothing has begun
+	p.progress()
+	pass(false)
+	p.failure()
+	pass(false)
+	p.progress()
+	p.failure()
+	pass(false)
+	p.failure() // another try is no progress
+	pass(true)
+	p.progress()
+	pass(true)
 }
 
 // Without what every verdict needs nobody is ever ready.

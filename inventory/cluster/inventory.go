@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -41,10 +42,10 @@ type Options struct {
 	NodeFacts bool
 }
 
-// fillPatience is for how long readiness waits for the caches that not every verdict
-// needs. In a cluster where all is well they are filled within seconds, and none of the
-// objects that need them is turned away. One that cannot be filled, for want of a right or
-// since a conversion webhook is down, must not keep away the verdicts that do without.
+// fillPatience is for how long readiness waits for a cache that not every verdict needs
+// and that cannot be filled, for want of a right or since a conversion webhook is down: it
+// must not keep away the verdicts that do without. A cache that is being filled is waited
+// for, however large the cluster is, so that none of the objects that need it is turned away.
 const fillPatience = 15 * time.Second
 
 // Inventory answers from a cluster.
@@ -55,8 +56,6 @@ type Inventory struct {
 	users *users
 
 	now func() time.Time
-	// begun is when the caches began to be filled; nil before.
-	begun atomic.Pointer[time.Time]
 	// modeUnknown says that the mode of coordinators could not be found out, as was
 	// logged.
 	modeUnknown atomic.Bool
@@ -96,7 +95,6 @@ func New(o Options) (*Inventory, error) {
 
 // Run fills the caches and keeps them up to date until ctx ends.
 func (i *Inventory) Run(ctx context.Context) error {
-	i.begun.Store(new(i.now()))
 	var kinds sync.WaitGroup
 	for _, k := range i.kinds {
 		kinds.Go(func() { k.run(ctx) })
@@ -105,24 +103,22 @@ func (i *Inventory) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready is nil when the caches are filled that every verdict needs. For the others it
-// waits a while, but for those of advice; after that, questions that need them are
-// answered with the reason why nothing is known.
+// Ready is nil when the caches are filled that every verdict needs. For the others, but
+// for those of advice, it waits as long as they are being filled, and a while longer; after
+// that, questions that need them are answered with the reason why nothing is known.
 func (i *Inventory) Ready() error {
-	begun := i.begun.Load()
-	patient := begun == nil || i.now().Sub(*begun) < fillPatience
-	return i.filled(func(k *traits) bool { return k.required || patient && !k.advice })
+	return i.filled(func(k followed) bool { return k.traits().required || !k.traits().advice && !k.stuck() })
 }
 
 // Filled is nil when all caches are filled.
 func (i *Inventory) Filled() error {
-	return i.filled(func(*traits) bool { return true })
+	return i.filled(func(followed) bool { return true })
 }
 
-func (i *Inventory) filled(counts func(*traits) bool) error {
+func (i *Inventory) filled(counts func(followed) bool) error {
 	var errs []error
 	for _, k := range i.kinds {
-		if counts(k.traits()) {
+		if counts(k) {
 			errs = append(errs, k.ready())
 		}
 	}
@@ -153,45 +149,40 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 		facts.Holders = i.holderFacts(&q)
 	}
 	missing.Wait()
-	facts.Coordinator = i.coordinator(ctx, func() bool { return dependsOnMode(&q, facts.Networks) })
+	facts.Coordinator = i.coordinator(ctx, q.Coordinator || pod.InheritMode(facts.Networks))
 	return facts
-}
-
-// dependsOnMode says whether anything depends on the mode of coordinators that name none:
-// the role of a network that was asked for, or, where nothing was asked for, that of a
-// network which is written.
-func dependsOnMode(q *pod.Questions, networks []pod.Answer[cniconf.Network]) bool {
-	if len(q.Networks) == 0 {
-		return q.Namespace == ""
-	}
-	return slices.ContainsFunc(networks, func(f pod.Answer[cniconf.Network]) bool {
-		return f.Value != nil && f.Value.Inherits()
-	})
 }
 
 // coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is
 // not filled it is read, if anything depends on it.
-func (i *Inventory) coordinator(ctx context.Context, depended func() bool) pod.Answer[cniconf.CoordinatorMode] {
+func (i *Inventory) coordinator(ctx context.Context, depended bool) pod.Answer[cniconf.CoordinatorMode] {
 	if i.coordinators.absent.Load() {
 		return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
 	}
 	if mode := i.coordinators.lookup(object.Reference{Name: inventory.CoordinatorName}); mode != nil {
 		return pod.Answer[cniconf.CoordinatorMode]{Value: mode}
 	}
-	if i.coordinators.ready() == nil || !depended() {
+	if i.coordinators.ready() == nil || !depended {
 		return pod.Answer[cniconf.CoordinatorMode]{}
 	}
 	return i.readCoordinator(ctx)
 }
 
-// readCoordinator asks the API server. That it does not tell is logged once, until it
-// does.
+// readCoordinator asks the API server. Where it may not be read, no mode is known, so that
+// the configured one stands in, as where there is none. That the API server does not tell is
+// logged once, until it does. What memory says is not used then: it may be out of date.
 func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.CoordinatorMode] {
 	read := i.coordinators.reader.read(ctx, object.Reference{Name: inventory.CoordinatorName})
-	unknown := read.err != nil
+	unknown, forbidden := read.err != nil, apierrors.IsForbidden(read.err)
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
-		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, that of before or the configured one stands in",
-			"error", read.err)
+		text := "the mode of coordinators that name none cannot be read, so there is no verdict on pods whose networks name none"
+		if forbidden {
+			text = "the mode of coordinators that name none is not known, so the configured one stands in"
+		}
+		i.coordinators.logger.Warn(text, "error", read.err)
+	}
+	if forbidden {
+		return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
 	}
 	return pod.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
 }
@@ -221,11 +212,11 @@ func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Fact
 	if !q.Addresses.Empty() && !fresh.Holders.Fresh {
 		stale.Go(func() { fresh.Holders = i.refreshHolders(ctx, &q, facts.Holders.Holders) })
 	}
-	if len(q.Networks) > 0 && !facts.Coordinator.Fresh {
-		// Their roles may depend on it.
-		stale.Go(func() { fresh.Coordinator = i.readCoordinator(ctx) })
-	}
 	stale.Wait()
+	// Which role a network inherits is asked once it is known that it inherits one.
+	if depended := q.Coordinator || len(q.Networks) > 0 && pod.InheritMode(fresh.Networks); depended && !fresh.Coordinator.Fresh {
+		fresh.Coordinator = i.readCoordinator(ctx)
+	}
 	return fresh
 }
 

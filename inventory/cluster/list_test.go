@@ -186,7 +186,7 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 	kubectl(t, "", "create", "role", "tenant", "--namespace=tenant", "--verb=get,list", "--resource=network-attachment-definitions.k8s.cni.cncf.io,namespaces")
 	kubectl(t, "", "create", "rolebinding", "tenant", "--namespace=tenant", "--role=tenant", "--user=tenant")
 	inv, log := listedAs(t, "tenant")
-	q := pod.Questions{Namespace: "tenant", EveryPool: true, Networks: []object.Reference{
+	q := pod.Questions{Namespace: "tenant", EveryPool: true, Coordinator: true, Networks: []object.Reference{
 		{Namespace: "tenant", Name: "own"}, {Namespace: "tenant", Name: "nowhere"}, {Namespace: "default", Name: "foreign"}, {Namespace: "tenant", Name: "no/name"},
 	}}
 	for range 2 {
@@ -196,15 +196,15 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 			switch {
 			case fact.Err != nil:
 				t.Errorf("error %v", fact.Err)
+			case fact.Unknown:
+				got = append(got, "unknown")
 			case fact.Value == nil:
 				got = append(got, "none")
-			case fact.Value.NameOnly:
-				got = append(got, "name")
 			default:
 				got = append(got, string(role(fact)))
 			}
 		}
-		if want := []string{"overlay", "none", "name", "none"}; !slices.Equal(got, want) {
+		if want := []string{"overlay", "none", "unknown", "none"}; !slices.Equal(got, want) {
 			t.Errorf("networks %q, want %q", got, want)
 		}
 		if n := f.Namespace; n.Value == nil || n.Value.Labels["kubernetes.io/metadata.name"] != "tenant" || n.Err != nil {
@@ -214,9 +214,15 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 			t.Errorf("pools %+v", f.Pools)
 		}
 	}
-	for _, text := range []string{"networks that may not be read are judged by their names", "the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known"} {
+	for _, text := range []string{"nothing is known of networks that may not be read", "the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known"} {
 		if n := strings.Count(log(), text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, log())
+		}
+	}
+	// The API server's own words say what is missing.
+	for _, text := range []string{`cannot list resource \"spiderippools\" in API group`, `cannot get resource \"spidercoordinators\" in API group`} {
+		if !strings.Contains(log(), text) {
+			t.Errorf("%s is not said:\n%s", text, log())
 		}
 	}
 	if err := inv.Err(); err != nil {

@@ -32,6 +32,7 @@ func (w *watched[T]) list(ctx context.Context) ([]*T, error) {
 func (w *watched[T]) listCached(ctx context.Context) (runtime.Object, error) {
 	all := &cachedList[T]{}
 	last, err := w.pages(ctx, func(o runtime.Object) error {
+		w.patience.progress()
 		kept, err := w.transform(o)
 		if err != nil {
 			return err

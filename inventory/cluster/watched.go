@@ -37,6 +37,8 @@ const absentInterval = 2 * time.Second
 type followed interface {
 	run(context.Context)
 	ready() error
+	// stuck says whether the cache is not filled and need not be waited for.
+	stuck() bool
 	traits() *traits
 	size() int
 }
@@ -92,7 +94,8 @@ type watched[T any] struct {
 
 	// filled is done when the informer, and what is called for its events, have
 	// seen all objects that were there at first.
-	filled cache.DoneChecker
+	filled   cache.DoneChecker
+	patience patience
 	// absent says that the cluster has no such resource at all. When the resource
 	// is installed it stays so until the cache is filled, and ready with it: that
 	// is no time for all replicas to leave the Service at once.
@@ -118,6 +121,7 @@ func follow[T any](f *follower, k kind[T]) (*watched[T], error) {
 	w := &watched[T]{
 		kind: k, client: client, logger: f.logger.With("resource", k.GroupResource().String()),
 		unreadBefore: map[object.Reference]bool{},
+		patience:     patience{now: func() time.Time { return f.now() }},
 	}
 	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
 	if err := w.informer.SetTransform(w.transform); err != nil {
@@ -344,6 +348,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 // resource.
 func (w *watched[T]) hear() {
 	w.heard.Store(time.Now().UnixNano())
+	w.patience.progress()
 	if w.forbidden.CompareAndSwap(true, false) {
 		w.logger.Info("the resource may be read now")
 	}
@@ -371,6 +376,7 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 		}
 		return
 	}
+	w.patience.failure()
 	if w.kind.advice && apierrors.IsForbidden(err) {
 		if w.forbidden.CompareAndSwap(false, true) {
 			w.logger.Warn("the resource may not be read, so nothing is known of it until it may", "error", err)
@@ -383,9 +389,11 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 // run fills the cache and keeps it up to date until ctx ends. A cluster without
 // the resource is asked again every two seconds.
 func (w *watched[T]) run(ctx context.Context) {
+	w.patience.progress()
 	for {
 		served, err := w.served(ctx)
 		if err != nil && ctx.Err() == nil {
+			w.patience.failure()
 			w.logger.Warn("the API server does not say which resources it has, it is asked again", "error", err)
 		}
 		if served {
@@ -443,6 +451,9 @@ func (w *watched[T]) ready() error {
 	}
 	return fmt.Errorf("the cache of %s is not filled yet", w.kind.Resource)
 }
+
+// stuck says whether the cache is not filled and need not be waited for.
+func (w *watched[T]) stuck() bool { return w.ready() != nil && w.patience.ended() }
 
 // get reads one object from the API server. It is not asked for what no object can
 // be called, such as "vlan/100": the client would take that for a failure.
