@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,7 +24,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			server, err := hang(env)
 			env.Values["hanging"] = server
-			return err
+			return errors.Join(err, refuse(env))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// asked waits until the API server that never answers has been asked.
@@ -69,7 +73,27 @@ func hang(env *testscript.Env) (*hanging, error) {
 			}()
 		}
 	}()
+	return h, writeKubeconfig(env, "hanging", "http://"+listener.Addr().String())
+}
+
+// refuse starts an API server that forbids whatever is asked, and fails when it is asked for
+// nodes or coordinators, with a kubeconfig that names it.
+func refuse(env *testscript.Env) error {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code, reason, message := http.StatusForbidden, "Forbidden", "user \"clerk\" cannot list resource"
+		if strings.Contains(r.URL.Path, "/nodes") || strings.Contains(r.URL.Path, "/spidercoordinators") {
+			code, reason, message = http.StatusInternalServerError, "InternalError", "etcd is gone"
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":%q,"code":%d}`, reason, message, code)
+	}))
+	env.Defer(server.Close)
+	return writeKubeconfig(env, "refusing", server.URL)
+}
+
+func writeKubeconfig(env *testscript.Env, name, server string) error {
 	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a}}]\n"+
-		"clusters: [{name: a, cluster: {server: 'http://%s'}}]\n", listener.Addr())
-	return h, os.WriteFile(filepath.Join(env.WorkDir, "hanging.kubeconfig"), []byte(kubeconfig), 0o600)
+		"clusters: [{name: a, cluster: {server: '%s'}}]\n", server)
+	return os.WriteFile(filepath.Join(env.WorkDir, name+".kubeconfig"), []byte(kubeconfig), 0o600)
 }

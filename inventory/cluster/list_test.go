@@ -9,9 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
@@ -227,5 +230,32 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 	}
 	if err := inv.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A cluster that does not have a kind says so, whether it lacks the group, the version or the
+// resource; one that has it says of an object that there is none.
+func TestKindsThatTheClusterDoesNotHave(t *testing.T) {
+	source, err := cluster.NewObjects(plane.Config(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := func(group, version, resource string) inventory.Kind {
+		return inventory.Kind{GroupVersionResource: schema.GroupVersionResource{Group: group, Version: version, Resource: resource}, Name: "Absent"}
+	}
+	ref := object.Reference{Name: "absent"}
+	for _, k := range []inventory.Kind{
+		kind("absent.example.com", "v1", "absents"), kind(inventory.SpiderpoolVersion.Group, "v9", "spiderippools"),
+		kind(inventory.SpiderpoolVersion.Group, inventory.SpiderpoolVersion.Version, "absents"),
+	} {
+		if err := source.List(t.Context(), k, func(*snapshot.Object) error { return nil }); !apierrors.IsNotFound(err) {
+			t.Errorf("%v: error %v", k, err)
+		}
+		if o, err := source.Get(t.Context(), k, ref); o != nil || !apierrors.IsNotFound(err) {
+			t.Errorf("%v: %+v, error %v", k, o, err)
+		}
+	}
+	if o, err := source.Get(t.Context(), inventory.Pools, ref); o != nil || err != nil {
+		t.Errorf("a pool that is not there: %+v, error %v", o, err)
 	}
 }

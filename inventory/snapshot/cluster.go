@@ -26,7 +26,8 @@ type Source interface {
 
 // Cluster is the layer of what a cluster holds. Each kind is listed when the first
 // question about it comes up, and remembered from then on, so that all questions are
-// answered of one state; a list that fails is not remembered.
+// answered of one state. A list that fails is not remembered, but for one that only advice
+// depends on.
 //
 // What whoever asks may not see is not known, which is logged once for each kind. Who may
 // not list networks, namespaces or subnets may still be allowed to read those that a pod
@@ -152,19 +153,28 @@ func (l *Layer) listOnce(ctx context.Context, kind inventory.Kind, add func(*bui
 	return b, l.cluster.source.List(ctx, kind, func(o *Object) error { return add(b, o) })
 }
 
-// advise is fill for what gives no more than advice: why a kind cannot be listed is logged
-// once, whatever the reason, and keeps nothing else from being judged. Only that somebody
-// ended the check is no advice.
+// advise is fill for what gives no more than advice: why a kind cannot be listed is logged,
+// whatever the reason, and keeps nothing else from being judged. It is not asked for again.
 func (l *Layer) advise(ctx context.Context, kind inventory.Kind, add func(*builder, *Object) error, follows string) extent {
+	c := l.cluster
+	if _, listed := c.listings[kind.GroupVersionResource]; !listed && c.said[follows] {
+		return unasked
+	}
 	found, err := l.fill(ctx, kind, add, follows)
+	c.doWithout(ctx, follows, err)
+	return found
+}
+
+// doWithout logs once why something is judged without what could not be found out. That
+// somebody ended the check is no such reason.
+func (c *cluster) doWithout(ctx context.Context, follows string, err error) {
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		l.cluster.fail(err)
+		c.fail(err)
 	default:
-		l.cluster.say(follows, err)
+		c.say(follows, err)
 	}
-	return found
 }
 
 // fill is list, and logs once what follows from it that a kind is hidden.

@@ -298,10 +298,11 @@ func TestFailuresThatNoAnswerTellsOf(t *testing.T) {
 			}
 			continue
 		}
-		if n := cluster.said(tt.said); err != nil || n != 1 || cluster.said(errBroken.Error()) != 1 {
-			t.Errorf("%s: error %v, said %d times:\n%s", tt.resource, err, n, &cluster.log)
+		if n := cluster.said(tt.said); err != nil || n != 1 || cluster.said(errBroken.Error()) != 1 || cluster.lists[tt.resource] != 1 {
+			t.Errorf("%s: error %v, lists %v, said %d times:\n%s", tt.resource, err, cluster.lists, n, &cluster.log)
 		}
 		// Whoever ends a check gets no verdict for it.
+		inv = snapshot.New(newCluster(t, "").layer())
 		if tt.ask(ended, inv); !errors.Is(inv.Err(), context.Canceled) {
 			t.Errorf("%s: error %v when the check has ended", tt.resource, inv.Err())
 		}

@@ -120,10 +120,8 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 		defer l.take(b.Layer)
 		return b.addCoordinator(o)
 	}, "the mode of coordinators that name none is not known, so the configured one stands in")
-	if err != nil {
-		// The verdict on a network has no room for this.
-		l.cluster.say("the mode of coordinators that name none cannot be read, so networks are checked with the configured one", err)
-	}
+	// The verdict on a network has no room for this.
+	l.cluster.doWithout(ctx, "the mode of coordinators that name none cannot be read, so networks are checked with the configured one", err)
 	return l.coordinatorMode, err
 }
 
