@@ -252,7 +252,6 @@ func (l *Layer) everyUser(ctx context.Context, unnamed bool) (map[key]*pod.Subje
 	}
 	if unnamed && !l.cluster.keepsUnnamed {
 		delete(l.cluster.listings, inventory.Pods.GroupVersionResource)
-		l.cluster.keepsUnnamed = true
 	}
 	found, err := l.list(ctx, inventory.Pods, func(b *builder, o *Object) error {
 		if s, err := b.subject(o); err == nil && (unnamed || namesNetwork(s)) {
@@ -261,6 +260,7 @@ func (l *Layer) everyUser(ctx context.Context, unnamed bool) (map[key]*pod.Subje
 		return nil
 	})
 	if err == nil {
+		l.cluster.keepsUnnamed = l.cluster.keepsUnnamed || unnamed
 		err = found.refusal
 	}
 	return l.users, l.userOrder, err
