@@ -121,3 +121,12 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// A kind that holds pods and is not in the list would never be judged.
+func TestEveryKindThatHoldsPodsIsJudged(t *testing.T) {
+	for _, c := range pod.Kinds() {
+		if kind, ok := review.KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() {
+			t.Errorf("%s of %s holds pods and is not judged", c.Kind, c.APIVersion)
+		}
+	}
+}

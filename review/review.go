@@ -16,7 +16,9 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -53,13 +55,26 @@ type Change struct {
 // * when it is not known yet.
 type Object struct{ APIVersion, Kind, Namespace, Name string }
 
+// Interface is one network interface that a pod will have.
+type Interface struct {
+	// Name inside the pod, such as eth0 or net1.
+	Name string
+	// Network is the zero value for the cluster's own one, where that is a plain CNI
+	// configuration.
+	Network  object.Reference
+	Role     cniconf.Role
+	Evidence cniconf.Evidence
+	// Pools are nil for an interface whose addresses do not come from Spiderpool.
+	Pools *pod.Pools
+}
+
 // Outcome is what is to be said and done about a change.
 type Outcome struct {
 	Object  Object
 	Verdict verdict.Verdict
 	// Interfaces the pod will have, the first one first. None for a pod that is not judged,
 	// or where an annotation cannot be read.
-	Interfaces []pod.Interface
+	Interfaces []Interface
 	// Patch is what is filled in; nil for nothing. The verdict is on the outcome of it.
 	Patch []pod.PatchOperation
 	// Unread says, in a sentence, that there is no verdict because the object cannot be

@@ -280,7 +280,6 @@ func (outdated) Refresh(_ context.Context, q pod.Questions, f pod.Facts) pod.Fac
 	for n := range q.Networks {
 		f.Networks[n] = pod.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
-	f.Namespace = pod.Answer[pod.Namespace]{Err: errors.New("connection refused")}
 	return f
 }
 

@@ -22,7 +22,7 @@ func (n *Network) AddressSet() AddressSet {
 	if n.IPAM.Fault() != "" {
 		return AddressSet{}
 	}
-	a := AddressSet{spans: n.IPAM.Spans(), store: n.IPAM.Store()}
+	a := AddressSet{spans: slices.Clone(n.IPAM.Spans()), store: n.IPAM.Store()}
 	slices.SortFunc(a.spans, func(x, y ipam.Span) int { return cmp.Or(x.First.Compare(y.First), x.Last.Compare(y.Last)) })
 	apart := a.spans[:0]
 	for _, s := range a.spans {

@@ -75,7 +75,7 @@ type networkAnnotations struct {
 	wrong  string
 }
 
-// UnmarshalJSON is that of podAnnotations, for other keys.
+// UnmarshalJSON keeps the values of networkAnnotationKeys.
 func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
 	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys)
 	return err
@@ -153,7 +153,8 @@ func decodeNetwork(namespace string, text []byte) (cniconf.Source, bool, error) 
 // Facts are an inventory's answers about a network that is written or
 // deleted.
 type Facts struct {
-	// CoordinatorMode is as in [Facts].
+	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when there is
+	// none, or when it names no mode.
 	CoordinatorMode cniconf.CoordinatorMode
 	// Networks are those that there are, in any order; the one that is judged may be
 	// among them as it was before. Nil where they are not known.

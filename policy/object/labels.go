@@ -20,7 +20,7 @@ type Labels struct {
 	Problem string
 }
 
-// UnmarshalJSON reads labels of up to maxLabelBytes.
+// UnmarshalJSON reads labels of up to MaxLabelBytes.
 func (l *Labels) UnmarshalJSON(text []byte) error {
 	*l = Labels{}
 	if len(text) > MaxLabelBytes {

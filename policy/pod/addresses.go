@@ -187,6 +187,7 @@ type Address struct {
 	mac mac.Address
 }
 
+// Address is what the claim is to.
 func (c *Claim) Address() Address { return Address{c.IP, c.MAC} }
 
 // Claims are the addresses that the subject keeps from others for as long as it

@@ -47,6 +47,10 @@ type Answer[T any] struct {
 	Unknown bool
 }
 
+// settled says that asking again would tell nothing new: the answer is fresh, or the source
+// was asked and did not answer.
+func (a *Answer[T]) settled() bool { return a.Fresh || a.Err != nil }
+
 // Namespace is what rules read of a namespace. It is not changed once made.
 type Namespace struct {
 	Labels map[string]string

@@ -61,10 +61,6 @@ func Parse(s *Subject, c *config.Config) *Request {
 	return r
 }
 
-// Exempt says why the configuration spares the subject, such as "namespace kube-system";
-// empty when it does not.
-func (r *Request) Exempt() string { return r.exempt }
-
 // Faults are what is wrong with an annotation of Multus, [multus.DefaultNetworkAnnotation]
 // or [multus.NetworksAnnotation].
 func (r *Request) Faults(annotation string) []multus.Fault {

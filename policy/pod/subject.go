@@ -142,6 +142,18 @@ var podPaths = map[string]map[string]string{
 	},
 }
 
+// Kinds are those of pods and of what carries a pod template, in no order that would mean
+// anything.
+func Kinds() []object.Controller {
+	var kinds []object.Controller
+	for apiVersion, paths := range podPaths {
+		for kind := range paths {
+			kinds = append(kinds, object.Controller{APIVersion: apiVersion, Kind: kind})
+		}
+	}
+	return kinds
+}
+
 // HoldsPod says whether objects of a kind are pods or carry a pod template.
 func HoldsPod(apiVersion, kind string) bool {
 	_, ok := podPaths[apiVersion][kind]

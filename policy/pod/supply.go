@@ -56,7 +56,7 @@ type Candidate struct {
 }
 
 // MaxCandidates is how many pools of one list are judged. A cluster has some
-// thousand pools at most, and a pod up to maxNetworks interfaces.
+// thousand pools at most, and a pod up to MaxNetworks interfaces.
 const MaxCandidates = 10_000
 
 // Families are those of an interface's lists.
@@ -359,6 +359,7 @@ func (r *Request) CompletionQuestions() Questions {
 // UsedPools are the names of the pools that the interfaces may get, each once, and whether
 // it matters which pools there are besides.
 func (v *View) UsedPools() (names []string, every bool) {
+	v.read(onSupply)
 	for n := range v.supplies {
 		s := &v.supplies[n]
 		if s.Choice.Source == spiderpool.SourceDefault || s.Choice.Source == spiderpool.SourceNone {
