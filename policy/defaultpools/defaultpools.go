@@ -21,7 +21,7 @@ func Compile(s cniconf.Source) *cniconf.Network {
 }
 
 // read makes a value with any fault unusable, also with a field that is not known: what
-// Spiderpool passes over in its own annotations would here be passed over for ever.
+// Spiderpool ignores in its own annotations would here be ignored forever.
 func read(value string) *cniconf.DefaultPools {
 	pools, faults := spiderpool.ParsePool(Annotation, value)
 	if len(faults) > 0 {
