@@ -97,7 +97,7 @@ type Outcome struct {
 func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) (Outcome, error) {
 	kind, ok := KindOf(c.APIVersion, c.Kind)
 	if !ok || c.Operation == Delete && !kind.Judges(Delete) {
-		return Outcome{}, fmt.Errorf("%s of %s %s is not judged", c.Operation, c.APIVersion, c.Kind)
+		return Outcome{}, fmt.Errorf("%s of %s %s is not checked", c.Operation, c.APIVersion, c.Kind)
 	}
 	switch kind.subject {
 	case ofNetworks:
@@ -130,7 +130,7 @@ func (c *Change) unread(problem error, part string, readOld func() error) (Outco
 		if before := readOld(); before != nil && before.Error() == problem.Error() {
 			return Outcome{
 				Object: c.object(c.Namespace, c.Name),
-				Unread: "macvlan-webhook could not judge this " + c.Kind + ": part of " + part + " is too large or not readable",
+				Unread: "macvlan-webhook could not check this " + c.Kind + ": part of " + part + " is too large or not readable",
 			}, nil
 		}
 	}

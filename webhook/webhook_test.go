@@ -259,7 +259,7 @@ func TestExemptions(t *testing.T) {
 	if r := ask(t, url+"/validate", request(overlayFirst, "jane")); r.Allowed {
 		t.Errorf("neither: %+v", r)
 	}
-	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects checked, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"exempt\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)
 	}
@@ -352,7 +352,7 @@ func TestDeadlineIsAnsweredInWords(t *testing.T) {
 	if r.Allowed || r.Result.Code != http.StatusForbidden || !strings.Contains(r.Result.Message, "[interface-name-conflict]") {
 		t.Errorf("response %+v", r.Result)
 	}
-	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects checked, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"undecided\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)
 	}

@@ -230,7 +230,7 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 				t.Errorf("of a network that names no mode: %+v", c)
 			}
 		}
-		if n := strings.Count(log(), "the mode of coordinators that name none is not known"); n != 1 {
+		if n := strings.Count(log(), "cannot read SpiderCoordinator default"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, log())
 		}
 	})

@@ -39,7 +39,7 @@ func (h *holders) of(a *pod.Addresses) ([]*pod.Holder, error) {
 	return h.index.Of(a), nil
 }
 
-// refreshHolders answers anew about the holders that are contested, and those that have
+// refreshHolders answers again about the holders that are contested, and those that have
 // come since: each as the API server has it.
 func (i *Inventory) refreshHolders(ctx context.Context, q *pod.Questions, before []pod.HolderFact) pod.HolderFacts {
 	now, err := i.holders.of(&q.Addresses)

@@ -190,7 +190,7 @@ func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.Coor
 	read := i.coordinators.reader.read(ctx, object.Reference{Name: inventory.CoordinatorName})
 	unknown := read.err != nil
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
-		i.coordinators.logger.Warn("the mode of coordinators that name none is not known, that of before or the configured one stands in",
+		i.coordinators.logger.Warn("cannot read SpiderCoordinator "+inventory.CoordinatorName+": using its last known mode, or spiderpool.coordinatorMode",
 			"error", read.err)
 	}
 	return pod.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}

@@ -158,7 +158,7 @@ func TestHoldersForbidden(t *testing.T) {
 			t.Errorf("of one who may see nothing: %+v", f)
 		}
 	}
-	if n := strings.Count(log(), "not all that may hold addresses can be listed"); n != 1 {
+	if n := strings.Count(log(), "some objects that may hold addresses cannot be listed"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log())
 	}
 
@@ -173,7 +173,7 @@ func TestHoldersForbidden(t *testing.T) {
 			t.Errorf("of one who may see records: %+v", facts)
 		}
 	}
-	if n := strings.Count(log(), "not all that may hold addresses can be read"); n != 1 {
+	if n := strings.Count(log(), "some objects that may hold addresses cannot be read"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log())
 	}
 }
@@ -214,7 +214,7 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 			t.Errorf("pools %+v", f.Pools)
 		}
 	}
-	for _, text := range []string{"networks that may not be read are judged by their names", "the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known"} {
+	for _, text := range []string{"networks cannot be read: their names are checked, but not whether they exist", "IP pools cannot be listed", "cannot read SpiderCoordinator default"} {
 		if n := strings.Count(log(), text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, log())
 		}

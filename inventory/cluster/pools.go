@@ -68,7 +68,7 @@ func (p *pools) facts() pod.PoolFacts {
 	return pod.PoolFacts{Index: p.index}
 }
 
-// refresh answers anew: pools asked for by name one by one, as long as these are
+// refresh answers again: pools asked for by name one by one, as long as these are
 // few, otherwise all of them. What the facts say of other pools stays.
 func (p *pools) refresh(ctx context.Context, q *pod.Questions, facts pod.PoolFacts) pod.PoolFacts {
 	var names []string

@@ -51,7 +51,7 @@ func (i *Inventory) Users(ctx context.Context, network object.Reference, config 
 	u := i.users
 	if err := u.running.Acquire(ctx, 1); err != nil {
 		u.count("pods", "failed")
-		return nad.Users{Err: fmt.Errorf("other such searches took all the time: %w", err)}
+		return nad.Users{Err: fmt.Errorf("other searches took all the time: %w", err)}
 	}
 	defer u.running.Release(1)
 

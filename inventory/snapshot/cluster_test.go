@@ -328,9 +328,9 @@ func TestHiddenKinds(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"networks that may not be read are judged by their names", "the networks of the cluster cannot be listed", "nothing is known of namespaces",
-		"the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known", "masters are not looked for",
-		"the subnets of the cluster cannot be listed", "not all that may hold addresses can be listed",
+		"networks cannot be read: their names are checked, but not whether they exist", "networks cannot be listed", "namespaces cannot be read",
+		"IP pools cannot be listed", "cannot read SpiderCoordinator default", "masters are not looked for",
+		"subnets cannot be listed", "some objects that may hold addresses cannot be listed",
 	} {
 		if n := cluster.said(text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, &cluster.log)
@@ -612,7 +612,7 @@ func TestOwnersInACluster(t *testing.T) {
 			t.Errorf("holders %+v", f)
 		}
 	}
-	if n := cluster.said("not all that may hold addresses can be read"); n != 1 {
+	if n := cluster.said("some objects that may hold addresses cannot be read"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, &cluster.log)
 	}
 }

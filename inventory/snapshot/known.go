@@ -39,7 +39,7 @@ func (l *Layer) readNetwork(ctx context.Context, ref object.Reference) (*cniconf
 		b := newBuilder(ref.Namespace)
 		defer l.take(b.Layer)
 		return b.addNetwork(o)
-	}, "networks that may not be read are judged by their names")
+	}, "networks cannot be read: their names are checked, but not whether they exist")
 	if err == nil && found == unknown {
 		return cniconf.FromName(ref.Namespace, ref.Name), nil
 	}
@@ -53,7 +53,7 @@ func (l *Layer) everyNetwork(ctx context.Context) map[object.Reference]*cniconf.
 		return l.networks
 	}
 	found, err := l.fill(ctx, inventory.Networks, (*builder).addNetwork,
-		"the networks of the cluster cannot be listed, so none is compared with others")
+		"networks cannot be listed: none is compared with others")
 	if err != nil {
 		l.cluster.fail(err)
 	}
@@ -77,7 +77,7 @@ func (l *Layer) namespace(ctx context.Context, name string) (*pod.Namespace, err
 				b := newBuilder("")
 				defer l.take(b.Layer)
 				return b.addNamespace(o)
-			}, "nothing is known of namespaces that may not be read, neither their mode nor their pools"); err != nil {
+			}, "namespaces cannot be read: their mode and their pools are unknown"); err != nil {
 				return nil, err
 			}
 		}
@@ -92,7 +92,7 @@ func (l *Layer) everyNode(ctx context.Context) map[string]*nad.Node {
 		return l.nodes
 	}
 	if _, err := l.fill(ctx, inventory.Nodes, (*builder).addNode,
-		"the nodes of the cluster cannot be listed, so masters are not looked for on them"); err != nil {
+		"nodes cannot be listed: masters are not looked for on them"); err != nil {
 		l.cluster.fail(err)
 	}
 	return l.nodes
@@ -105,7 +105,7 @@ func (l *Layer) everyPool(ctx context.Context) (map[string]*spiderpool.Pool, ext
 		return l.pools, extentOfFiles(len(l.pools)), nil
 	}
 	found, err := l.fill(ctx, inventory.Pools, (*builder).addPool,
-		"the IP pools of the cluster cannot be listed, so nothing is said of them")
+		"IP pools cannot be listed: they are not checked")
 	return l.pools, found, err
 }
 
@@ -125,7 +125,7 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 		return l.coordinatorMode, nil
 	}
 	_, err := l.fill(ctx, inventory.Coordinators, (*builder).addCoordinator,
-		"the mode of coordinators that name none is not known, the configured one stands in")
+		"cannot read SpiderCoordinator "+inventory.CoordinatorName+": using spiderpool.coordinatorMode")
 	if err != nil {
 		l.cluster.fail(err)
 	}
@@ -172,7 +172,7 @@ func (l *Layer) listSubnets(ctx context.Context, g flatnetwork.Generation) (exte
 			b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
 		}
 		return nil
-	}, "the subnets of the cluster cannot be listed, so nothing is said of them, and none is compared with others")
+	}, "subnets cannot be listed: they are not checked, and none is compared with others")
 }
 
 // everyHolder are the objects that may keep addresses from others. Many who may write a
@@ -203,7 +203,7 @@ func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
 		}
 	}
 	if refusal != nil {
-		l.cluster.say("not all that may hold addresses can be listed, so addresses in use may be missed",
+		l.cluster.say("some objects that may hold addresses cannot be listed: addresses in use may be missed",
 			refusal, "resources", strings.Join(resources, ","))
 	}
 	return l.holders, nil
@@ -241,7 +241,7 @@ func (l *Layer) everyUser(ctx context.Context) (map[key]*pod.Subject, []key, err
 	return l.users, l.userOrder, err
 }
 
-// owner is a pod or workload as the owner of others. In a cluster one that was made anew
+// owner is a pod or workload as the owner of others. In a cluster one that was created again
 // under the same name is not the same.
 func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, presence, error) {
 	defer l.lock()()
@@ -262,7 +262,7 @@ func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, pre
 		owner, err := ownerOf(o)
 		l.owners[name] = owner
 		return err
-	}, "not all that may hold addresses can be read, so what is said of addresses in use may be out of date")
+	}, "some objects that may hold addresses cannot be read: addresses in use may be out of date")
 	owner := l.owners[name]
 	switch {
 	case err != nil || found == unknown:

@@ -81,7 +81,7 @@ func readChain(config, networkName string) (chain, string) {
 	c.name = name
 	for i, p := range c.plugins {
 		if strings.Contains(p.Network.Type, "/") {
-			return chain{}, fmt.Sprintf("%splugins[%d] has the type %s, and the name of a plugin holds no slash",
+			return chain{}, fmt.Sprintf("%splugins[%d] has the type %s, and the name of a plugin has no slash",
 				notCNI, i, quote.Value(p.Network.Type))
 		}
 	}

@@ -19,13 +19,13 @@ func position(config string, offset int64) string {
 
 // expectations translate what encoding/json says after "invalid character ...".
 var expectations = []struct{ after, expected string }{
-	{" looking for beginning of value", "a value is expected here, not "},
-	{" looking for beginning of object key string", "a key in double quotes is expected here, not "},
-	{" after object key:value pair", "a comma or a closing brace is expected here, not "},
-	{" after object key", "a colon is expected here, not "},
-	{" after array element", "a comma or a closing bracket is expected here, not "},
-	{" after top-level value", "the end is expected here, not "},
-	{" in string literal", "a string may hold this character only as an escape: "},
+	{" looking for beginning of value", "this must be a value, not "},
+	{" looking for beginning of object key string", "this must be a key in double quotes, not "},
+	{" after object key:value pair", "this must be a comma or a closing brace, not "},
+	{" after object key", "this must be a colon, not "},
+	{" after array element", "this must be a comma or a closing bracket, not "},
+	{" after top-level value", "this must be the end, not "},
+	{" in string literal", "a string may contain this character only as an escape: "},
 	{" exceeded max depth", "values are nested more than 10000 deep with this "},
 	{" in string escape code", "a backslash in a string cannot be followed by "},
 }

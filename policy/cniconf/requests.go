@@ -10,7 +10,7 @@ import (
 // networks annotation asks for ("ips"). firstInterface says that it is the one of
 // the default-network annotation. It is nil where the pod gets them all, and where
 // nothing can be said: of IPAM plugins that are not known here, and of a network
-// that no pod can use. What Multus cannot read is passed over. test/cni holds the
+// that no pod can use. What Multus cannot read is ignored. test/cni holds the
 // verdict against the plugins.
 func (n *Network) AddressFaults(ips []string, firstInterface bool) []ipam.AddressFault {
 	asked := ipam.ReadAsked(ips)

@@ -49,7 +49,7 @@ func TestAddressFaults(t *testing.T) {
 		{"outside many ranges", manySets(7), "", []string{"10.0.0.5"}, false,
 			[]string{`0 fails: is outside the ranges of host-local: 10.1.0.1-10.1.0.2, 10.1.1.1-10.1.1.2, 10.1.2.1-10.1.2.2, 10.1.3.1-10.1.3.2, 10.1.4.1-10.1.4.2, and 2 more; accepted: an address of one of the ranges`}},
 		{"the gateway", both, "", []string{"fd00::5"}, false,
-			[]string{`0 fails: is the gateway of fd00::1-fd00::ffff:ffff:ffff:ffff, which host-local keeps back; accepted: another address of that range`}},
+			[]string{`0 fails: is the gateway of fd00::1-fd00::ffff:ffff:ffff:ffff, which host-local reserves; accepted: another address of that range`}},
 		{"several from ranges of their own", both, "", []string{"10.0.0.7", "fd00::7"}, false, []string{hints}},
 		{"several from one range", both, "", []string{"10.0.0.7", "10.0.0.8"}, false, []string{list}},
 		{"several, one of them outside", both, "", []string{"10.0.0.7", "10.1.0.8"}, false, []string{list,
@@ -73,8 +73,8 @@ func TestAddressFaults(t *testing.T) {
 			[]string{`2 fails (duplicate): is the same as address 1 of the list, and no pod can have it twice; accepted: each address once`}},
 		{"IPv4 with two prefixes", own, "", []string{"10.0.0.1/24", "10.0.0.1/22"}, false, nil},
 		{"none for the kernel", own, "", []string{"0.0.0.0/0", "::/0", "ff02::1/64", "::1/128"}, false, []string{
-			`0 ignored: is no address to the kernel, which gives the interface none; accepted: an address of a single interface`,
-			`1 fails: is no address to the kernel; accepted: an address of a single interface`,
+			`0 ignored: is ignored by the kernel, and the interface gets no address; accepted: an address of a single interface`,
+			`1 fails: is refused by the kernel; accepted: an address of a single interface`,
 			`2 fails: is a multicast address; accepted: an address of a single interface`,
 			`3 fails: is the loopback address; accepted: an address of a single interface`}},
 		{"static before a coordinator", own, coordinator, []string{"10.0.0.7/24"}, false,
@@ -192,6 +192,22 @@ func TestAssigns(t *testing.T) {
 	}
 	if n := FromName("default", "a"); n.Assigns() || n.L2() != "" || n.AddressFaults([]string{"10.0.0.7"}, false) != nil {
 		t.Error("something is said of a network of which only the name is known")
+	}
+}
+
+// What to write instead is told where it follows from the network, and only there.
+func TestInstead(t *testing.T) {
+	for _, tt := range []struct{ ipam, chained, ip, want string }{
+		{`{"type":"static","addresses":[{"address":"10.0.0.9/22"}]}`, "", "10.0.3.7", "10.0.3.7/22"},
+		{`{"type":"static"}`, "", "10.0.3.7", ""},
+		{`{"type":"host-local","subnet":"10.0.0.0/24"}`, `,{"type":"router"}`, "10.0.0.7/24", "10.0.0.7"},
+		{`{"type":"host-local","subnet":"10.0.0.0/24"}`, "", "10.1.0.7", ""},
+	} {
+		n := Compile(Source{Namespace: "default", Name: "a", Config: fmt.Sprintf(
+			`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","ipam":%s}%s]}`, tt.ipam, tt.chained)})
+		if faults := n.AddressFaults([]string{tt.ip}, false); len(faults) != 1 || faults[0].Instead != tt.want {
+			t.Errorf("%s from %s: %+v, want %q", tt.ip, tt.ipam, faults, tt.want)
+		}
 	}
 }
 

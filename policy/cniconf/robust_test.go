@@ -66,12 +66,12 @@ func TestHugeConfigs(t *testing.T) {
 		{"one long value", `{"type":"macvlan","master":"` + strings.Repeat("x", size) + `"}`, ""},
 		{"one long mode", `{"type":"macvlan","mode":"` + strings.Repeat("\u202e", size/3) + `"}`, ""},
 		{"one long type", `{"type":"/` + strings.Repeat(`\n`, size/2) + `"}`,
-			notCNI + `plugins[0] has the type "/` + strings.Repeat(`\n`, 79) + `…", and the name of a plugin holds no slash`},
+			notCNI + `plugins[0] has the type "/` + strings.Repeat(`\n`, 79) + `…", and the name of a plugin has no slash`},
 		{"deep in an unknown key", `{"type":"macvlan","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`, ""},
 		{"too deep", strings.Repeat(`{"a":`, size/5), "its config is not valid JSON: line 1, column 50001: values are nested more than 10000 deep with this '{'"},
 		{"many plugins", `{"plugins":[` + strings.Repeat(`{"type":"tuning"},`, size/18) + `{}]}`, notCNI + fmt.Sprintf(`plugins[%d] has no "type"`, size/18)},
 		{"a long number", `{"type":"macvlan","mtu":0.` + strings.Repeat("1", size) + `}`, ""},
-		{"zeros", strings.Repeat("\x00", size), `its config is not valid JSON: line 1, column 1: a value is expected here, not '\x00'`},
+		{"zeros", strings.Repeat("\x00", size), `its config is not valid JSON: line 1, column 1: this must be a value, not '\x00'`},
 		{"lines", strings.Repeat("\n", size), fmt.Sprintf("its config is not valid JSON: line %d, column 1: it ends before it is complete", size)},
 	}
 	for _, tt := range tests {

@@ -162,7 +162,7 @@ var pluginGrounds = map[string]*ground{
 // coordinatorGrounds are the modes the coordinator knows; it compares them
 // literally (cmd/coordinator/cmd/cni_types.go and utils.go of Spiderpool 1.2).
 var coordinatorGrounds = map[CoordinatorMode]*ground{
-	"":           {EvidenceCoordinator, "", "its chained coordinator names no mode, so that of the cluster counts"},
+	"":           {EvidenceCoordinator, "", "its chained coordinator names no mode, so the cluster's applies"},
 	ModeAuto:     coordinatorGround(ModeAuto),
 	ModeUnderlay: coordinatorGround(ModeUnderlay),
 	ModeOverlay:  coordinatorGround(ModeOverlay),
@@ -192,12 +192,12 @@ var nameGrounds = []struct {
 
 func nameGround(prefix, kind string, r Role) *ground {
 	return &ground{EvidenceName, r, `its name begins with "` + prefix + `"; annotation ` + InstanceTypeAnnotation +
-		` on it ("` + kind + `_underlay" or "` + kind + `_overlay") would say for certain`}
+		` on it ("` + kind + `_underlay" or "` + kind + `_overlay") would settle it`}
 }
 
 var (
 	neutralGround = &ground{EvidenceNone, RoleNeutral, "no annotation, chained plugin, label or name makes it standalone or overlay"}
-	unknownGround = &ground{EvidenceNone, RoleUnknown, "no annotation, chained plugin, label or name says what it is"}
+	unknownGround = &ground{EvidenceNone, RoleUnknown, "no annotation, chained plugin, label or name shows what it is"}
 )
 
 // groundOfAnnotation is nil for a value that is no known type: people invent

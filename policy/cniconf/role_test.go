@@ -8,7 +8,7 @@ func label(v string) map[string]string      { return map[string]string{UnderlayT
 func TestRole(t *testing.T) {
 	const instanceType = "annotation v1.multus-underlay-cni.io/instance-type is "
 	const noRole = "no annotation, chained plugin, label or name makes it standalone or overlay"
-	const nothing = "no annotation, chained plugin, label or name says what it is"
+	const nothing = "no annotation, chained plugin, label or name shows what it is"
 	tests := []struct {
 		name     string
 		source   Source
@@ -55,11 +55,11 @@ func TestRole(t *testing.T) {
 		{"overlay", Source{Config: chained(`{"type":"coordinator","mode":"overlay"}`)}, ModeUnderlay, RoleOverlay, EvidenceCoordinator, `its chained coordinator has the mode "overlay"`},
 		{"auto", Source{Config: chained(`{"type":"coordinator","mode":"auto"}`)}, ModeUnderlay, RoleAuto, EvidenceCoordinator, `its chained coordinator has the mode "auto"`},
 		{"disable, before the name", Source{Name: "macvlan-overlay-1", Config: chained(`{"type":"coordinator","mode":"disable"}`)}, ModeUnderlay, RoleNeutral, EvidenceCoordinator, `its chained coordinator has the mode "disable"`},
-		{"no mode, cluster underlay", Source{Config: chained(`{"type":"coordinator"}`)}, ModeUnderlay, RoleStandalone, EvidenceCoordinator, "its chained coordinator names no mode, so that of the cluster counts"},
-		{"empty mode, cluster overlay", Source{Config: chained(`{"type":"coordinator","mode":""}`)}, ModeOverlay, RoleOverlay, EvidenceCoordinator, "its chained coordinator names no mode, so that of the cluster counts"},
-		{"no mode, cluster auto", Source{Config: tuned}, ModeAuto, RoleAuto, EvidenceCoordinator, "its chained coordinator names no mode, so that of the cluster counts"},
-		{"no mode, cluster disable", Source{Config: chained(`{"type":"coordinator"}`)}, ModeDisable, RoleNeutral, EvidenceCoordinator, "its chained coordinator names no mode, so that of the cluster counts"},
-		{"no mode anywhere", Source{Config: chained(`{"type":"coordinator"}`)}, "", RoleAuto, EvidenceCoordinator, "its chained coordinator names no mode, so that of the cluster counts"},
+		{"no mode, cluster underlay", Source{Config: chained(`{"type":"coordinator"}`)}, ModeUnderlay, RoleStandalone, EvidenceCoordinator, "its chained coordinator names no mode, so the cluster's applies"},
+		{"empty mode, cluster overlay", Source{Config: chained(`{"type":"coordinator","mode":""}`)}, ModeOverlay, RoleOverlay, EvidenceCoordinator, "its chained coordinator names no mode, so the cluster's applies"},
+		{"no mode, cluster auto", Source{Config: tuned}, ModeAuto, RoleAuto, EvidenceCoordinator, "its chained coordinator names no mode, so the cluster's applies"},
+		{"no mode, cluster disable", Source{Config: chained(`{"type":"coordinator"}`)}, ModeDisable, RoleNeutral, EvidenceCoordinator, "its chained coordinator names no mode, so the cluster's applies"},
+		{"no mode anywhere", Source{Config: chained(`{"type":"coordinator"}`)}, "", RoleAuto, EvidenceCoordinator, "its chained coordinator names no mode, so the cluster's applies"},
 		{"a mode nobody knows says nothing", Source{Config: chained(`{"type":"coordinator","mode":"on"}`)}, ModeOverlay, RoleNeutral, EvidenceNone, noRole},
 		{"a coordinator alone is not chained", Source{Config: `{"type":"coordinator","mode":"overlay"}`}, "", RoleUnknown, EvidenceNone, nothing},
 
@@ -70,13 +70,13 @@ func TestRole(t *testing.T) {
 
 		// 5: the name.
 		{"macvlan-standalone", Source{Name: "macvlan-standalone-vlan0", Config: hostLocal}, "", RoleStandalone, EvidenceName,
-			`its name begins with "macvlan-standalone"; annotation v1.multus-underlay-cni.io/instance-type on it ("macvlan_underlay" or "macvlan_overlay") would say for certain`},
+			`its name begins with "macvlan-standalone"; annotation v1.multus-underlay-cni.io/instance-type on it ("macvlan_underlay" or "macvlan_overlay") would settle it`},
 		{"macvlan-overlay", Source{Name: "macvlan-overlay"}, "", RoleOverlay, EvidenceName,
-			`its name begins with "macvlan-overlay"; annotation v1.multus-underlay-cni.io/instance-type on it ("macvlan_underlay" or "macvlan_overlay") would say for certain`},
+			`its name begins with "macvlan-overlay"; annotation v1.multus-underlay-cni.io/instance-type on it ("macvlan_underlay" or "macvlan_overlay") would settle it`},
 		{"sriov-standalone", Source{Name: "sriov-standalone-vlan0"}, "", RoleStandalone, EvidenceName,
-			`its name begins with "sriov-standalone"; annotation v1.multus-underlay-cni.io/instance-type on it ("sriov_underlay" or "sriov_overlay") would say for certain`},
+			`its name begins with "sriov-standalone"; annotation v1.multus-underlay-cni.io/instance-type on it ("sriov_underlay" or "sriov_overlay") would settle it`},
 		{"sriov-overlay", Source{Name: "sriov-overlay-vlan5", Config: "not JSON"}, "", RoleOverlay, EvidenceName,
-			`its name begins with "sriov-overlay"; annotation v1.multus-underlay-cni.io/instance-type on it ("sriov_underlay" or "sriov_overlay") would say for certain`},
+			`its name begins with "sriov-overlay"; annotation v1.multus-underlay-cni.io/instance-type on it ("sriov_underlay" or "sriov_overlay") would settle it`},
 		{"not at the beginning", Source{Name: "my-macvlan-overlay"}, "", RoleUnknown, EvidenceNone, nothing},
 
 		// 6: nothing.
@@ -144,7 +144,7 @@ func TestContradiction(t *testing.T) {
 				`but its chained coordinator has the mode "underlay", which makes it standalone`},
 		{"through the mode of the cluster", "macvlan_overlay", inherits, ModeUnderlay,
 			`annotation v1.multus-underlay-cni.io/instance-type is "macvlan_overlay", which means overlay, ` +
-				`but its chained coordinator names no mode, so that of the cluster counts, which makes it standalone`},
+				`but its chained coordinator names no mode, so the cluster's applies, which makes it standalone`},
 		{"the mode of the cluster leaves it open", "macvlan_overlay", inherits, ModeAuto, ""},
 		{"the mode of the cluster agrees", "macvlan_overlay", inherits, ModeOverlay, ""},
 		{"a disabled coordinator opposes nothing", "macvlan_overlay", inherits, ModeDisable, ""},

@@ -207,11 +207,11 @@ func typeProblem(err *json.UnmarshalTypeError) string {
 	if t != nil {
 		expected = kindName(t.Kind())
 	}
-	problem := fmt.Sprintf("a %s stands where a %s is expected", is, expected)
+	problem := fmt.Sprintf("this is a %s and must be a %s", is, expected)
 	switch {
 	case is == expected && is == "number", is == "number" && expected == "whole number":
 		_, value, _ := strings.Cut(err.Value, " ")
-		return fmt.Sprintf("the number %s does not fit where a %s is expected", value, expected)
+		return fmt.Sprintf("the number %s does not fit and must be a %s", value, expected)
 	case expected == "string" && (is == "number" || is == "boolean"):
 		problem += ": put it in quotes"
 	}

@@ -52,7 +52,7 @@ func (e *SyntaxError) Error() string {
 // a file that begins with { is a row of JSON values for as long as that works,
 // and everything else is YAML documents separated by lines that begin with ---.
 //
-// Three things that kubectl passes over are errors here, because what they lose
+// Three things that kubectl ignores are errors here, because what they lose
 // is not what the author meant: keys given twice in a mapping, text after the
 // end of a document, and bytes that are not UTF-8. Nesting and the growth by
 // aliases are limited.

@@ -168,7 +168,7 @@ func checkString(t *testing.T, data []byte, d *Document, value string, path []an
 	last := Position{}
 	checked := 0
 	for offset, r := range value {
-		// Each position decodes the string anew: long ones are sampled.
+		// Each position decodes the string again: long ones are sampled.
 		if offset < checked && r != '§' {
 			continue
 		}

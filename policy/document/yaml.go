@@ -96,9 +96,9 @@ func (t *yamlTree) value(from *yaml.Node, depth int) (*node, error) {
 		n := t.anchors[from.Alias]
 		switch {
 		case n == nil:
-			return nil, t.fail(at, "the alias %s stands inside the value that it repeats", quote.Value("*"+from.Value))
+			return nil, t.fail(at, "the alias %s is inside the value that it repeats", quote.Value("*"+from.Value))
 		case depth+n.height > maxDepth:
-			return nil, t.fail(at, "nested deeper than %d levels, with what the alias stands for", maxDepth)
+			return nil, t.fail(at, "nested deeper than %d levels once the alias is replaced", maxDepth)
 		}
 		return n, nil
 	}

@@ -21,8 +21,8 @@ var yamlMessage = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 // ones that their scanners find are numbered from 1 (go.yaml.in/yaml/v2,
 // decode.go, parser.fail). The text is what is said instead.
 var parserProblems = map[string]string{
-	"did not find expected <document start>": "a directive (%) or text behind the end of the document: kubectl reads neither",
-	"did not find expected node content":     "a value is expected in this line",
+	"did not find expected <document start>": "a directive (%) or text after the end of the document: kubectl reads neither",
+	"did not find expected node content":     "a value is missing in this line",
 	"did not find expected key":              "this line does not fit into the mapping around it: check its indentation, and the quotes in it and before it",
 	"did not find expected '-' indicator":    "this line does not fit into the sequence around it: check its indentation, and the quotes in it and before it",
 	"did not find expected ',' or ']'":       "a comma or ] is missing in this line or before it",
@@ -39,11 +39,11 @@ var parserProblems = map[string]string{
 var betterWords = map[string]string{
 	"found unexpected end of stream":                         "a quote that opens in this line is never closed",
 	"mapping values are not allowed in this context":         `a colon makes no key in this line: check the indentation, and put values that hold ": " in quotes`,
-	"could not find expected ':'":                            "a colon is missing behind the key in this line or before it",
+	"could not find expected ':'":                            "a colon is missing after the key in this line or before it",
 	"found character that cannot start any token":            "a value in this line begins with a character that needs quotes: put the value in quotes",
 	"did not find expected alphabetic or numeric character":  "a value in this line begins with * or &, which YAML takes for an alias or an anchor: put the value in quotes",
 	"found unknown escape character":                         `a backslash in double quotes begins no escape that YAML knows: write two, or use single quotes`,
-	"block sequence entries are not allowed in this context": "no item of a sequence (-) can stand in this line: check the indentation",
+	"block sequence entries are not allowed in this context": "no item of a sequence (-) is allowed in this line: check the indentation",
 	"document contains excessive aliasing":                   "aliases of aliases repeat too much of this document",
 }
 
@@ -144,7 +144,7 @@ func (c *yamlChunk) unknownAnchor(name string) *SyntaxError {
 			break
 		}
 	}
-	return c.fail(at, "no anchor &"+name+" stands before this alias: put a value that begins with * in quotes")
+	return c.fail(at, "no anchor &"+name+" is defined before this alias: put a value that begins with * in quotes")
 }
 
 func isAnchorByte(text string, i int) bool {

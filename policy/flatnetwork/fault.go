@@ -21,10 +21,10 @@ const (
 	ProblemDuplicate Problem = "duplicate"
 	// ProblemCount: there are lists of both kinds, of different lengths.
 	ProblemCount Problem = "count"
-	// ProblemIgnored: a controller that is still in use passes over the value.
+	// ProblemIgnored: a controller that is still in use ignores the value.
 	ProblemIgnored Problem = "ignored"
 	// ProblemNoIP: a subnet is named, and the annotation of IP addresses is missing or
-	// empty, so that the controller passes over the pod. It harms those alone that are
+	// empty, so that the controller ignores the pod. It harms those alone that are
 	// attached to the flat network.
 	ProblemNoIP Problem = "no-ip"
 	// ProblemNoSubnet: addresses are asked for without a subnet.

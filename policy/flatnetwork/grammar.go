@@ -21,19 +21,19 @@ type grammar struct {
 	read func(g Generation, e *Entry, text string) Fault
 	// torn says that a whole list is one address in pieces.
 	torn func(text string) bool
-	// mend puts the pieces of a faulty list together anew.
+	// mend puts the pieces of a faulty list together again.
 	mend func(pieces []string) []string
 }
 
 var (
 	ipGrammar = &grammar{
-		want: "IP addresses with - between them, such as 10.1.2.3-10.1.2.4, or " + auto,
+		want: "IP addresses separated by -, such as 10.1.2.3-10.1.2.4, or " + auto,
 		read: readIP,
 		torn: func(string) bool { return false },
 		mend: mendIPs,
 	}
 	macGrammar = &grammar{
-		want: "MAC addresses with - between them and colons within, such as 02:00:00:00:00:01-02:00:00:00:00:02, or " + auto,
+		want: "MAC addresses separated by -, with colons inside, such as 02:00:00:00:00:01-02:00:00:00:00:02, or " + auto,
 		read: readMAC,
 		torn: tornMAC,
 		mend: mendMACs,
@@ -69,12 +69,12 @@ func (g *grammar) readWhole(of Generation, annotation, value, text string) Fault
 		return tooLarge(n, maxEntries, "addresses", fewer)
 	case strings.TrimSpace(value) == "":
 		return Fault{
-			Value: value, Detail: "is nothing but white space", Want: g.want,
+			Value: value, Detail: "is only white space", Want: g.want,
 			Remedy: "write " + annotation + `: "` + auto + `", or the addresses`,
 		}
 	case g.torn(text):
 		return Fault{
-			Offset: strings.Index(value, text), Value: text, Detail: "is taken apart at each -, which stands between addresses",
+			Offset: strings.Index(value, text), Value: text, Detail: "is split at each -, which separates addresses",
 			Want: g.want, Remedy: g.remedy(of, annotation, value),
 		}
 	}
@@ -110,9 +110,9 @@ func syntax(detail string) Fault { return Fault{Problem: ProblemSyntax, Detail: 
 func misread(text string) string {
 	switch {
 	case text == "":
-		return "is empty: there is a - too many"
+		return "is empty: there is one - too many"
 	case strings.EqualFold(strings.TrimSpace(text), auto):
-		return "is no address: " + auto + " stands alone, in lower case"
+		return "is not an address: " + auto + " must be alone, in lower case"
 	default:
 		return separated(text)
 	}
@@ -129,7 +129,7 @@ func readIP(g Generation, e *Entry, text string) Fault {
 	case strings.Contains(text, "%"):
 		return syntax("has a zone, which no address of a pod has")
 	case err != nil && len(text) <= 3 && strings.Trim(text, "0123456789") == "":
-		return syntax("is no address: there are no ranges, each address is written in full")
+		return syntax("is not an address: there are no ranges, write each address in full")
 	case err != nil && leadingZero(text):
 		return syntax("has a zero before another digit")
 	case err != nil:
@@ -180,7 +180,7 @@ func leadingZero(text string) bool {
 func unassignable(a netip.Addr) string {
 	switch {
 	case a.IsUnspecified():
-		return "stands for no address at all"
+		return "is the unspecified address"
 	case a.IsLoopback():
 		return "is a loopback address"
 	case a.IsMulticast():
@@ -200,11 +200,11 @@ func readMAC(_ Generation, e *Entry, text string) Fault {
 	a, fault := mac.Parse(text)
 	switch {
 	case hexDigits(text, 2):
-		return syntax("is no address: - stands between addresses, and colons stand between the bytes of one")
+		return syntax("is not an address: addresses are separated by -, the bytes of one by colons")
 	// net.ParseMAC reads bare digits since Go 1.26 only.
 	case !strings.ContainsAny(text, ":."):
 		if hexDigits(text, 12) {
-			return syntax("has nothing between its bytes, which controllers built with Go before 1.26 do not read")
+			return syntax("has no separators between its bytes, which controllers built with Go before 1.26 do not accept")
 		}
 		return syntax("is not a MAC address")
 	case err != nil:
@@ -261,7 +261,7 @@ func (g *grammar) remedy(of Generation, annotation, value string) string {
 	if meant := strings.Join(pieces, "-"); meant != "" && len(meant) <= maxRemedy && g.reads(of, pieces) {
 		return "write " + annotation + `: "` + meant + `"`
 	}
-	return "write each address in full, with nothing but - between them"
+	return "write each address in full, separated by - only"
 }
 
 // reads says whether all is well with each address.

@@ -92,7 +92,7 @@ func listOf(annotation, value string, given bool) List {
 // tooLarge is the fault of a value or list beyond the limits.
 func tooLarge(n, most int, what, remedy string) Fault {
 	return Fault{
-		Problem: ProblemSyntax, Detail: fmt.Sprintf("is too large to be judged: %d %s", n, what),
+		Problem: ProblemSyntax, Detail: fmt.Sprintf("is too large to be checked: %d %s", n, what),
 		Want: fmt.Sprintf("up to %d %s", most, what), Remedy: remedy,
 	}
 }
@@ -156,7 +156,7 @@ func (r *Request) findDuplicates(l *List) {
 		}
 		r.add(Fault{
 			Problem: ProblemDuplicate, Annotation: l.Annotation, Position: i + 1, Offset: e.Offset, Value: e.Text,
-			Detail: fmt.Sprintf("is address %d as well, %s", before+1, quote.Value(l.Entries[before].Text)),
+			Detail: fmt.Sprintf("is the same as address %d, %s", before+1, quote.Value(l.Entries[before].Text)),
 			Want:   "each address once",
 			Remedy: "leave it out, and name one address for each pod",
 		})
@@ -175,16 +175,16 @@ func (r *Request) compare() {
 			Problem: ProblemCount, Annotation: r.MACs.Annotation,
 			Detail: fmt.Sprintf("has %s, and %s has %s", counted(macs, "MAC address"), r.IPs.Annotation, counted(ips, "IP address")),
 			Want:   "as many MAC as IP addresses, or " + auto + " in place of one of the lists",
-			Remedy: "name as many of either, or write " + r.MACs.Annotation + `: "` + auto + `"`,
+			Remedy: "name as many of each, or write " + r.MACs.Annotation + `: "` + auto + `"`,
 		})
 	case r.Generation == V1 && r.IPs.Given && !r.IPs.Empty && r.Subnet != "" && ips <= 1:
 		// macvlanip.go of v0.3.0, lines 61 to 79: it reads MAC addresses only beside
 		// two or more IP addresses, and only where there is a - between them.
 		r.add(Fault{
 			Problem: ProblemIgnored, Annotation: r.MACs.Annotation, Softened: true,
-			Detail: "is ignored by the controller of version v0.3.0, which takes MAC addresses only beside a list of two or more IP addresses",
+			Detail: "is ignored by the controller of version v0.3.0, which accepts MAC addresses only with two or more IP addresses",
 			Want:   "as many MAC as IP addresses, two or more",
-			Remedy: "see that the controller is newer, or name two or more IP addresses and as many MAC addresses",
+			Remedy: "make sure that the controller is newer, or name two or more IP addresses and as many MAC addresses",
 		})
 	}
 }
@@ -246,13 +246,13 @@ func (r *Request) checkPresence() {
 	case r.Subnet == "":
 	case !r.IPs.Given:
 		noIP.Annotation, noIP.Value = g.SubnetAnnotation(), r.Subnet
-		noIP.Detail = "stands without " + g.IPAnnotation() + ", and the controller gives addresses to pods with both"
+		noIP.Detail = "is set without " + g.IPAnnotation() + ", and the controller gives addresses only to pods with both"
 		r.add(noIP)
 	case r.IPs.Empty && g == V2:
-		noIP.Detail = "is empty, and the controller passes over such a pod, whose CNI plugin then waits for an address in vain"
+		noIP.Detail = "is empty, and the controller ignores such a pod, whose CNI plugin waits for an address in vain"
 		r.add(noIP)
 	case r.IPs.Empty:
-		noIP.Detail, noIP.Softened = "is empty, which the controller of version v0.3.0 calls invalid", true
+		noIP.Detail, noIP.Softened = "is empty, which the controller of version v0.3.0 rejects", true
 		r.add(noIP)
 	}
 	asking := &r.IPs
@@ -263,11 +263,11 @@ func (r *Request) checkPresence() {
 		return
 	}
 	f := Fault{
-		Problem: ProblemNoSubnet, Annotation: asking.Annotation, Detail: "stands without " + g.SubnetAnnotation(), Want: wantSubnet,
+		Problem: ProblemNoSubnet, Annotation: asking.Annotation, Detail: "is set without " + g.SubnetAnnotation(), Want: wantSubnet,
 		Remedy: "name the subnet of the addresses in " + g.SubnetAnnotation(),
 	}
 	if r.SubnetGiven {
-		f.Annotation, f.Detail = g.SubnetAnnotation(), "is empty, beside "+asking.Annotation
+		f.Annotation, f.Detail = g.SubnetAnnotation(), "is empty, although the pod has "+asking.Annotation
 	}
 	r.add(f)
 }
@@ -292,7 +292,7 @@ func (r *Request) LooksLikeRange() bool {
 	return near.Contains(last) && first.Next().Less(last)
 }
 
-// Ignores says whether some versions of the controller pass over a list.
+// Ignores says whether some versions of the controller ignore a list.
 func (r *Request) Ignores(l *List) bool { return r.has(l.Annotation, ProblemIgnored, true) }
 
 // Void says whether the annotations are all there is: none of them has a value.

@@ -46,11 +46,11 @@ func briefs(r *Request) []string {
 const (
 	mac1, mac2 = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
-	between  = "syntax mac[0]@0 is taken apart at each -, which stands between addresses"
-	noRanges = "is no address: there are no ranges, each address is written in full"
+	between  = "syntax mac[0]@0 is split at each -, which separates addresses"
+	noRanges = "is not an address: there are no ranges, write each address in full"
 	labelled = `is written into a label as "fd00..", which Kubernetes refuses`
-	ignored  = "~ignored mac[0]@0 is ignored by the controller of version v0.3.0, which takes MAC addresses only beside a list of two or more IP addresses"
-	inVain   = "no-ip ip[0]@0 is empty, and the controller passes over such a pod, whose CNI plugin then waits for an address in vain"
+	ignored  = "~ignored mac[0]@0 is ignored by the controller of version v0.3.0, which accepts MAC addresses only with two or more IP addresses"
+	inVain   = "no-ip ip[0]@0 is empty, and the controller ignores such a pod, whose CNI plugin waits for an address in vain"
 )
 
 func TestParse(t *testing.T) {
@@ -77,7 +77,7 @@ func TestParse(t *testing.T) {
 		{v2, "auto", "02-00-00-00-00-01-02-00-00-00-00-02", "a", []string{between}},
 		{v2, "auto", "AA:BB:CC:DD:EE:0F", "a", nil},
 		{v2, "auto", "0200.0000.0001", "a", nil},
-		{v2, "auto", "0200.0000.0001-02:00:00:00:00:01", "a", []string{`duplicate mac[2]@15 is address 1 as well, "0200.0000.0001"`}},
+		{v2, "auto", "0200.0000.0001-02:00:00:00:00:01", "a", []string{`duplicate mac[2]@15 is the same as address 1, "0200.0000.0001"`}},
 
 		// What is no IP address.
 		{both, "10.0.0.5,10.0.0.6", "-", "a", []string{"syntax ip[0]@0 has a comma in it"}},
@@ -90,13 +90,13 @@ func TestParse(t *testing.T) {
 		{both, "172.20.ss.25", "-", "a", []string{"syntax ip[0]@0 is not an IP address"}},
 		{both, "192-168.71.10,", "-", "a", []string{"syntax ip[1]@0 " + noRanges, "syntax ip[2]@4 has a comma in it"}},
 		{both, "10.0.0.1-20", "-", "a", []string{"syntax ip[2]@9 " + noRanges}},
-		{both, "10.0.0.1--10.0.0.2-", "-", "a", []string{"syntax ip[2]@9 is empty: there is a - too many", "syntax ip[4]@19 is empty: there is a - too many"}},
-		{both, "-10.0.0.1", "-", "a", []string{"syntax ip[1]@0 is empty: there is a - too many"}},
-		{both, "AUTO", "-", "a", []string{"syntax ip[0]@0 is no address: auto stands alone, in lower case"}},
-		{both, "auto ", "-", "a", []string{"syntax ip[0]@0 is no address: auto stands alone, in lower case"}},
-		{both, "10.0.0.1-auto", "-", "a", []string{"syntax ip[2]@9 is no address: auto stands alone, in lower case"}},
+		{both, "10.0.0.1--10.0.0.2-", "-", "a", []string{"syntax ip[2]@9 is empty: there is one - too many", "syntax ip[4]@19 is empty: there is one - too many"}},
+		{both, "-10.0.0.1", "-", "a", []string{"syntax ip[1]@0 is empty: there is one - too many"}},
+		{both, "AUTO", "-", "a", []string{"syntax ip[0]@0 is not an address: auto must be alone, in lower case"}},
+		{both, "auto ", "-", "a", []string{"syntax ip[0]@0 is not an address: auto must be alone, in lower case"}},
+		{both, "10.0.0.1-auto", "-", "a", []string{"syntax ip[2]@9 is not an address: auto must be alone, in lower case"}},
 		{both, "fe80::1%eth0", "-", "a", []string{"syntax ip[0]@0 has a zone, which no address of a pod has"}},
-		{both, "  ", "-", "a", []string{"syntax ip[0]@0 is nothing but white space"}},
+		{both, "  ", "-", "a", []string{"syntax ip[0]@0 is only white space"}},
 		{v2, "  10.0.0.5-10.0.0.300", "-", "a", []string{"syntax ip[2]@11 is not an IP address"}},
 		{v1, " 10.0.0.5", "-", "a", []string{"syntax ip[0]@0 has white space in it"}},
 		{v1, " 10.0.0.5-10.0.0.6", "-", "a", []string{"~syntax ip[1]@0 has white space in it"}},
@@ -109,12 +109,12 @@ func TestParse(t *testing.T) {
 		{v2, "auto", "abcdef:123:12", "a", []string{"syntax mac[0]@0 is not a MAC address"}},
 		{v2, "auto", "m1;m2", "a", []string{"syntax mac[0]@0 has a semicolon in it"}},
 		{v2, "auto", "zz", "a", []string{"syntax mac[0]@0 is not a MAC address"}},
-		{v2, "auto", "020000000001", "a", []string{"syntax mac[0]@0 has nothing between its bytes, which controllers built with Go before 1.26 do not read"}},
-		{v2, "auto", mac1 + "-aa", "a", []string{"syntax mac[2]@18 is no address: - stands between addresses, and colons stand between the bytes of one"}},
+		{v2, "auto", "020000000001", "a", []string{"syntax mac[0]@0 has no separators between its bytes, which controllers built with Go before 1.26 do not accept"}},
+		{v2, "auto", mac1 + "-aa", "a", []string{"syntax mac[2]@18 is not an address: addresses are separated by -, the bytes of one by colons"}},
 
 		// What no interface can have.
 		{both, "0.0.0.0-127.0.0.1-224.0.0.1-255.255.255.255", "-", "a", []string{
-			"not-assignable ip[1]@0 stands for no address at all", "not-assignable ip[2]@8 is a loopback address",
+			"not-assignable ip[1]@0 is the unspecified address", "not-assignable ip[2]@8 is a loopback address",
 			"not-assignable ip[3]@18 is a multicast address", "not-assignable ip[4]@28 is the broadcast address",
 		}},
 		{v2, "::1-ff02::1-::ffff:127.0.0.1", "-", "a", []string{
@@ -122,13 +122,13 @@ func TestParse(t *testing.T) {
 		}},
 		{v2, "fd00:0:0:0::", "-", "a", []string{"~not-assignable ip[0]@0 " + labelled}},
 		{v2, "auto", "01:00:5e:00:00:01-00:00:00:00:00:00-02:00:00:00:00:00:00:01", "a", []string{
-			"not-assignable mac[1]@0 is a multicast address", "not-assignable mac[2]@18 has nothing but zeros", "not-assignable mac[3]@36 is not six bytes long",
+			"not-assignable mac[1]@0 is a multicast address", "not-assignable mac[2]@18 is all zeros", "not-assignable mac[3]@36 is not six bytes long",
 		}},
 
 		// One against the other.
-		{both, "10.0.0.1-10.0.0.2-10.0.0.1", "-", "a", []string{`duplicate ip[3]@18 is address 1 as well, "10.0.0.1"`}},
-		{v2, "10.0.0.1-::ffff:10.0.0.1", "-", "a", []string{`duplicate ip[2]@9 is address 1 as well, "10.0.0.1"`}},
-		{v2, "auto", "02:00:00:00:00:0A-02:00:00:00:00:0a", "a", []string{`duplicate mac[2]@18 is address 1 as well, "02:00:00:00:00:0A"`}},
+		{both, "10.0.0.1-10.0.0.2-10.0.0.1", "-", "a", []string{`duplicate ip[3]@18 is the same as address 1, "10.0.0.1"`}},
+		{v2, "10.0.0.1-::ffff:10.0.0.1", "-", "a", []string{`duplicate ip[2]@9 is the same as address 1, "10.0.0.1"`}},
+		{v2, "auto", "02:00:00:00:00:0A-02:00:00:00:00:0a", "a", []string{`duplicate mac[2]@18 is the same as address 1, "02:00:00:00:00:0A"`}},
 		{both, "10.0.0.1", mac1 + "-" + mac2, "a", []string{"count mac[0]@0 has 2 MAC addresses, and %sip has 1 IP address"}},
 		{both, "10.0.0.1-10.0.0.2", mac1, "a", []string{"count mac[0]@0 has 1 MAC address, and %sip has 2 IP addresses"}},
 		{both, "10.0.0.1,10.0.0.2", mac1 + "-" + mac2, "a", []string{"syntax ip[0]@0 has a comma in it"}},
@@ -137,11 +137,11 @@ func TestParse(t *testing.T) {
 
 		// What is missing.
 		{v2, "", "-", "a", []string{inVain}},
-		{v1, "", "-", "a", []string{"~no-ip ip[0]@0 is empty, which the controller of version v0.3.0 calls invalid"}},
-		{both, "-", "-", "a", []string{"no-ip subnet[0]@0 stands without %sip, and the controller gives addresses to pods with both"}},
-		{both, "auto", "-", "-", []string{"no-subnet ip[0]@0 stands without %ssubnet"}},
-		{both, "10.0.0.5", "-", "", []string{"no-subnet subnet[0]@0 is empty, beside %sip"}},
-		{both, "", mac1, "-", []string{"no-subnet mac[0]@0 stands without %ssubnet"}},
+		{v1, "", "-", "a", []string{"~no-ip ip[0]@0 is empty, which the controller of version v0.3.0 rejects"}},
+		{both, "-", "-", "a", []string{"no-ip subnet[0]@0 is set without %sip, and the controller gives addresses only to pods with both"}},
+		{both, "auto", "-", "-", []string{"no-subnet ip[0]@0 is set without %ssubnet"}},
+		{both, "10.0.0.5", "-", "", []string{"no-subnet subnet[0]@0 is empty, although the pod has %sip"}},
+		{both, "", mac1, "-", []string{"no-subnet mac[0]@0 is set without %ssubnet"}},
 		{both, "", "", "", nil},
 		{both, "auto", "-", "kube-system/a", []string{"syntax subnet[0]@0 has a / in it"}},
 		{both, "auto", "-", " a", []string{"syntax subnet[0]@0 has white space around it"}},
@@ -151,9 +151,9 @@ func TestParse(t *testing.T) {
 		{both, "auto", "-", strings.Repeat("a", 254), []string{"syntax subnet[0]@0 is not the name of an object"}},
 
 		// Too much of it.
-		{both, strings.Repeat("1", 64<<10+1), "-", "a", []string{"syntax ip[0]@0 is too large to be judged: 65537 bytes"}},
-		{both, strings.Repeat("-", 1000), "-", "a", []string{"syntax ip[0]@0 is too large to be judged: 1001 addresses"}},
-		{both, "auto", "-", strings.Repeat("a", 64<<10+1), []string{"syntax subnet[0]@0 is too large to be judged: 65537 bytes"}},
+		{both, strings.Repeat("1", 64<<10+1), "-", "a", []string{"syntax ip[0]@0 is too large to be checked: 65537 bytes"}},
+		{both, strings.Repeat("-", 1000), "-", "a", []string{"syntax ip[0]@0 is too large to be checked: 1001 addresses"}},
+		{both, "auto", "-", strings.Repeat("a", 64<<10+1), []string{"syntax subnet[0]@0 is too large to be checked: 65537 bytes"}},
 	}
 	for _, tt := range tests {
 		for _, g := range tt.of {
@@ -219,21 +219,21 @@ func TestLooksLikeRange(t *testing.T) {
 }
 
 func TestFaultMessages(t *testing.T) {
-	const ips = "; accepted: IP addresses with - between them, such as 10.1.2.3-10.1.2.4, or auto"
+	const ips = "; accepted: IP addresses separated by -, such as 10.1.2.3-10.1.2.4, or auto"
 	tests := []struct{ ip, mac, subnet, message, remedy string }{
 		{"10.0.0.5, 10.0.0.6", "-", "a", `"10.0.0.5, 10.0.0.6" has a comma in it` + ips, `write flatnetwork.pandaria.io/ip: "10.0.0.5-10.0.0.6"`},
 		{"10.0.0.5/24-10.0.0.6/24", "-", "a", `address 1 "10.0.0.5/24" has a prefix length, which only the subnet has` + ips, `write flatnetwork.pandaria.io/ip: "10.0.0.5-10.0.0.6"`},
-		{"10.0.0.5-10.0.0.300", "-", "a", `address 2 "10.0.0.300" is not an IP address` + ips, "write each address in full, with nothing but - between them"},
+		{"10.0.0.5-10.0.0.300", "-", "a", `address 2 "10.0.0.300" is not an IP address` + ips, "write each address in full, separated by - only"},
 		{"10.0.0.5-8", "-", "a", `address 2 "8" ` + noRanges + ips, `write flatnetwork.pandaria.io/ip: "10.0.0.5-10.0.0.6-10.0.0.7-10.0.0.8"`},
-		{"10.0.0.5-4", "-", "a", `address 2 "4" ` + noRanges + ips, "write each address in full, with nothing but - between them"},
-		{"10.0.0.5-", "-", "a", `address 2 is empty: there is a - too many` + ips, `write flatnetwork.pandaria.io/ip: "10.0.0.5"`},
-		{"Auto", "-", "a", `"Auto" is no address: auto stands alone, in lower case` + ips, `write flatnetwork.pandaria.io/ip: "auto"`},
+		{"10.0.0.5-4", "-", "a", `address 2 "4" ` + noRanges + ips, "write each address in full, separated by - only"},
+		{"10.0.0.5-", "-", "a", `address 2 is empty: there is one - too many` + ips, `write flatnetwork.pandaria.io/ip: "10.0.0.5"`},
+		{"Auto", "-", "a", `"Auto" is not an address: auto must be alone, in lower case` + ips, `write flatnetwork.pandaria.io/ip: "auto"`},
 		{"fd00::5;fd00::6", "-", "a", `"fd00::5;fd00::6" has a semicolon in it` + ips, `write flatnetwork.pandaria.io/ip: "fd00::5-fd00::6"`},
-		{"auto", "02-00-00-00-00-0a", "a", `"02-00-00-00-00-0a" is taken apart at each -, which stands between addresses; accepted: ` + macGrammar.want, `write flatnetwork.pandaria.io/mac: "02:00:00:00:00:0a"`},
-		{"auto", mac1 + "-020000000002", "a", `address 2 "020000000002" has nothing between its bytes, which controllers built with Go before 1.26 do not read; accepted: ` + macGrammar.want, `write flatnetwork.pandaria.io/mac: "` + mac1 + "-" + mac2 + `"`},
+		{"auto", "02-00-00-00-00-0a", "a", `"02-00-00-00-00-0a" is split at each -, which separates addresses; accepted: ` + macGrammar.want, `write flatnetwork.pandaria.io/mac: "02:00:00:00:00:0a"`},
+		{"auto", mac1 + "-020000000002", "a", `address 2 "020000000002" has no separators between its bytes, which controllers built with Go before 1.26 do not accept; accepted: ` + macGrammar.want, `write flatnetwork.pandaria.io/mac: "` + mac1 + "-" + mac2 + `"`},
 		{"auto", "01:00:5e:00:00:01", "a", `"01:00:5e:00:00:01" is a multicast address; accepted: unicast addresses of six bytes, the first one even`, "write an even first byte, such as in 02:00:5e:00:00:01"},
 		{"auto", "-", "b/a", `"b/a" has a / in it; accepted: ` + wantSubnet, "write the name of a FlatNetworkSubnet in namespace cattle-flat-network"},
-		{"auto", "-", "-", `the annotation stands without flatnetwork.pandaria.io/subnet; accepted: ` + wantSubnet, "name the subnet of the addresses in flatnetwork.pandaria.io/subnet"},
+		{"auto", "-", "-", `the annotation is set without flatnetwork.pandaria.io/subnet; accepted: ` + wantSubnet, "name the subnet of the addresses in flatnetwork.pandaria.io/subnet"},
 	}
 	for _, tt := range tests {
 		r := Parse(V2, ask(V2, tt.ip, tt.mac, tt.subnet))

@@ -202,7 +202,7 @@ func TestSubnetPlace(t *testing.T) {
 			t.Fatalf("%s: %d faults, want %d", g, len(faults), maxFaults)
 		}
 		if diff := cmp.Diff([]string{
-			`namespace "default" is none whose subnets are read; accepted: ` + g.SubnetNamespace(),
+			`namespace "default" is not one whose subnets are read; accepted: ` + g.SubnetNamespace(),
 			`name "` + strings.Repeat("a", 64) + `" has 64 bytes, and the controller writes it into a label of each pod; accepted: up to 63 bytes`,
 		}, []string{faults[0].Message(), faults[1].Message()}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", g, diff)

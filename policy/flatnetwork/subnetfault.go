@@ -103,7 +103,7 @@ func (i *inspection) checkPlace() {
 	s := i.subnet
 	if home := s.Reference.Generation.SubnetNamespace(); s.Namespace != home {
 		i.add(SubnetFault{
-			Field: "metadata.namespace", Value: s.Namespace, Detail: "is none whose subnets are read", Want: home,
+			Field: "metadata.namespace", Value: s.Namespace, Detail: "is not one whose subnets are read", Want: home,
 			Remedy: "put the subnet into namespace " + home,
 		})
 	}
@@ -141,7 +141,7 @@ func (i *inspection) checkLink() {
 	case len(link) > maxLinkName && len(s.Master) <= maxLinkName:
 		vlan.Detail = fmt.Sprintf("makes a link %s of %d bytes", quote.Value(link), len(link))
 		vlan.Want = "up to 15 bytes for the master, a dot and the VLAN"
-		vlan.Remedy = "take a master with a shorter name"
+		vlan.Remedy = "use a master with a shorter name"
 		// How V1's plugin names the VLAN's link is not published.
 		vlan.Softened = s.Reference.Generation == V1
 		i.add(vlan)
@@ -308,7 +308,7 @@ func (i *inspection) addOverlap(later, earlier int, a, b Range) {
 	}
 	i.add(SubnetFault{
 		Field: fmt.Sprintf("spec.ranges[%d]", later), Detail: fmt.Sprintf("overlaps with ranges[%d]: %s and %s", earlier, a, b),
-		Want: "ranges that are apart", Remedy: "write one range in place of both, " + both.String(),
+		Want: "ranges that do not overlap", Remedy: "replace both by one range, " + both.String(),
 	})
 }
 
@@ -336,7 +336,7 @@ func (i *inspection) checkRoutes() {
 	for n, r := range i.shape.routes {
 		field := func(name string) string { return fmt.Sprintf("spec.routes[%d].%s", n, name) }
 		if g == V2 && r.dev == "" {
-			i.add(SubnetFault{Field: field(dev), Detail: "is missing", Want: "the name of an interface of the pod", Remedy: "write " + dev + ": eth1, or the interface that the route leads through"})
+			i.add(SubnetFault{Field: field(dev), Detail: "is missing", Want: "the name of an interface of the pod", Remedy: "write " + dev + ": eth1, or the interface that the route uses"})
 		}
 		i.checkText(field("dst"), r.dst, wantDestination, "write the destination of the route with its prefix length", cidrDetail)
 		if r.src != "" {

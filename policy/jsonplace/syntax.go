@@ -47,14 +47,14 @@ func SyntaxFault(text string) (offset int, culprit, detail string) {
 		return offset, "", fmt.Sprintf("ends too early, after %d bytes: a bracket, brace or quote is not closed", offset)
 	}
 	culprit = Word(text, offset)
-	detail = fmt.Sprintf("cannot stand at byte %d", offset+1)
+	detail = fmt.Sprintf("is not allowed at byte %d", offset+1)
 	found, _ := utf8.DecodeRuneInString(culprit)
 	before := strings.TrimRight(text[:offset], Space)
 	switch {
 	case strings.ContainsRune("]}", found) && strings.HasSuffix(before, ","):
 		detail += ": the comma before it is one too many"
 	case strings.ContainsRune("'`‘’“”", found):
-		detail += `: names and strings stand in straight double quotes, "`
+		detail += `: put names and strings in straight double quotes, "`
 	}
 	return offset, culprit, detail
 }

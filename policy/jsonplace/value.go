@@ -4,7 +4,7 @@
 //
 // It finds what encoding/json decodes: keys match in any case, and the last of
 // equal keys counts. It keeps nothing and builds no tree: each question walks
-// the text anew, over one level of brackets, so that depth costs nothing and a
+// the text again, over one level of brackets, so that depth costs nothing and a
 // look at one place costs no allocation. Whoever asks for many places of one
 // list collects its members first.
 package jsonplace

@@ -29,7 +29,7 @@ func Parse(address string) (Address, string) {
 	case parsed[0]&1 != 0:
 		return Address{}, "is a multicast address"
 	case Address(parsed) == Address{}:
-		return Address{}, "has nothing but zeros"
+		return Address{}, "is all zeros"
 	}
 	return Address(parsed), ""
 }

@@ -12,7 +12,7 @@ func TestFault(t *testing.T) {
 		"02:00:00:00:00:00:00:01": "is not six bytes long",
 		"01:00:5e:00:00:01":       "is a multicast address",
 		"ff:ff:ff:ff:ff:ff":       "is a multicast address",
-		"00:00:00:00:00:00":       "has nothing but zeros",
+		"00:00:00:00:00:00":       "is all zeros",
 	} {
 		if got := Fault(address); got != want {
 			t.Errorf("%q %s, want %q", address, got, want)

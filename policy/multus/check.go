@@ -17,7 +17,7 @@ const (
 	wantMAC       = "a unicast address of six bytes, such as 02:00:00:00:00:01"
 	wantIP        = "an IP address, with or without a prefix length, such as 10.1.2.3/24 or fd00::3"
 	wantGateway   = "an IP address without a prefix length"
-	wantGUID      = "bytes in hexadecimal with colons between, such as 02:00:00:00:00:00:00:01"
+	wantGUID      = "hexadecimal bytes separated by colons, such as 02:00:00:00:00:00:00:01"
 )
 
 const (
@@ -48,11 +48,11 @@ func nameDetail(s string, longest int, dots bool) string {
 		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
 		case r == '-':
 			if i == 0 || s[i-1] == '.' || i+1 == len(s) || s[i+1] == '.' {
-				return "has a - where a letter or digit must stand"
+				return "has a - where a letter or digit must be"
 			}
 		case r == '.' && dots:
 			if i == 0 || s[i-1] == '.' || i+1 == len(s) {
-				return "has a dot where a letter or digit must stand"
+				return "has a dot where a letter or digit must be"
 			}
 		case r == '.':
 			return "has a dot in it"
@@ -65,7 +65,7 @@ func nameDetail(s string, longest int, dots bool) string {
 		case unicode.IsSpace(r):
 			return "has white space in it"
 		default:
-			return "has a character in it that no name may have"
+			return "has a character in it that is not allowed in names"
 		}
 	}
 	if len(s) > longest {
@@ -89,7 +89,7 @@ func interfaceDetail(s string) string {
 	}
 	switch s {
 	case ".", "..", "all", "default":
-		return "is a name that the kernel keeps for itself"
+		return "is a name reserved by the kernel"
 	}
 	for _, r := range s {
 		switch {
@@ -120,7 +120,7 @@ func macDetail(s string) string {
 	return mac.Fault(s)
 }
 
-const unseparatedDetail = "has nothing between its bytes, which Multus 4.3.0 does not read"
+const unseparatedDetail = "has no separators between its bytes, which Multus 4.3.0 does not accept"
 
 // unseparated finds bare digits such as 020000000001. net.ParseMAC reads them
 // since Go 1.26 only, and Multus 4.3.0 is released as built with Go 1.25.

@@ -3,7 +3,7 @@ package multus
 import "testing"
 
 func TestInterfaceDetail(t *testing.T) {
-	const reserved = "is a name that the kernel keeps for itself"
+	const reserved = "is a name reserved by the kernel"
 	tests := []struct{ name, want string }{
 		{"net1", ""},
 		{"lo", ""},
@@ -66,7 +66,7 @@ func TestAddressDetails(t *testing.T) {
 		{"mac", macDetail, "02:00:00:00:00:00:00:01", "is not six bytes long"},
 		{"mac", macDetail, "01:00:5e:00:00:01", "is a multicast address"},
 		{"mac", macDetail, "ff:ff:ff:ff:ff:ff", "is a multicast address"},
-		{"mac", macDetail, "00:00:00:00:00:00", "has nothing but zeros"},
+		{"mac", macDetail, "00:00:00:00:00:00", "is all zeros"},
 		{"ip", ipDetail, "10.1.2.3", ""},
 		{"ip", ipDetail, "10.1.2.3/24", ""},
 		{"ip", ipDetail, "fd00::3", ""},
@@ -105,14 +105,14 @@ func TestJSONNameDetail(t *testing.T) {
 		{"a@net1", "has an @ in it"},
 		{"A", "has an upper case letter in it"},
 		{" a", "has white space in it"},
-		{"a_b", "has a character in it that no name may have"},
-		{"a\xff", "has a character in it that no name may have"},
-		{".a", "has a dot where a letter or digit must stand"},
-		{"a.", "has a dot where a letter or digit must stand"},
-		{"a..b", "has a dot where a letter or digit must stand"},
-		{"a-.b", "has a - where a letter or digit must stand"},
-		{"a.-b", "has a - where a letter or digit must stand"},
-		{"-", "has a - where a letter or digit must stand"},
+		{"a_b", "has a character in it that is not allowed in names"},
+		{"a\xff", "has a character in it that is not allowed in names"},
+		{".a", "has a dot where a letter or digit must be"},
+		{"a.", "has a dot where a letter or digit must be"},
+		{"a..b", "has a dot where a letter or digit must be"},
+		{"a-.b", "has a - where a letter or digit must be"},
+		{"a.-b", "has a - where a letter or digit must be"},
+		{"-", "has a - where a letter or digit must be"},
 	}
 	for _, tt := range tests {
 		if got := jsonNameDetail(tt.name); got != tt.want {

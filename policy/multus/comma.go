@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-const wantComma = "[namespace/]name[@interface], several of them with commas between"
+const wantComma = "[namespace/]name[@interface], several of them separated by commas"
 
 // parseComma reads the form "[namespace/]name[@interface],...". The strings of
 // the elements are parts of the value, so that a list without faults costs a

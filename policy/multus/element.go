@@ -84,12 +84,12 @@ func ParseDefaultNetwork(value, multusNamespace string) ([]Element, []Fault) {
 }
 
 func parse(value, namespace string) ([]Element, []Fault) {
-	if isJSON(value) {
+	if IsJSON(value) {
 		return parseJSON(value, namespace)
 	}
 	return parseComma(value, namespace)
 }
 
-// isJSON tells the two forms apart as Multus does: one of these three
+// IsJSON tells the two forms apart as Multus does: one of these three
 // characters anywhere makes the whole value JSON.
-func isJSON(value string) bool { return strings.ContainsAny(value, `[{"`) }
+func IsJSON(value string) bool { return strings.ContainsAny(value, `[{"`) }

@@ -29,10 +29,10 @@ func TestParseDefaultNetworkFaults(t *testing.T) {
 			{ProblemName, 1, "name", 2, "B", "has an upper case letter in it"},
 			{ProblemCount, -1, "", 2, "", "names 3 networks"}}},
 		{"[]", 0, []found{{ProblemCount, -1, "", 0, "", "is a list without any network"}}},
-		{"[null]", 1, []found{{ProblemName, 0, "", 1, "null", "stands where a network must be"}}},
+		{"[null]", 1, []found{{ProblemName, 0, "", 1, "null", "is in the place of a network"}}},
 		{`[{"name":"a"}, {"name":"b"},null]`, 3, []found{
 			{ProblemCount, -1, "", 15, "", "names 3 networks"},
-			{ProblemName, 2, "", 28, "null", "stands where a network must be"}}},
+			{ProblemName, 2, "", 28, "null", "is in the place of a network"}}},
 		{`{"name":"a"}`, 0, []found{{ProblemSyntax, -1, "", 0, "", "is an object and must be a list: put it between [ and ]"}}},
 		{`[{"name":"a","interface":"x:"}]`, 1, []found{{ProblemInterface, 0, "interface", 25, "x:", "has a : in it"}}},
 	}

@@ -17,9 +17,9 @@ const (
 func syntaxFault(value string) Fault {
 	f := Fault{Problem: ProblemSyntax, Element: -1, Want: wantList}
 	root := jsonplace.Root(value)
-	if root.Raw != "" && !isJSON(root.Raw[:1]) {
+	if root.Raw != "" && !IsJSON(root.Raw[:1]) {
 		f.Offset, f.Value = root.Start, jsonplace.Word(value, root.Start)
-		f.Detail = fmt.Sprintf(`cannot stand at byte %d: with a [, { or " anywhere in it, the value is read as JSON`, root.Start+1)
+		f.Detail = fmt.Sprintf(`is not allowed at byte %d: with a [, { or " anywhere in it, the value is read as JSON`, root.Start+1)
 		return f
 	}
 	f.Offset, f.Value, f.Detail = jsonplace.SyntaxFault(value)
@@ -31,7 +31,7 @@ func syntaxFault(value string) Fault {
 		f.Value = f.Value[:1]
 	}
 	if f.Value[0] < ' ' {
-		f.Detail += ": a string has no line breaks or control characters in it"
+		f.Detail += ": a string must not contain line breaks or control characters"
 	}
 	return f
 }
@@ -67,7 +67,7 @@ func (x *explainer) element(i int, object jsonplace.Value) *selection {
 	s := &selection{}
 	switch object.Kind() {
 	case jsonplace.Null:
-		x.report(ProblemName, i, "", object, "stands where a network must be", wantObject)
+		x.report(ProblemName, i, "", object, "is in the place of a network", wantObject)
 		return s
 	case jsonplace.Object:
 	default:

@@ -36,7 +36,7 @@ func FuzzParse(f *testing.F) {
 		}
 
 		var list []*selection
-		if isJSON(value) {
+		if IsJSON(value) {
 			if err := json.Unmarshal([]byte(value), &list); err != nil && len(faults) == 0 {
 				t.Errorf("%q: no fault, although decoding says %v", value, err)
 			}
@@ -69,7 +69,7 @@ func checkSound(t *testing.T, value string, elements []Element, faults []Fault) 
 		}
 	}
 	for i, e := range elements {
-		if e.Offset < -1 || e.Offset > len(value) || isJSON(value) != (e.Offset == -1) {
+		if e.Offset < -1 || e.Offset > len(value) || IsJSON(value) != (e.Offset == -1) {
 			t.Errorf("%q: offset of element %+v is wrong", value, e)
 		}
 		for _, field := range []string{"", "name", "namespace", "interface", "mac", "ips"} {

@@ -71,7 +71,7 @@ func TestParseNetworksJSONFaults(t *testing.T) {
 		elements int
 		want     []found
 	}{
-		{`[null]`, 1, []found{{ProblemName, 0, "", 1, "null", "stands where a network must be"}}},
+		{`[null]`, 1, []found{{ProblemName, 0, "", 1, "null", "is in the place of a network"}}},
 		{`["a",5,[],true]`, 4, []found{
 			{ProblemSyntax, 0, "", 1, "a", "is not an object"},
 			{ProblemSyntax, 1, "", 5, "5", "is not an object"},
@@ -150,8 +150,8 @@ func TestParseNetworksNotAList(t *testing.T) {
 		readAsJSON = `: with a [, { or " anywhere in it, the value is read as JSON`
 		notClosed  = " bytes: a bracket, brace or quote is not closed"
 		oneTooMany = ": the comma before it is one too many"
-		straight   = `: names and strings stand in straight double quotes, "`
-		control    = ": a string has no line breaks or control characters in it"
+		straight   = `: put names and strings in straight double quotes, "`
+		control    = ": a string must not contain line breaks or control characters"
 	)
 	tests := []struct {
 		value  string
@@ -162,25 +162,25 @@ func TestParseNetworksNotAList(t *testing.T) {
 		{`{"name":"a"}`, 0, "", "is an object and must be a list: put it between [ and ]"},
 		{" {}", 1, "", "is an object and must be a list: put it between [ and ]"},
 		{`"ns/a"`, 0, "", "is a string in double quotes, which makes it JSON, and must then be a list in [ ]"},
-		{`a[b`, 0, "a", "cannot stand at byte 1" + readAsJSON},
-		{` a,"b"`, 1, "a", "cannot stand at byte 2" + readAsJSON},
-		{`1 [`, 0, "1", "cannot stand at byte 1" + readAsJSON},
+		{`a[b`, 0, "a", "is not allowed at byte 1" + readAsJSON},
+		{` a,"b"`, 1, "a", "is not allowed at byte 2" + readAsJSON},
+		{`1 [`, 0, "1", "is not allowed at byte 1" + readAsJSON},
 		{`[`, 1, "", "ends too early, after 1" + notClosed},
 		{`[1`, 2, "", "ends too early, after 2" + notClosed},
 		{`[{"name":"a"}`, 13, "", "ends too early, after 13" + notClosed},
 		{`[{"name":"a`, 11, "", "ends too early, after 11" + notClosed},
-		{`[{"name":"a"}} `, 13, "}", "cannot stand at byte 14"},
-		{`[}`, 1, "}", "cannot stand at byte 2"},
-		{`[{"name":"a"}] garbage, x`, 15, "garbage", "cannot stand at byte 16"},
-		{`[{"name":"a"},]`, 14, "]", "cannot stand at byte 15" + oneTooMany},
-		{`[{"name":"a", }]`, 14, "}", "cannot stand at byte 15" + oneTooMany},
-		{`[{name:"a"}]`, 2, "name", "cannot stand at byte 3"},
-		{`[{"name" "a"}]`, 9, `"`, "cannot stand at byte 10"},
-		{`[{'name':'a'}]`, 2, "'name'", "cannot stand at byte 3" + straight},
-		{"[{“name”:“a”}]", 2, "“name”", "cannot stand at byte 3" + straight},
-		{"[{\"name\":\"a\nb\"}]", 11, "\n", "cannot stand at byte 12" + control},
-		{"[{\"name\":\"a\"}]\x00", 14, "\x00", "cannot stand at byte 15" + control},
-		{"[" + strings.Repeat("[", 10000), 10000, "[", "cannot stand at byte 10001"},
+		{`[{"name":"a"}} `, 13, "}", "is not allowed at byte 14"},
+		{`[}`, 1, "}", "is not allowed at byte 2"},
+		{`[{"name":"a"}] garbage, x`, 15, "garbage", "is not allowed at byte 16"},
+		{`[{"name":"a"},]`, 14, "]", "is not allowed at byte 15" + oneTooMany},
+		{`[{"name":"a", }]`, 14, "}", "is not allowed at byte 15" + oneTooMany},
+		{`[{name:"a"}]`, 2, "name", "is not allowed at byte 3"},
+		{`[{"name" "a"}]`, 9, `"`, "is not allowed at byte 10"},
+		{`[{'name':'a'}]`, 2, "'name'", "is not allowed at byte 3" + straight},
+		{"[{“name”:“a”}]", 2, "“name”", "is not allowed at byte 3" + straight},
+		{"[{\"name\":\"a\nb\"}]", 11, "\n", "is not allowed at byte 12" + control},
+		{"[{\"name\":\"a\"}]\x00", 14, "\x00", "is not allowed at byte 15" + control},
+		{"[" + strings.Repeat("[", 10000), 10000, "[", "is not allowed at byte 10001"},
 	}
 	for _, tt := range tests {
 		elements, faults := ParseNetworks(tt.value, "pod")

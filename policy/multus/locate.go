@@ -19,7 +19,7 @@ func Locate(value string, element int, field string, index int) int {
 	if element < 0 {
 		return 0
 	}
-	if isJSON(value) {
+	if IsJSON(value) {
 		return locateJSON(value, element, field, index)
 	}
 	return locateComma(value, element, field)

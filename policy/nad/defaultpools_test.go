@@ -36,7 +36,7 @@ func TestDefaultPools(t *testing.T) {
 			n := Compile(cniconf.Source{Config: spiderpoolConfig, Annotations: map[string]string{DefaultPoolsAnnotation: test.value}})
 			got := n.DefaultPools
 			if got == nil {
-				t.Fatal("the annotation is passed over")
+				t.Fatal("the annotation is ignored")
 			}
 			if test.want.Fault != "" {
 				if !strings.Contains(got.Fault, test.want.Fault) || got.IPv4 != nil || got.IPv6 != nil {

@@ -135,7 +135,7 @@ func decodeNetwork(namespace string, text []byte) (cniconf.Source, bool, error) 
 	}
 	if wrong := n.Metadata.Annotations.wrong; wrong != "" {
 		return cniconf.Source{}, false, &object.FieldError{Field: "metadata.annotations", Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
 	}
 	if n.Metadata.Labels.wrong != "" {
 		return cniconf.Source{}, false, &object.FieldError{Field: "metadata.labels", Problem: object.NotAText}
@@ -241,7 +241,7 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(Facts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	v.Inherit("this network has what a new one is refused for", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
+	v.Inherit("this network already violates rules that refuse a new one", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
 	return v
 }
 

@@ -42,7 +42,7 @@ var (
 )
 
 // podAnnotations are the annotations of a pod that rules read. The others are
-// passed over while decoding: a hostile object can have hundreds of thousands.
+// ignored while decoding: a hostile object can have hundreds of thousands.
 type podAnnotations struct {
 	values map[string]string
 	// wrong is the key among them whose value is no text, if any.

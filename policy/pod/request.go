@@ -101,7 +101,7 @@ func bounded(parse func(value, namespace string) ([]multus.Element, []multus.Fau
 	tooMuch := func(what string, n, most int) []multus.Fault {
 		return []multus.Fault{{
 			Problem: ProblemTooLarge, Element: -1,
-			Detail: fmt.Sprintf("is too large to be judged: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
+			Detail: fmt.Sprintf("is too large to be checked: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
 		}}
 	}
 	if len(value) > MaxAnnotationBytes {

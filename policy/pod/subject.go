@@ -165,7 +165,7 @@ func HoldsPod(apiVersion, kind string) bool {
 // another. Where it is empty, the object's own counts.
 //
 // It is an error when the kind holds no pod ([HoldsPod]), and a [*object.FieldError] when
-// a field that rules read has the wrong type; unknown fields are passed over.
+// a field that rules read has the wrong type; unknown fields are ignored.
 func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	path, ok := podPaths[apiVersion][kind]
 	if !ok {
@@ -195,7 +195,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	}
 	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
 	}
 	if problem := pod.Metadata.Labels.Problem; problem != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}

@@ -83,7 +83,7 @@ func (r *Request) parsePools() {
 		r.poolFaults = slices.DeleteFunc(r.poolFaults, func(f spiderpool.Fault) bool { return f.Annotation == key })
 		r.poolFaults = append(r.poolFaults, spiderpool.Fault{
 			Problem: spiderpool.ProblemInvalid, Annotation: key, Index: -1,
-			Detail: fmt.Sprintf("is too large to be judged: %d bytes", len(r.Subject.Annotations[key])),
+			Detail: fmt.Sprintf("is too large to be checked: %d bytes", len(r.Subject.Annotations[key])),
 			Want:   fmt.Sprintf("up to %d bytes", MaxAnnotationBytes),
 		})
 	}

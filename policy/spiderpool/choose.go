@@ -49,7 +49,7 @@ type World struct {
 	// Namespace is what the pod's namespace says.
 	Namespace NamespacePools
 	// SubnetsEnabled says that the SpiderSubnet feature is on. Where it is off,
-	// Spiderpool passes over the subnet annotations.
+	// Spiderpool ignores the subnet annotations.
 	SubnetsEnabled bool
 }
 

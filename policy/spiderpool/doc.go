@@ -4,7 +4,7 @@
 // [Parse] reads a pod's annotations, [CompilePool] what a SpiderIPPool says,
 // [Choose] goes through Spiderpool's levels of choice for each interface, and
 // [Pool.Misfit] repeats the filter that the chosen pools then pass through.
-// What Spiderpool refuses is a fault here, what it passes over without a word
+// What Spiderpool refuses is a fault here, what it ignores silently
 // is one of another kind, and what depends on the node is not judged: no pod
 // has a node yet when it is admitted.
 //

@@ -16,8 +16,8 @@ type Problem string
 const (
 	// ProblemInvalid: Spiderpool refuses the value, or the pod fails with it.
 	ProblemInvalid Problem = "invalid"
-	// ProblemUnknownField: Spiderpool passes over this part of the value
-	// without a word, and the pod starts without what it asked for.
+	// ProblemUnknownField: Spiderpool ignores this part of the value
+	// silently, and the pod starts without what it asked for.
 	ProblemUnknownField Problem = "unknown-field"
 )
 

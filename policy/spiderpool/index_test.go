@@ -43,7 +43,7 @@ func TestIndexFollowsChanges(t *testing.T) {
 }
 
 // TestIndexKeepsWhatItGave: a list that was handed out is not changed later.
-// What a pattern matches is found out anew when the names have changed, and only then.
+// What a pattern matches is found out again when the names have changed, and only then.
 func TestMatchesFollowTheNames(t *testing.T) {
 	x := NewIndex(&Pool{Name: "a-1", Version: IPv4}, &Pool{Name: "b-1", Version: IPv4}, &Pool{Name: "a-6", Version: IPv6})
 	match := func(family int) (pools []string, tried int) {

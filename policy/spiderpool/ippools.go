@@ -158,7 +158,7 @@ func (r *reading) checkInterfaces(list []Selection) (named, unclear bool) {
 			r.refuse(i, ifaceField, r.field(i, ifaceField).Start, "", "is missing, and the elements before it name their interfaces", wantAllName)
 		case name != "" && taken:
 			r.refuse(i, ifaceField, r.field(i, ifaceField).Start, name,
-				fmt.Sprintf("is the interface of element %d already", before+1), "one element for each interface")
+				fmt.Sprintf("is already the interface of element %d", before+1), "one element for each interface")
 		default:
 			holder[name] = i
 		}

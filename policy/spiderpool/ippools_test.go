@@ -7,7 +7,7 @@ import (
 )
 
 // TestParsePool goes through section "ippool" of Spiderpool's behaviour: what
-// it refuses, what it passes over, and what it makes of the rest.
+// it refuses, what it ignores, and what it makes of the rest.
 func TestParsePool(t *testing.T) {
 	list := func(names ...string) []string { return names }
 	tests := []struct {
@@ -24,15 +24,15 @@ func TestParsePool(t *testing.T) {
 		{title: "last of equal keys", value: `{"ipv4":["a"],"ipv4":["b"]}`, want: &Selection{IPv4: list("b")}},
 		{
 			title: "interface", value: `{"interface":"net1","ipv4":["a"]}`, want: &Selection{IPv4: list("a")},
-			faults: list(`unknown-field [-1]. @1 "interface" has no effect in this annotation, which holds for every interface`),
+			faults: list(`unknown-field [-1]. @1 "interface" has no effect in this annotation, which applies to every interface`),
 		},
 		{
 			title: "interface of any type", value: `{"interface":5}`, want: &Selection{},
-			faults: list(`unknown-field [-1]. @1 "interface" has no effect in this annotation, which holds for every interface`),
+			faults: list(`unknown-field [-1]. @1 "interface" has no effect in this annotation, which applies to every interface`),
 		},
 		{
 			title: "cleangateway", value: `{"ipv4":["a"],"cleangateway":true}`, want: &Selection{IPv4: list("a")},
-			faults: list(`unknown-field [-1]. @14 "cleangateway" has no effect in this annotation, which holds for every interface`),
+			faults: list(`unknown-field [-1]. @14 "cleangateway" has no effect in this annotation, which applies to every interface`),
 		},
 		{
 			title: "old names", value: `{"ipv4pools":["a"],"IPv6Pools":["b"]}`, want: &Selection{},
@@ -47,16 +47,16 @@ func TestParsePool(t *testing.T) {
 		},
 		{title: "empty value", value: ``, faults: list(`invalid [-1]. @0 "" is empty`)},
 		{title: "white space", value: "\n ", faults: list(`invalid [-1]. @0 "" is empty`)},
-		{title: "a bare name", value: `pool-a`, faults: list(`invalid [-1]. @0 "pool-a" cannot stand at byte 1`)},
+		{title: "a bare name", value: `pool-a`, faults: list(`invalid [-1]. @0 "pool-a" is not allowed at byte 1`)},
 		{title: "a string", value: `"pool-a"`, faults: list(`invalid [-1]. @0 "" is a string and must be an object`)},
 		{title: "a list", value: ` ["a"]`, faults: list(`invalid [-1]. @1 "" is a list and must be an object`)},
 		{title: "a number", value: `12`, faults: list(`invalid [-1]. @0 "" is a number and must be an object`)},
 		{title: "true", value: `true`, faults: list(`invalid [-1]. @0 "" is true or false and must be an object`)},
-		{title: "text behind it", value: `{"ipv4":["a"]} x`, faults: list(`invalid [-1]. @15 "x" cannot stand at byte 16`)},
-		{title: "two objects", value: `{}{}`, faults: list(`invalid [-1]. @2 "{" cannot stand at byte 3`)},
+		{title: "text behind it", value: `{"ipv4":["a"]} x`, faults: list(`invalid [-1]. @15 "x" is not allowed at byte 16`)},
+		{title: "two objects", value: `{}{}`, faults: list(`invalid [-1]. @2 "{" is not allowed at byte 3`)},
 		{title: "unclosed", value: `{"ipv4":["a"]`, faults: list(`invalid [-1]. @13 "" ends too early, after 13 bytes: a bracket, brace or quote is not closed`)},
-		{title: "comma too many", value: `{"ipv4":["a",]}`, faults: list(`invalid [-1]. @13 "]" cannot stand at byte 14: the comma before it is one too many`)},
-		{title: "single quotes", value: `{'ipv4':['a']}`, faults: list(`invalid [-1]. @1 "'ipv4'" cannot stand at byte 2: names and strings stand in straight double quotes, "`)},
+		{title: "comma too many", value: `{"ipv4":["a",]}`, faults: list(`invalid [-1]. @13 "]" is not allowed at byte 14: the comma before it is one too many`)},
+		{title: "single quotes", value: `{'ipv4':['a']}`, faults: list(`invalid [-1]. @1 "'ipv4'" is not allowed at byte 2: put names and strings in straight double quotes, "`)},
 		{
 			title: "a string for a list", value: `{"ipv4":"a","ipv6":["b"]}`, want: &Selection{IPv6: list("b")},
 			faults: list(`invalid [-1].ipv4 @8 "a" does not fit: "ipv4" must be a list of strings`),
@@ -144,7 +144,7 @@ func TestParsePools(t *testing.T) {
 		},
 		{
 			title: "repeated interface", value: `[{"interface":"net1"},{"interface":"eth0"},{"interface":"net1"}]`, named: true, want: []Selection{{Interface: "net1"}, {Interface: "eth0"}, {Interface: "net1"}},
-			faults: list(`invalid [2].interface @56 "net1" is the interface of element 1 already`),
+			faults: list(`invalid [2].interface @56 "net1" is already the interface of element 1`),
 		},
 		{
 			title: "unknown keys", value: `[{"nic":"net1","ipv4pools":["a"],"defaultRoute":true}]`, want: []Selection{{}},
@@ -159,7 +159,7 @@ func TestParsePools(t *testing.T) {
 			want: []Selection{{Interface: "net1", IPv4: list("a", "a")}, {Interface: "net1", IPv6: list("b[]")}},
 			faults: list(
 				`invalid [0].ipv4 @33 "a" is named twice for one interface`,
-				`invalid [1].interface @52 "net1" is the interface of element 1 already`,
+				`invalid [1].interface @52 "net1" is already the interface of element 1`,
 				`invalid [1].ipv6 @67 "b[]" is a pattern that cannot be read`,
 				`unknown-field [1]. @74 "x" is not a field that Spiderpool knows`,
 			),

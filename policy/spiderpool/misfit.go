@@ -71,7 +71,7 @@ func (p *Pool) Misfit(r *Request) (reason Misfit, detail string) {
 	case p.Disabled:
 		return MisfitDisabled, "is disabled (spec.disable)"
 	case p.Version == 0:
-		return MisfitFamily, "does not say which IP version it has (spec.ipVersion)"
+		return MisfitFamily, "has no IP version (spec.ipVersion)"
 	case p.Version != r.Family:
 		return MisfitFamily, fmt.Sprintf("is an IPv%d pool in a list of IPv%d pools", p.Version, r.Family)
 	}

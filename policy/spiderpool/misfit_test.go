@@ -31,7 +31,7 @@ func TestMisfit(t *testing.T) {
 	}{
 		{title: "any", pool: spec(``)},
 		{title: "other family", pool: `{"spec":{"ipVersion":6}}`, want: MisfitFamily, detail: "is an IPv6 pool in a list of IPv4 pools"},
-		{title: "no family", pool: `{}`, want: MisfitFamily, detail: "does not say which IP version it has (spec.ipVersion)"},
+		{title: "no family", pool: `{}`, want: MisfitFamily, detail: "has no IP version (spec.ipVersion)"},
 		{title: "disabled", pool: spec(`,"disable":true`), want: MisfitDisabled, detail: "is disabled (spec.disable)"},
 		{title: "terminating", pool: `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"ipVersion":6,"disable":true}}`, want: MisfitTerminating, detail: "is being deleted"},
 		{title: "node is not judged", pool: spec(`,"nodeName":["n"],"nodeAffinity":{"matchLabels":{"a":"b"}}`)},

@@ -54,7 +54,7 @@ func (r *reading) refuse(index int, field string, offset int, value, detail, wan
 	r.faults = append(r.faults, Fault{ProblemInvalid, r.annotation, index, field, offset, value, detail, want})
 }
 
-// ignore adds a fault that Spiderpool passes over.
+// ignore adds a fault that Spiderpool ignores.
 func (r *reading) ignore(index int, field string, offset int, value, detail, want string) {
 	r.faults = append(r.faults, Fault{ProblemUnknownField, r.annotation, index, field, offset, value, detail, want})
 }
@@ -154,7 +154,7 @@ func (r *reading) unknown(index int, key jsonplace.Value) {
 	want := r.shape.known()
 	switch name := strings.ToLower(key.Text()); {
 	case r.annotation == PoolAnnotation && poolsShape.field(name) >= 0:
-		detail = "has no effect in this annotation, which holds for every interface"
+		detail = "has no effect in this annotation, which applies to every interface"
 		want = PoolsAnnotation + ", which has this field for each interface"
 	case r.shape.renamed[name] != "" && r.shape.field(r.shape.renamed[name]) >= 0:
 		want = `"` + r.shape.renamed[name] + `"`

@@ -108,7 +108,7 @@ func (r *reading) checkSubnetInterface(i int, name string, interfaces map[string
 			fmt.Sprintf("is missing here and in element %d", before+1), "one element for each interface")
 	case taken:
 		r.refuse(i, ifaceField, r.field(i, ifaceField).Start, name,
-			fmt.Sprintf("is the interface of element %d already", before+1), "one element for each interface")
+			fmt.Sprintf("is already the interface of element %d", before+1), "one element for each interface")
 	case name == "":
 		r.ignore(i, ifaceField, r.field(i, ifaceField).Start, "", "is missing, so that the element is for no interface", "the name of an interface, such as net1")
 		interfaces[name] = i
@@ -122,7 +122,7 @@ func (r *reading) once(i int, field string, names []string, taken map[string]int
 	for _, name := range names {
 		if before, found := taken[name]; found && name != "" {
 			r.refuse(i, field, r.field(i, field).Member(0).Start, name,
-				fmt.Sprintf("is the subnet of element %d already", before+1), "a subnet of its own for each interface")
+				fmt.Sprintf("is already the subnet of element %d", before+1), "a subnet of its own for each interface")
 		}
 		taken[name] = i
 	}
@@ -141,7 +141,7 @@ func readIPNumber(_ *Annotations, r *reading) {
 	case n < 0:
 		r.refuse(-1, "", 0, r.value, "is below 0", wantNumber)
 	case flexible && before != "":
-		r.ignore(-1, "", 0, before, "stands before the + and has no effect", wantNumber)
+		r.ignore(-1, "", 0, before, "before the + has no effect", wantNumber)
 	}
 }
 

@@ -51,12 +51,12 @@ func TestParseSubnets(t *testing.T) {
 		{
 			title: "same subnet", annotation: SubnetsAnnotation, value: `[{"interface":"eth0","ipv4":["a"]},{"interface":"net1","ipv4":["a"]}]`,
 			want:   []Selection{{Interface: "eth0", IPv4: list("a")}, {Interface: "net1", IPv4: list("a")}},
-			faults: list(`invalid [1].ipv4 @63 "a" is the subnet of element 1 already`),
+			faults: list(`invalid [1].ipv4 @63 "a" is already the subnet of element 1`),
 		},
 		{
 			title: "same interface", annotation: SubnetsAnnotation, value: `[{"interface":"net1","ipv4":["a"]},{"interface":"net1","ipv4":["b"]}]`,
 			want:   []Selection{{Interface: "net1", IPv4: list("a")}, {Interface: "net1", IPv4: list("b")}},
-			faults: list(`invalid [1].interface @48 "net1" is the interface of element 1 already`),
+			faults: list(`invalid [1].interface @48 "net1" is already the interface of element 1`),
 		},
 		{
 			title: "no interfaces", annotation: SubnetsAnnotation, value: `[{"ipv4":["a"]},{"ipv4":["b"]}]`, want: []Selection{{IPv4: list("a")}, {IPv4: list("b")}},
@@ -103,7 +103,7 @@ func TestPlainValues(t *testing.T) {
 	}
 	negative := func(value string) []string { return []string{`invalid [-1]. @0 "` + value + `" is below 0`} }
 	dropped := func(value string) []string {
-		return []string{`unknown-field [-1]. @0 "` + value + `" stands before the + and has no effect`}
+		return []string{`unknown-field [-1]. @0 "` + value + `" before the + has no effect`}
 	}
 	boolean := func(value string) []string {
 		return []string{`invalid [-1]. @0 "` + value + `" is neither true nor false`}

@@ -42,7 +42,7 @@ func (s *Subject) overlap(other *flatnetwork.Subnet) (verdict.Finding, bool) {
 	if detail := s.compiled.Overlap(other); detail != "" {
 		f := verdict.Finding{
 			Place: object.AtField("spec.cidr"), Message: "the subnet " + detail,
-			Remedy: "choose other addresses than " + kind + " " + name + ", give both subnets ranges that have none in common, or another VLAN",
+			Remedy: "choose addresses outside " + kind + " " + name + ", give both subnets ranges that do not overlap, or use another VLAN",
 		}
 		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
 		// by hand (pkg/migrate/subnet.go of rancher-flat-network).

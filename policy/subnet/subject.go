@@ -85,7 +85,7 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	}
 	old := &Subject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}
 	before := old.judge(f, c)
-	v.Inherit("this subnet has what a new one is refused for", func(f *verdict.Finding) bool { return slices.ContainsFunc(before.Findings, f.SameAs) })
+	v.Inherit("this subnet already violates rules that refuse a new one", func(f *verdict.Finding) bool { return slices.ContainsFunc(before.Findings, f.SameAs) })
 	return v
 }
 

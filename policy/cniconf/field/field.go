@@ -16,20 +16,20 @@ import (
 // libcniPrefix begins the errors of libcni about a list and says nothing new.
 const libcniPrefix = "error parsing configuration list: "
 
-// Fault puts an error of decoding into words: `"ipam.type" holds a number
-// where a string is expected`. path is where the decoded value stands in the
+// Fault puts an error of decoding into words: `"ipam.type" is a number and
+// must be a string`. path is where the decoded value stands in the
 // configuration, empty for the whole of it.
 func Fault(path string, err error) string {
 	var parse *net.ParseError
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &parse):
-		return fmt.Sprintf("%s holds %s, which is no %s", Name(path), quote.Value(parse.Text), parse.Type)
+		return fmt.Sprintf("%s is %s, which is not a valid %s", Name(path), quote.Value(parse.Text), parse.Type)
 	case errors.As(err, &mismatch):
 		if mismatch.Field != "" && path != "" {
 			path += "."
 		}
-		return fmt.Sprintf("%s holds %s where %s is expected",
+		return fmt.Sprintf("%s is %s and must be %s",
 			Name(path+mismatch.Field), found(mismatch.Value), expected(mismatch.Type))
 	default:
 		return "libcni refuses it: " + quote.Value(strings.TrimPrefix(err.Error(), libcniPrefix))

@@ -314,7 +314,7 @@ func (p *hostLocal) requestFaults(asked []Asked) []AddressFault {
 		case r.gateway() == a.Addr:
 			faults = append(faults, AddressFault{
 				Index: a.Index, Effect: EffectFails,
-				Detail: "is the gateway of " + r.text() + ", which host-local keeps back", Want: "another address of that range",
+				Detail: "is the gateway of " + r.text() + ", which host-local reserves", Want: "another address of that range",
 			})
 			apart = false
 		default:

@@ -22,7 +22,7 @@ func (o *other) Type() string { return o.name }
 
 func (o *other) Fault() string {
 	if strings.Contains(o.name, "/") {
-		return `"ipam.type" holds ` + quote.Value(o.name) + ", and the name of a plugin holds no slash"
+		return `"ipam.type" is ` + quote.Value(o.name) + ", and the name of a plugin has no slash"
 	}
 	return ""
 }

@@ -29,7 +29,9 @@ type AddressFault struct {
 	Detail string
 	// Want is what is accepted: "an address of that range".
 	Want string
-	// Duplicate says that the same address stands earlier in the list.
+	// Instead is the address to write in its place; empty where it is not known.
+	Instead string
+	// Duplicate says that the same address is earlier in the list.
 	Duplicate bool
 }
 
@@ -125,7 +127,7 @@ func prefixFaults(asked []Asked, plain string) []AddressFault {
 			faults = append(faults, AddressFault{
 				Index: a.Index, Effect: EffectFails,
 				Detail: "has a prefix length, and the plugin " + quote.Value(plain) + " reads an address without one",
-				Want:   quote.Value(a.Addr.String()),
+				Want:   quote.Value(a.Addr.String()), Instead: a.Addr.String(),
 			})
 		}
 	}
@@ -141,17 +143,17 @@ func duplicate(a Asked, first int) AddressFault {
 }
 
 // kernelFault says why no interface of a pod can have an address: ipv6_add_addr
-// refuses some, and __inet_insert_ifa drops 0.0.0.0 without a word. The other special
+// refuses some, and __inet_insert_ifa drops 0.0.0.0 silently. The other special
 // addresses of IPv4 are accepted, loopback, multicast and broadcast among them.
 func kernelFault(a Asked) (AddressFault, bool) {
 	fault := AddressFault{Index: a.Index, Effect: EffectFails, Want: "an address of a single interface"}
 	switch {
 	case a.Addr == netip.IPv4Unspecified():
-		fault.Effect, fault.Detail = EffectIgnored, "is no address to the kernel, which gives the interface none"
+		fault.Effect, fault.Detail = EffectIgnored, "is ignored by the kernel, and the interface gets no address"
 	case a.Addr.Is4():
 		return AddressFault{}, false
 	case a.Addr.IsUnspecified():
-		fault.Detail = "is no address to the kernel"
+		fault.Detail = "is refused by the kernel"
 	case a.Addr.IsMulticast():
 		fault.Detail = "is a multicast address"
 	case a.Addr.IsLoopback():

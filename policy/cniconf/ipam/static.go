@@ -110,10 +110,15 @@ func (p *static) AddressFaults(asked []Asked, chain Chain) []AddressFault {
 	}
 	for _, a := range asked {
 		if a.Bits < 0 {
-			faults = append(faults, AddressFault{
+			whole, known := p.withLength(a.Addr)
+			fault := AddressFault{
 				Index: a.Index, Effect: EffectFails, Detail: "has no prefix length, which static needs",
-				Want: "the address with the length of its subnet, such as " + quote.Value(p.withLength(a.Addr)),
-			})
+				Want: "the address with the length of its subnet, such as " + quote.Value(whole),
+			}
+			if known {
+				fault.Instead = whole
+			}
+			faults = append(faults, fault)
 			continue
 		}
 		first, again := seen[onInterface(a.Addr, a.Bits)]
@@ -158,11 +163,11 @@ func onInterface(addr netip.Addr, bits int) netip.Prefix {
 
 // withLength is an address with the prefix length of the network's own addresses,
 // or with a usual one.
-func (p *static) withLength(addr netip.Addr) string {
+func (p *static) withLength(addr netip.Addr) (text string, known bool) {
 	for _, a := range p.addresses {
 		if a.prefix.Masked().Contains(addr) {
-			return netip.PrefixFrom(addr, a.prefix.Bits()).String()
+			return netip.PrefixFrom(addr, a.prefix.Bits()).String(), true
 		}
 	}
-	return netip.PrefixFrom(addr, map[bool]int{true: 24, false: 64}[addr.Is4()]).String()
+	return netip.PrefixFrom(addr, map[bool]int{true: 24, false: 64}[addr.Is4()]).String(), false
 }

@@ -189,7 +189,7 @@ func TestComplete(t *testing.T) {
 				s.cluster.pools = nil
 				s.cluster.setNetwork("kube-system/long", "overlay", fromSpiderpool, `{"ipv4":[`+strings.Join(names, ",")+`]}`)
 			},
-			findings: "warn ippool-default-not-filled-in", says: "and 65536 are accepted"},
+			findings: "warn ippool-default-not-filled-in", says: "and at most 65536 are accepted"},
 	}
 	for _, test := range tests {
 		t.Run(test.title, func(t *testing.T) {

@@ -35,7 +35,7 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*pod.View)
 				}
 				found = append(found, verdict.Finding{
 					Place:   object.AtAnnotation(a.key, f.Offset),
-					Message: faultMessage(noun, f),
+					Message: faultMessage(p, a.key, noun, f),
 					Remedy:  remedy,
 				})
 			}
@@ -49,22 +49,43 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*pod.View)
 
 // faultMessage states the fact: which value of which element is wrong in what
 // way, and what is accepted.
-func faultMessage(noun string, f multus.Fault) string {
+func faultMessage(p *pod.View, annotation, noun string, f multus.Fault) string {
 	var message string
 	switch {
 	case f.Element < 0:
 		message = "the annotation"
 	case f.Value == "" && noun == "":
-		message = fmt.Sprintf("element %d", f.Element+1)
+		message = elementOf(p, annotation, f.Element)
 	default:
 		if noun == "" {
 			noun = f.Field
 		}
-		message = strings.TrimSpace(fmt.Sprintf("%s %s of element %d", noun, quote.Value(f.Value), f.Element+1))
+		message = strings.TrimSpace(noun+" "+quote.Value(f.Value)) + " of " + elementOf(p, annotation, f.Element)
 	}
 	message += " " + f.Detail
 	if f.Want != "" {
 		message += "; accepted: " + f.Want
 	}
 	return message
+}
+
+// elementOf names an element of an annotation: people count elements in JSON, and
+// networks in a list with commas. Where the element can be read, its network follows.
+func elementOf(p *pod.View, annotation string, n int) string {
+	noun := "network"
+	if multus.IsJSON(p.Subject.Annotations[annotation]) {
+		noun = "element"
+	}
+	text := fmt.Sprintf("%s %d", noun, n+1)
+	for i := range p.Interfaces() {
+		iface := &p.Interfaces()[i]
+		if iface.Annotation != annotation || iface.Index != n {
+			continue
+		}
+		if p.Faulty(iface, multus.ProblemName) || p.Faulty(iface, multus.ProblemSyntax) {
+			return text
+		}
+		return text + " (" + iface.Label() + ")"
+	}
+	return text
 }

@@ -67,7 +67,10 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 				f.Message = "address " + quote.Value(i.Element.IPs[fault.Index]) + " of interface " + quote.Value(i.Name)
 			}
 			f.Message += " (network " + i.Label() + ") " + fault.Detail + "; accepted: " + fault.Want
-			f.Remedy = "write what is accepted, or leave \"ips\" out"
+			f.Remedy = `change "ips" to what is accepted, or remove it`
+			if fault.Instead != "" {
+				f.Remedy = "write " + quote.Value(fault.Instead) + `, or remove "ips"`
+			}
 			return f
 		})
 	}

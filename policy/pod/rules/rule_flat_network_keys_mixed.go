@@ -31,7 +31,7 @@ var ruleFlatNetworkKeysMixed = pod.Rule{
 		return []verdict.Finding{{
 			Place: object.AtAnnotation(key, 0),
 			Message: "the annotations " + key + " and " + firstKey(p, keep.Generation) + " belong to two generations of the flat network (" +
-				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers know nothing of each other",
+				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers do not know of each other",
 			Remedy: "remove the annotations " + drop.Generation.Prefix() + "*",
 		}}
 	},

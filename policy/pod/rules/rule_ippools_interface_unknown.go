@@ -35,7 +35,7 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 		softened := false
 		switch {
 		case iface == nil:
-			problem, softened = "is not one of the pod's: Spiderpool refuses the pod", u == maybeUsed
+			problem, softened = "does not exist in the pod: Spiderpool refuses the pod", u == maybeUsed
 		case iface.Annotation == "" && iface.Unreadable && u == maybeUsed:
 			continue
 		case iface.Annotation == "" && iface.Unreadable:
@@ -45,7 +45,7 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 			if yes || !known {
 				continue
 			}
-			problem = "is on network " + iface.Label() + ", whose addresses come from elsewhere: what Spiderpool takes from a pool for it is used by nobody"
+			problem = "is on network " + iface.Label() + ", which does not use Spiderpool: the addresses that Spiderpool takes for it stay unused"
 			softened = true
 		}
 		found.Add(softened, func() verdict.Finding {

@@ -30,7 +30,7 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + " cannot be used by any pod: " + why,
+				Message: "network " + iface.Label() + ": no pod can use it: " + why,
 				Remedy:  correctNetwork(iface.Reference),
 			})
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Multus looks the NetworkAttachmentDefinition up when the pod starts, and the
-// pod waits for ever when there is none.
+// pod waits forever when there is none.
 var ruleNetworkNotFound = pod.Rule{
 	ID:      "network-not-found",
 	Default: verdict.Deny,

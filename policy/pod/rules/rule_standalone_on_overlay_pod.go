@@ -8,7 +8,7 @@ import (
 )
 
 // A standalone network beside the cluster's own overlay network as first
-// interface: the veth plugin misroutes without a word, and a coordinator in
+// interface: the veth plugin misroutes silently, and a coordinator in
 // underlay mode refuses the interface.
 var ruleStandaloneOnOverlayPod = pod.Rule{
 	ID:      "standalone-on-overlay-pod",
