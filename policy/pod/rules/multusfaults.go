@@ -18,30 +18,17 @@ import (
 func faultCheck(noun, remedy string, problems ...multus.Problem) func(*pod.View) []verdict.Finding {
 	return func(p *pod.View) []verdict.Finding {
 		var found []verdict.Finding
-		for _, a := range []struct {
-			key    string
-			faults []multus.Fault
-		}{
-			{multus.DefaultNetworkAnnotation, p.Faults(multus.DefaultNetworkAnnotation)},
-			{multus.NetworksAnnotation, p.Faults(multus.NetworksAnnotation)},
-		} {
-			count := 0
-			for _, f := range a.faults {
+		for _, key := range []string{multus.DefaultNetworkAnnotation, multus.NetworksAnnotation} {
+			var of verdict.Collector
+			for _, f := range p.Faults(key) {
 				if !slices.Contains(problems, f.Problem) {
 					continue
 				}
-				if count++; count > verdict.MaxFindings {
-					continue
-				}
-				found = append(found, verdict.Finding{
-					Place:   object.AtAnnotation(a.key, f.Offset),
-					Message: faultMessage(p, a.key, noun, f),
-					Remedy:  remedy,
+				of.Add(false, func() verdict.Finding {
+					return verdict.Finding{Place: object.AtAnnotation(key, f.Offset), Message: faultMessage(p, key, noun, f), Remedy: remedy}
 				})
 			}
-			if count > verdict.MaxFindings {
-				found[len(found)-1].Message += fmt.Sprintf(" (and %d more of the kind)", count-verdict.MaxFindings)
-			}
+			found = append(found, of.List()...)
 		}
 		return found
 	}
