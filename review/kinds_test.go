@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 

@@ -16,8 +16,8 @@ import (
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"

@@ -14,7 +14,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )

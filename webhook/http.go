@@ -15,7 +15,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 const (

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/address/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"

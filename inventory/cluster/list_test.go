@@ -14,10 +14,10 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // listed is the inventory of a check from the command line.

@@ -13,7 +13,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // mostOwners bounds how far owners are followed. Kubernetes has at most two above a

@@ -11,10 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 const (

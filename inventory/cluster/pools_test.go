@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )

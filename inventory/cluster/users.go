@@ -12,7 +12,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"

@@ -16,8 +16,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Stdin is the path that stands for standard input.

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 const (

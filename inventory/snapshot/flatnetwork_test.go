@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )

@@ -12,13 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Layer is what one set of objects says, compiled. That of files never changes; that of

@@ -13,11 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 )
 
 const spiderpoolConfig = `{"cniVersion":"0.3.1","type":"macvlan","master":"bond0.100","ipam":{"type":"spiderpool"}}`

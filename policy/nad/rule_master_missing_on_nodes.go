@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

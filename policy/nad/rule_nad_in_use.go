@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

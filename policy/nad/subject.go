@@ -7,8 +7,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )

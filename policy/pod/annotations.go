@@ -3,10 +3,10 @@ package pod
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Annotations of pods that rules read, by what they do. The match conditions of the webhook

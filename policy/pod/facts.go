@@ -1,10 +1,10 @@
 package pod
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Questions are what a verdict on a pod depends on: an inventory answers them.

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Request is what a subject asks for in its annotations, parsed once. It rests on nothing

@@ -6,8 +6,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

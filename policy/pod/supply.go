@@ -8,10 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

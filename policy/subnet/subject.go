@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )

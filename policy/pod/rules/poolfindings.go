@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

@@ -1,9 +1,9 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

@@ -3,10 +3,10 @@ package rules
 import (
 	"cmp"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 

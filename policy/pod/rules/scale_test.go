@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
