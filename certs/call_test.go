@@ -105,7 +105,7 @@ func newCallee(c *cluster, s *SelfSigned) *callee {
 		TLSConfig: &tls.Config{GetCertificate: s.GetCertificate, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}},
 		ErrorLog:  log.New(io.Discard, "", 0), // handshakes are refused on purpose
 	}
-	// Each call dials anew, so that each looks at the certificate.
+	// Each call dials again, so that each looks at the certificate.
 	server.SetKeepAlivesEnabled(false)
 	var serving sync.WaitGroup
 	serving.Go(func() {

@@ -94,7 +94,7 @@ func (c *cluster) resourceVersions() [2]string {
 	return versions
 }
 
-// contents are those of both configurations, without what the API server may note anew
+// contents are those of both configurations, without what the API server may change
 // when somebody applies the same in another second: the time, and with it the order of
 // the managers and the version.
 func (c *cluster) contents() [2]map[string]any {

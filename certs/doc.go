@@ -25,7 +25,7 @@
 // Signer and trust are apart so that a CA can be replaced without a moment in
 // which a replica serves what the API server does not trust: first add the new
 // certificate to ca.crt, then change tls.crt and tls.key, and take the old one
-// out of ca.crt once every replica has signed anew. A replica follows a change
+// out of ca.crt once every replica has signed again. A replica follows a change
 // of the Secret within about a minute, and serves under a new signer only when
 // the webhook configurations trust it. Replacing the CA by itself is not done
 // here.

@@ -14,7 +14,7 @@ const (
 )
 
 // decodeCertificates returns the certificates in the PEM text, each once, in
-// the order of their first appearance. Blocks of another type are passed over.
+// the order of their first appearance. Blocks of another type are ignored.
 // There is at least one certificate, or an error.
 func decodeCertificates(text []byte) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate

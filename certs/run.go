@@ -32,13 +32,13 @@ func (s *SelfSigned) Run(ctx context.Context) error {
 			return nil
 		case err == nil:
 			if failures > 0 {
-				s.logger.Info("certificates are in order again", "failures", failures)
+				s.logger.Info("certificates are set up again", "failures", failures)
 			}
 			failures, state = 0, ""
 		default:
 			failures++
 			if next := failureState(err); next != state {
-				s.logger.Error("certificates cannot be brought in order, trying again", "error", err)
+				s.logger.Error("certificates are not set up yet, retrying", "error", err)
 				state = next
 			}
 		}

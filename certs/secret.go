@@ -39,7 +39,7 @@ type SecretError struct {
 // Error names the Secret, what is wrong with it and the way out.
 func (e *SecretError) Error() string {
 	return fmt.Sprintf("secret %s/%s cannot be used as CA: %v; "+
-		"put a valid CA into %s, %s and %s, or delete the secret: a new CA is then made",
+		"put a valid CA into %s, %s and %s, or delete the secret to get a new CA",
 		e.Namespace, e.Name, e.Err, keyCert, keyPrivate, keyBundle)
 }
 

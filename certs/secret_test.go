@@ -199,7 +199,7 @@ func TestSecretUnusable(t *testing.T) {
 			if unusable.Namespace != c.namespace || unusable.Name != "ca" {
 				t.Errorf("the error names %s/%s", unusable.Namespace, unusable.Name)
 			}
-			for _, want := range []string{"secret " + c.namespace + "/ca ", test.want, "delete the secret: a new CA is then made"} {
+			for _, want := range []string{"secret " + c.namespace + "/ca ", test.want, "delete the secret to get a new CA"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q lacks %q", err, want)
 				}

@@ -87,7 +87,7 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 	}
 	for _, ip := range opts.IPs {
 		if ip.To16() == nil {
-			return nil, fmt.Errorf("self-signed certificate: %d bytes are no IP address", len(ip))
+			return nil, fmt.Errorf("self-signed certificate: %d bytes are not an IP address", len(ip))
 		}
 	}
 	if opts.Clock == nil {
@@ -158,7 +158,7 @@ func (s *SelfSigned) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// renew signs anew with the CA at hand, for as long as the Secret has no usable
+// renew signs again with the CA at hand, for as long as the Secret has no usable
 // one.
 func (s *SelfSigned) renew(old *serving, now time.Time) error {
 	if old == nil || !old.due(now) {

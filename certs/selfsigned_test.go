@@ -25,7 +25,7 @@ func TestNewSelfSignedErrors(t *testing.T) {
 		`name ""`:                                    func(o *SelfOptions) { o.SecretName = "" },
 		"at least one DNS name or IP":                func(o *SelfOptions) { o.DNSNames = nil },
 		`DNS name "a b"`:                             func(o *SelfOptions) { o.DNSNames = []string{"ok.svc", "a b"} },
-		"3 bytes are no IP address":                  func(o *SelfOptions) { o.IPs = []net.IP{{1, 2, 3}} },
+		"3 bytes are not an IP address":              func(o *SelfOptions) { o.IPs = []net.IP{{1, 2, 3}} },
 		"there is no serving certificate yet":        func(*SelfOptions) {},
 		"no serving certificate, with IPs alone yet": func(o *SelfOptions) { o.DNSNames, o.IPs = nil, testIPs },
 	} {

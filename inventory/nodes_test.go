@@ -38,7 +38,7 @@ func TestNodesInFiles(t *testing.T) {
 		"":                         "",
 		silent:                     "",
 		node("a", "eth1") + silent: "",
-		node("a", "eth1") + node("b", "eth0") + silent: `1 of 2 has no link "eth1": "b" (1 more does not say); pods fail there`,
+		node("a", "eth1") + node("b", "eth0") + silent: `1 of 2 has no link "eth1": "b" (1 more does not report); pods fail there`,
 		// Of another API, and one that cannot be there yet.
 		strings.Replace(node("a", "eth0"), "v1", "example.com/v1", 1):    "",
 		strings.Replace(node("a-", "eth0"), "name:", "generateName:", 1): "",
@@ -52,7 +52,7 @@ func TestNodesInFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = files.NewInventory("default", objects); err == nil || !strings.Contains(err.Error(), `node "a" stands at`) {
+	if _, err = files.NewInventory("default", objects); err == nil || !strings.Contains(err.Error(), `node "a" is already at`) {
 		t.Errorf("a node twice: %v", err)
 	}
 }

@@ -24,7 +24,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"

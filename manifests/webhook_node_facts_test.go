@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )

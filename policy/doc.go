@@ -24,11 +24,14 @@
 // They share verdict (findings, actions, modes), object (references, identities, places in
 // objects) and config (PolicyConfig). What users read about the rules is in ruledocs.
 //
-// Below them are the texts of other programs, each read as that program reads it: multus,
-// cniconf (with the IPAM plugins in cniconf/ipam), spiderpool, flatnetwork; and our own,
-// links. They know nothing of subjects and rules. document and jsonplace say
-// where something is in YAML and JSON, quote puts values into messages, cidr and mac read
-// addresses.
+// Below them, and knowing nothing of subjects and rules:
+//
+//   - formats: the texts of other programs, each read as that program reads it: multus,
+//     cniconf (with the IPAM plugins in cniconf/ipam), spiderpool and flatnetwork.
+//   - links: our own annotation of nodes.
+//   - text: where something is in YAML and JSON (document, jsonplace), and how values get into
+//     messages (quote).
+//   - address: cidr and mac.
 //
 // # How a rule is added
 //

@@ -10,8 +10,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
-// confirmations is how often a refusal is confirmed: once for the networks, once
-// more for pools that only the networks as they are now ask for.
+// confirmations is how often a refusal is confirmed: once for all that it rests on, and once
+// more for what only that as it is now brings up, such as the pools of another network.
 const confirmations = 2
 
 // JudgePod gives the verdict on a pod, or on the template of pods. A refusal that rests on

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 )
 
 // Operation is what is done to an object, in the words of admission.

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
@@ -118,6 +118,15 @@ func TestKinds(t *testing.T) {
 	for _, other := range [][2]string{{"v1", "Deployment"}, {"apps/v1beta1", "Deployment"}, {"v1", "Secret"}, {"", ""}} {
 		if k, ok := review.KindOf(other[0], other[1]); ok {
 			t.Errorf("%q is judged as %+v", other, k)
+		}
+	}
+}
+
+// A kind that holds pods and is not in the list would never be judged.
+func TestEveryKindThatHoldsPodsIsJudged(t *testing.T) {
+	for _, c := range pod.Kinds() {
+		if kind, ok := review.KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() {
+			t.Errorf("%s of %s holds pods and is not judged", c.Kind, c.APIVersion)
 		}
 	}
 }

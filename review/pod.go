@@ -27,7 +27,7 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 	var view *pod.View
 	out.Verdict, view = judgeView(ctx, inv, config, subject)
 	if out.Verdict.Exempt == "" {
-		out.Interfaces = view.KnownInterfaces()
+		out.Interfaces = interfacesOf(view)
 	}
 	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
 		if old := c.oldPod(); old != nil {
@@ -99,4 +99,14 @@ func (c *Change) decodePod(object []byte) (*pod.Subject, error) {
 	}
 	subject.Mode = c.Mode
 	return subject, nil
+}
+
+// interfacesOf are the interfaces that a pod is known to have.
+func interfacesOf(view *pod.View) []Interface {
+	var out []Interface
+	for n := range view.KnownInterfaces() {
+		i := &view.KnownInterfaces()[n]
+		out = append(out, Interface{Name: i.Name, Network: i.Reference, Role: i.Role(), Evidence: i.Evidence(), Pools: i.Pools()})
+	}
+	return out
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -53,13 +55,26 @@ type Change struct {
 // * when it is not known yet.
 type Object struct{ APIVersion, Kind, Namespace, Name string }
 
+// Interface is one network interface that a pod will have.
+type Interface struct {
+	// Name inside the pod, such as eth0 or net1.
+	Name string
+	// Network is the zero value for the cluster's own one, where that is a plain CNI
+	// configuration.
+	Network  object.Reference
+	Role     cniconf.Role
+	Evidence cniconf.Evidence
+	// Pools are nil for an interface whose addresses do not come from Spiderpool.
+	Pools *pod.Pools
+}
+
 // Outcome is what is to be said and done about a change.
 type Outcome struct {
 	Object  Object
 	Verdict verdict.Verdict
 	// Interfaces the pod will have, the first one first. None for a pod that is not judged,
 	// or where an annotation cannot be read.
-	Interfaces []pod.Interface
+	Interfaces []Interface
 	// Patch is what is filled in; nil for nothing. The verdict is on the outcome of it.
 	Patch []pod.PatchOperation
 	// Unread says, in a sentence, that there is no verdict because the object cannot be
@@ -82,7 +97,7 @@ type Outcome struct {
 func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) (Outcome, error) {
 	kind, ok := KindOf(c.APIVersion, c.Kind)
 	if !ok || c.Operation == Delete && !kind.Judges(Delete) {
-		return Outcome{}, fmt.Errorf("%s of %s %s is not judged", c.Operation, c.APIVersion, c.Kind)
+		return Outcome{}, fmt.Errorf("%s of %s %s is not checked", c.Operation, c.APIVersion, c.Kind)
 	}
 	switch kind.subject {
 	case ofNetworks:
@@ -115,7 +130,7 @@ func (c *Change) unread(problem error, part string, readOld func() error) (Outco
 		if before := readOld(); before != nil && before.Error() == problem.Error() {
 			return Outcome{
 				Object: c.object(c.Namespace, c.Name),
-				Unread: "macvlan-webhook could not judge this " + c.Kind + ": part of " + part + " is too large or not readable",
+				Unread: "macvlan-webhook could not check this " + c.Kind + ": part of " + part + " is too large or not readable",
 			}, nil
 		}
 	}

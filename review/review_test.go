@@ -11,7 +11,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -155,7 +155,7 @@ func TestUnreadableObjects(t *testing.T) {
 				case outcome.Unread != "":
 					got = passes
 					part := map[bool]string{true: "its template", false: "it"}[k.kind == "Deployment"]
-					if want := "macvlan-webhook could not judge this " + k.kind + ": part of " + part + " is too large or not readable"; outcome.Unread != want {
+					if want := "macvlan-webhook could not check this " + k.kind + ": part of " + part + " is too large or not readable"; outcome.Unread != want {
 						t.Errorf("it says %q, want %q", outcome.Unread, want)
 					}
 				}
@@ -225,7 +225,7 @@ func TestDeletion(t *testing.T) {
 			c := review.Change{APIVersion: k.apiVersion, Kind: k.kind, Namespace: "team-a", Name: "a", Operation: review.Delete, Old: []byte(old)}
 			outcome, err := review.Judge(t.Context(), inv, config.Default(), c)
 			if k.kind != inventory.NetworkKind {
-				if err == nil || !strings.Contains(err.Error(), "is not judged") {
+				if err == nil || !strings.Contains(err.Error(), "is not checked") {
 					t.Errorf("the deletion of a %s: %+v, error %v", k.kind, outcome, err)
 				}
 				continue

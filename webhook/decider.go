@@ -14,14 +14,14 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
 // Decider answers admission requests.
 type Decider struct {
-	// Config is the configuration in force, asked for once per request.
+	// Config is the configuration in effect, asked for once per request.
 	Config    func() *config.Config
 	Inventory inventory.Inventory
 	// Workloads reads the workloads that are scaled; nil when there is no cluster to
@@ -124,7 +124,7 @@ func change(kind review.Kind, req admission.Request) review.Change {
 // misdirected answers a request about an object of a kind that is not judged.
 func (d *Decider) misdirected(req admission.Request) admission.Response {
 	return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid,
-		fmt.Sprintf("macvlan-webhook judges pods and the workloads that make them, not %s of %s: correct the rules of the webhook configuration that sends it here",
+		fmt.Sprintf("macvlan-webhook checks pods and the workloads that create them, not %s of %s: correct the rules of the webhook configuration that sends it here",
 			quote.Value(req.Kind.Kind), quote.Value(apiVersion(req))))
 }
 
@@ -133,7 +133,7 @@ func unasked(kind review.Kind, req admission.Request) admission.Response {
 	if !kind.HoldsPods() {
 		return admission.Allowed("")
 	}
-	return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook does not judge %s %s: correct the webhook configuration",
+	return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook does not check %s %s: correct the webhook configuration",
 		quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
 }
 

@@ -15,7 +15,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 const (
@@ -126,10 +126,10 @@ func (e *endpoint) timeout(r *http.Request) time.Duration {
 func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (review *admissionv1.AdmissionReview, release func(), problem *httpError) {
 	release = func() {}
 	if r.Method != http.MethodPost {
-		return nil, release, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview is sent with POST", quote.Value(r.Method))
+		return nil, release, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview must be sent with POST", quote.Value(r.Method))
 	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		return nil, release, fail(http.StatusUnsupportedMediaType, "content type %s: application/json is expected", quote.Value(r.Header.Get("Content-Type")))
+		return nil, release, fail(http.StatusUnsupportedMediaType, "content type %s must be application/json", quote.Value(r.Header.Get("Content-Type")))
 	}
 	if r.ContentLength > maxBody {
 		return nil, release, tooLarge()
@@ -142,17 +142,17 @@ func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	review = &admissionv1.AdmissionReview{}
 	if err := json.Unmarshal(body, review); err != nil {
-		return nil, release, fail(http.StatusBadRequest, "the body is no AdmissionReview: %.200s", err)
+		return nil, release, fail(http.StatusBadRequest, "the body is not an AdmissionReview: %.200s", err)
 	}
 	switch {
 	case review.Kind != "AdmissionReview" || review.APIVersion != admissionv1.SchemeGroupVersion.String():
-		return nil, release, fail(http.StatusBadRequest, "the body is %s of %s: an AdmissionReview of admission.k8s.io/v1 is expected", quote.Value(review.Kind), quote.Value(review.APIVersion))
+		return nil, release, fail(http.StatusBadRequest, "the body is %s of %s and must be an AdmissionReview of admission.k8s.io/v1", quote.Value(review.Kind), quote.Value(review.APIVersion))
 	case review.Request == nil:
 		return nil, release, fail(http.StatusBadRequest, "the AdmissionReview has no request")
 	case review.Request.UID == "":
-		return nil, release, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid to answer to")
+		return nil, release, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid")
 	case len(review.Request.UID) > maxUID:
-		return nil, release, fail(http.StatusBadRequest, "the uid of the request has %d bytes: up to %d are expected", len(review.Request.UID), maxUID)
+		return nil, release, fail(http.StatusBadRequest, "the uid of the request has %d bytes and must have at most %d", len(review.Request.UID), maxUID)
 	}
 	return review, release, nil
 }
@@ -179,7 +179,7 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, 
 		return read.Bytes(), release, nil
 	}
 	if err := e.bodies.Acquire(ctx, size); err != nil {
-		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again in a moment")
+		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again")
 	}
 	release = func() { e.bodies.Release(size) }
 	// It grows as the body arrives, not as it is announced.

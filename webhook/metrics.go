@@ -31,7 +31,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		}, []string{"path"}),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "macvlan_webhook_decisions_total",
-			Help: "Objects judged, by decision: allow, warn, deny, exempt, undecided.",
+			Help: "Objects checked, by decision: allow, warn, deny, exempt, undecided.",
 		}, []string{"decision"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "macvlan_webhook_verdicts_total",
@@ -47,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		}, []string{"rule"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "macvlan_webhook_malformed_requests_total",
-			Help: "HTTP requests that were no AdmissionReview, by the status that answered them.",
+			Help: "HTTP requests that were not an AdmissionReview, by the status of the answer.",
 		}, []string{"status"}),
 	}
 	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.relaxed, m.refused} {

@@ -134,7 +134,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 		explanation string
 	}{
 		{"made", networkRequest(t, "CREATE", "team-a", broken, nil), false, "deny nad-config-invalid", http.StatusForbidden, "[nad-config-invalid] spec.config: no pod can use this network: its config is not valid JSON: line 1, column 1"},
-		{"a label is changed", networkRequest(t, "UPDATE", "team-a", labelled, broken), true, "warn this network has what a new one is refused for", 0, ""},
+		{"a label is changed", networkRequest(t, "UPDATE", "team-a", labelled, broken), true, "warn this network already violates rules that refuse a new one", 0, ""},
 		{"broken by an update", networkRequest(t, "UPDATE", "team-a", broken, good), false, "deny nad-config-invalid", http.StatusForbidden, ""},
 		{"deleted", networkRequest(t, "DELETE", "team-a", nil, good), true, "warn nad-in-use", 0, ""},
 		{"deleted while it is broken", networkRequest(t, "DELETE", "team-a", nil, broken), true, "warn nad-in-use", 0, ""},
@@ -143,8 +143,8 @@ func TestOperationsOnNetworks(t *testing.T) {
 		{"repaired", networkRequest(t, "UPDATE", "team-a", good, large), true, "", 0, ""},
 		{"unreadable before, broken now", networkRequest(t, "UPDATE", "team-a", broken, unreadable), false, "deny nad-config-invalid", http.StatusForbidden, ""},
 		{"unreadable before and after", networkRequest(t, "UPDATE", "team-a", unreadable, unreadable), true,
-			"warn macvlan-webhook could not judge this NetworkAttachmentDefinition", 0, ""},
-		{"unreadable now", networkRequest(t, "UPDATE", "team-a", unreadable, good), false, "", http.StatusUnprocessableEntity, "metadata.annotations: the value of v1.multus-underlay-cni.io/vlanId is not a text"},
+			"warn macvlan-webhook could not check this NetworkAttachmentDefinition", 0, ""},
+		{"unreadable now", networkRequest(t, "UPDATE", "team-a", unreadable, good), false, "", http.StatusUnprocessableEntity, "metadata.annotations: the value of v1.multus-underlay-cni.io/vlanId is not a string"},
 		{"deleted with large labels", strings.Replace(networkRequest(t, "DELETE", "team-a", nil, large), `"name":"a"`, `"name":"used"`, 1), true, "warn nad-in-use", 0, ""},
 		{"deleted, which nobody can read", strings.Replace(networkRequest(t, "DELETE", "team-a", nil, []byte(`{"metadata":7}`)), `"name":"a"`, `"name":"used"`, 1), true, "warn nad-in-use", 0, ""},
 		{"its status", strings.Replace(networkRequest(t, "UPDATE", "team-a", broken, broken), `"operation"`, `"subResource":"status","operation"`, 1), true, "", 0, ""},

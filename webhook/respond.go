@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
@@ -57,11 +57,11 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	relaxed := relaxedRules(v)
 	if v.Undecided != nil && v.Mode == verdict.ModeWarn {
 		d.Metrics.undecided()
-		warnings = append(warnings, "macvlan-webhook could not judge this "+object.Kind+": the cluster did not answer in time")
+		warnings = append(warnings, "macvlan-webhook could not check this "+object.Kind+": the cluster did not answer in time")
 		relaxed = append(relaxed, "undecided")
 	} else if v.Undecided != nil {
 		return d.refuse(req, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
-			fmt.Sprintf("the networks of this %s could not be judged, so it is not let through: %v; try again in a moment", object.Kind, v.Undecided))
+			fmt.Sprintf("could not check this %s's networks, so it is refused: %v; try again", object.Kind, v.Undecided))
 	}
 	response := admission.Allowed("").WithWarnings(warnings...)
 	if len(relaxed) > 0 {
@@ -85,7 +85,7 @@ func relaxedRules(v *verdict.Verdict) []string {
 // refuse is the answer where no verdict on the object could be reached.
 func (d *Decider) refuse(req admission.Request, code int32, reason metav1.StatusReason, message string) admission.Response {
 	d.Metrics.undecided()
-	d.Logger.Warn("not judged", "kind", quote.Value(req.Kind.Kind), "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name),
+	d.Logger.Warn("not checked", "kind", quote.Value(req.Kind.Kind), "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name),
 		"user", quote.Value(req.UserInfo.Username), "reason", message, "uid", req.UID)
 	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
 		Result: &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message},

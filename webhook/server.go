@@ -218,12 +218,12 @@ func (s *Server) certificateServed() error {
 	}
 	conn, err := dialer.Dial("tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return fmt.Errorf("connect to the own port: %w", err)
+		return fmt.Errorf("connect to the server's own port: %w", err)
 	}
 	defer conn.Close()
 	served := conn.(*tls.Conn).ConnectionState().PeerCertificates
 	if len(served) == 0 || !bytes.Equal(served[0].Raw, want.Certificate[0]) {
-		return errors.New("another certificate is served than the current one")
+		return errors.New("the certificate that is served is not the current one")
 	}
 	if now := time.Now(); now.After(served[0].NotAfter) || now.Before(served[0].NotBefore) {
 		return fmt.Errorf("the certificate is valid from %s to %s only", served[0].NotBefore, served[0].NotAfter)

@@ -89,7 +89,7 @@ func TestUnreadableUpdates(t *testing.T) {
 	unreadable := workload("Deployment", `"k8s.v1.cni.cncf.io/networks":7`, "")
 	for _, path := range []string{"/validate", "/mutate"} {
 		r := ask(t, url+path, change("Deployment", unreadable, unreadable))
-		if want := "macvlan-webhook could not judge this Deployment: part of its template is too large or not readable"; !r.Allowed || strings.Join(r.Warnings, "\n") != want {
+		if want := "macvlan-webhook could not check this Deployment: part of its template is too large or not readable"; !r.Allowed || strings.Join(r.Warnings, "\n") != want {
 			t.Errorf("%s, unreadable before and after: %+v", path, r)
 		}
 		if r := ask(t, url+path, change("Deployment", unreadable, workload("Deployment", overlayExtra, ""))); r.Allowed || r.Result.Code != http.StatusUnprocessableEntity {
@@ -240,7 +240,7 @@ func testMode(t *testing.T, mode string, action verdict.Action, mayRelax bool, u
 	if got := testutil.CollectAndCount(registry, "macvlan_webhook_relaxed_total"); got != relaxed {
 		t.Errorf("%d rules relaxed, want %d", got, relaxed)
 	}
-	counted := fmt.Sprintf("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+	counted := fmt.Sprintf("# HELP macvlan_webhook_decisions_total Objects checked, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=%q} 1\n", decision)
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(counted), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)

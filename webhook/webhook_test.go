@@ -30,8 +30,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
@@ -259,7 +259,7 @@ func TestExemptions(t *testing.T) {
 	if r := ask(t, url+"/validate", request(overlayFirst, "jane")); r.Allowed {
 		t.Errorf("neither: %+v", r)
 	}
-	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects checked, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"exempt\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)
 	}
@@ -280,7 +280,6 @@ func (outdated) Refresh(_ context.Context, q pod.Questions, f pod.Facts) pod.Fac
 	for n := range q.Networks {
 		f.Networks[n] = pod.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
-	f.Namespace = pod.Answer[pod.Namespace]{Err: errors.New("connection refused")}
 	return f
 }
 
@@ -353,7 +352,7 @@ func TestDeadlineIsAnsweredInWords(t *testing.T) {
 	if r.Allowed || r.Result.Code != http.StatusForbidden || !strings.Contains(r.Result.Message, "[interface-name-conflict]") {
 		t.Errorf("response %+v", r.Result)
 	}
-	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects judged, by decision: allow, warn, deny, exempt, undecided.\n"+
+	if err := testutil.GatherAndCompare(registry, strings.NewReader("# HELP macvlan_webhook_decisions_total Objects checked, by decision: allow, warn, deny, exempt, undecided.\n"+
 		"# TYPE macvlan_webhook_decisions_total counter\nmacvlan_webhook_decisions_total{decision=\"deny\"} 1\nmacvlan_webhook_decisions_total{decision=\"undecided\"} 2\n"), "macvlan_webhook_decisions_total"); err != nil {
 		t.Error(err)
 	}

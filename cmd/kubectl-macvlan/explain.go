@@ -9,7 +9,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/ruledoc"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 func newExplain(s streams) *cobra.Command {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -52,7 +52,7 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 			}
 		}
 	}
-	if n := strings.Count(log(), "the mode of coordinators that name none is not known, so the configured one stands in"); n != 1 {
+	if n := strings.Count(log(), "cannot read SpiderCoordinator default: using spiderpool.coordinatorMode"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log())
 	}
 	if c := hidden.Facts(t.Context(), pod.Questions{}).Coordinator; c.Fresh || c.Err != nil {

@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -242,7 +242,7 @@ func TestCachesThatAreNeverFilled(t *testing.T) {
 				t.Errorf("of a network that names no mode: %+v", c)
 			}
 		}
-		if n := strings.Count(log(), "the mode of coordinators that name none cannot be read"); n != 1 {
+		if n := strings.Count(log(), "failed to read SpiderCoordinator default"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, log())
 		}
 		// Before a refusal it is read for a network that inherits it, and for no other. What

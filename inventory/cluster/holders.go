@@ -7,11 +7,11 @@ import (
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // mostNew is how many holders are looked at that have come since a question was first
@@ -39,7 +39,7 @@ func (h *holders) of(a *pod.Addresses) ([]*pod.Holder, error) {
 	return h.index.Of(a), nil
 }
 
-// refreshHolders answers anew about the holders that are contested, and those that have
+// refreshHolders answers again about the holders that are contested, and those that have
 // come since: each as the API server has it.
 func (i *Inventory) refreshHolders(ctx context.Context, q *pod.Questions, before []pod.HolderFact) pod.HolderFacts {
 	now, err := i.holders.of(&q.Addresses)

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/address/mac"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
@@ -254,7 +254,7 @@ func TestOwnersOfHolders(t *testing.T) {
 	// Without a garbage collector what is owned stays.
 	kubectl(t, "", "delete", "deployment", "top")
 	expect(t, "an owner is gone", held(t, inv, q, 2), "Pod bottom < ReplicaSet middle < Deployment top (ending)", "Pod foreign < Rollout unknown")
-	// One that was made anew is another one.
+	// One that was created again is another one.
 	applied(t, workload("Deployment", "top", "10.90.3.9", ""))
 	expect(t, "an owner is another one", held(t, inv, q, 2), "Pod bottom < ReplicaSet middle < Deployment top (ending)", "Pod foreign < Rollout unknown")
 

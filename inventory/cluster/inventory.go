@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -175,9 +175,9 @@ func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.Coor
 	read := i.coordinators.reader.read(ctx, object.Reference{Name: inventory.CoordinatorName})
 	unknown, forbidden := read.err != nil, apierrors.IsForbidden(read.err)
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
-		text := "the mode of coordinators that name none cannot be read, so there is no verdict on pods whose networks name none"
+		text := "failed to read SpiderCoordinator " + inventory.CoordinatorName + ": pods whose networks depend on its mode are refused"
 		if forbidden {
-			text = "the mode of coordinators that name none is not known, so the configured one stands in"
+			text = "cannot read SpiderCoordinator " + inventory.CoordinatorName + ": using spiderpool.coordinatorMode"
 		}
 		i.coordinators.logger.Warn(text, "error", read.err)
 	}

@@ -17,10 +17,10 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // listed is the inventory of a check from the command line.
@@ -161,7 +161,7 @@ func TestHoldersForbidden(t *testing.T) {
 			t.Errorf("of one who may see nothing: %+v", f)
 		}
 	}
-	if n := strings.Count(log(), "not all that may hold addresses can be listed"); n != 1 {
+	if n := strings.Count(log(), "some objects that may hold addresses cannot be listed"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log())
 	}
 
@@ -176,7 +176,7 @@ func TestHoldersForbidden(t *testing.T) {
 			t.Errorf("of one who may see records: %+v", facts)
 		}
 	}
-	if n := strings.Count(log(), "not all that may hold addresses can be read"); n != 1 {
+	if n := strings.Count(log(), "some objects that may hold addresses cannot be read"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log())
 	}
 }
@@ -217,7 +217,7 @@ func TestALiveCheckInOneNamespace(t *testing.T) {
 			t.Errorf("pools %+v", f.Pools)
 		}
 	}
-	for _, text := range []string{"nothing is known of networks that may not be read", "the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known"} {
+	for _, text := range []string{"some networks cannot be read: nothing is known of them", "IP pools cannot be listed", "cannot read SpiderCoordinator default"} {
 		if n := strings.Count(log(), text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, log())
 		}

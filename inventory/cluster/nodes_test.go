@@ -72,7 +72,7 @@ func TestNodesAreFollowed(t *testing.T) {
 	wait.Until(t, "the master on both", func() bool { return saidOf(t, inv, "eth1") == "" })
 	kubectl(t, "", "annotate", "node", "node-a", "macvlan-webhook.io/links-")
 	wait.Until(t, "a node that does not say", func() bool {
-		return strings.HasSuffix(saidOf(t, inv, "eth2"), `none of 1 has a link "eth2": "node-b" (1 more does not say); pods fail there`)
+		return strings.HasSuffix(saidOf(t, inv, "eth2"), `none of 1 has a link "eth2": "node-b" (1 more does not report); pods fail there`)
 	})
 	if n, err := testutil.GatherAndCount(registry, "macvlan_webhook_nodes"); err != nil || n != 1 {
 		t.Errorf("%d metrics: %v", n, err)
@@ -162,13 +162,13 @@ func TestForbiddenNodes(t *testing.T) {
 	if got := saidOf(t, inv, "eth1"); got != "" {
 		t.Errorf("said of nodes that may not be read: %q", got)
 	}
-	if n := strings.Count(log(), "level=WARN"); n != 1 || strings.Count(log(), "may not be read") != 1 {
+	if n := strings.Count(log(), "level=WARN"); n != 1 || strings.Count(log(), "no permission to read the resource") != 1 {
 		t.Errorf("%d warnings:\n%s", n, log())
 	}
 	kubectl(t, "", "create", "clusterrole", "nodes-too", "--verb=list,watch", "--resource=nodes")
 	kubectl(t, "", "create", "clusterrolebinding", "nodes-too", "--clusterrole=nodes-too", "--user="+account)
 	wait.Until(t, "the nodes are read", func() bool { return strings.HasSuffix(saidOf(t, inv, "eth1"), `: "node-hidden"; pods fail there`) })
-	if strings.Count(log(), "may be read now") != 1 || asked.all.Load() != 0 {
+	if strings.Count(log(), "the resource can be read now") != 1 || asked.all.Load() != 0 {
 		t.Errorf("%d requests for more than metadata:\n%s", asked.all.Load(), log())
 	}
 }

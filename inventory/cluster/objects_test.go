@@ -99,7 +99,7 @@ func TestAnObjectThatIsNotThere(t *testing.T) {
 }
 
 // What does not answer is asked a few times in a row, and no more; an answer of any sort
-// begins the count anew.
+// begins the count again.
 func TestObjectsOfAnAPIServerThatDoesNotAnswer(t *testing.T) {
 	var hanging atomic.Bool
 	var requests atomic.Int32

@@ -13,7 +13,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // mostOwners bounds how far owners are followed. Kubernetes has at most two above a
@@ -49,7 +49,7 @@ func metadataReader(f *follower, client metadata.Interface, kind inventory.Kind)
 }
 
 // readMeta asks the API server for an object that is a pod or a workload. One that was
-// made anew under the same name is not the same.
+// created again under the same name is not the same.
 func (h *holders) readMeta(ctx context.Context, id object.Identity) (answer[objectMeta], error) {
 	read := h.metadata[id.Controller].read(ctx, object.Reference{Namespace: id.Namespace, Name: id.Name})
 	if read.err != nil {

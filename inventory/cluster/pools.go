@@ -11,10 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 const (
@@ -68,7 +68,7 @@ func (p *pools) facts() pod.PoolFacts {
 	return pod.PoolFacts{Index: p.index}
 }
 
-// refresh answers anew: pools asked for by name one by one, as long as these are
+// refresh answers again: pools asked for by name one by one, as long as these are
 // few, otherwise all of them. What the facts say of other pools stays.
 func (p *pools) refresh(ctx context.Context, q *pod.Questions, facts pod.PoolFacts) pod.PoolFacts {
 	var names []string

@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -177,7 +177,7 @@ func TestPoolOfAMomentAgo(t *testing.T) {
 	}
 }
 
-// What was asked anew replaces what the facts say, and nothing else does: neither
+// What was asked again replaces what the facts say, and nothing else does: neither
 // the other pools nor the index that everybody shares.
 func TestRefreshOfNamedPools(t *testing.T) {
 	createPool(t, "named-a", nil)
@@ -319,7 +319,7 @@ func TestPoolsInstalledLater(t *testing.T) {
 	if err := unready.Load(); err != nil {
 		t.Errorf("it was unready: %v", *err)
 	}
-	for line, want := range map[string]int{"no such resource yet": 1, "the resource is there now": 2, "no such resource any more": 2, "watch failed": 0} {
+	for line, want := range map[string]int{"the resource does not exist yet": 1, "the resource exists now": 2, "the resource no longer exists": 2, "watch failed": 0} {
 		if got := strings.Count(log(), line); got != want {
 			t.Errorf("%d lines of %q in the log, want %d", got, line, want)
 		}

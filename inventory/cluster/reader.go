@@ -114,7 +114,7 @@ func (r *reader[T]) run(ref object.Reference, call *read[T]) {
 		defer cancel()
 	}
 	if err := r.limiter.Wait(ctx); err != nil {
-		call.err = errors.New("too many reads at once: try again in a moment")
+		call.err = errors.New("too many reads at once: try again")
 	} else {
 		call.value, call.err = r.get(ctx, ref)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -51,7 +51,7 @@ func (i *Inventory) Users(ctx context.Context, network object.Reference, config 
 	u := i.users
 	if err := u.running.Acquire(ctx, 1); err != nil {
 		u.count("pods", "failed")
-		return nad.Users{Err: fmt.Errorf("other such searches took all the time: %w", err)}
+		return nad.Users{Err: fmt.Errorf("other searches took all the time: %w", err)}
 	}
 	defer u.running.Release(1)
 

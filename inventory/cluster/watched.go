@@ -350,7 +350,7 @@ func (w *watched[T]) hear() {
 	w.heard.Store(time.Now().UnixNano())
 	w.patience.progress()
 	if w.forbidden.CompareAndSwap(true, false) {
-		w.logger.Info("the resource may be read now")
+		w.logger.Info("the resource can be read now")
 	}
 	if w.absent.Load() && cache.IsDone(w.filled) {
 		w.appear()
@@ -359,7 +359,7 @@ func (w *watched[T]) hear() {
 
 func (w *watched[T]) appear() {
 	if w.absent.CompareAndSwap(true, false) {
-		w.logger.Info("the resource is there now")
+		w.logger.Info("the resource exists now")
 	}
 }
 
@@ -372,18 +372,18 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 	}
 	if apierrors.IsNotFound(err) {
 		if w.absent.CompareAndSwap(false, true) {
-			w.logger.Info("the cluster has no such resource any more")
+			w.logger.Info("the resource no longer exists")
 		}
 		return
 	}
 	w.patience.failure()
 	if w.kind.advice && apierrors.IsForbidden(err) {
 		if w.forbidden.CompareAndSwap(false, true) {
-			w.logger.Warn("the resource may not be read, so nothing is known of it until it may", "error", err)
+			w.logger.Warn("no permission to read the resource: nothing is known of it until then", "error", err)
 		}
 		return
 	}
-	w.logger.Warn("watch failed, it is tried again", "error", err)
+	w.logger.Warn("watch failed, retrying", "error", err)
 }
 
 // run fills the cache and keeps it up to date until ctx ends. A cluster without
@@ -394,13 +394,13 @@ func (w *watched[T]) run(ctx context.Context) {
 		served, err := w.served(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.patience.failure()
-			w.logger.Warn("the API server does not say which resources it has, it is asked again", "error", err)
+			w.logger.Warn("cannot find out which resources the API server has, retrying", "error", err)
 		}
 		if served {
 			break
 		}
 		if err == nil && w.absent.CompareAndSwap(false, true) {
-			w.logger.Info("the cluster has no such resource yet")
+			w.logger.Info("the resource does not exist yet")
 		}
 		select {
 		case <-ctx.Done():

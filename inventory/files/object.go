@@ -16,8 +16,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Stdin is the path that stands for standard input.
@@ -179,14 +179,14 @@ func unpack(name string, doc *document.Document, prefix []any, value []byte, in 
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return nil, fail(fmt.Sprintf("%s is of the wrong type: %s", wrong.Field, wrong.Value))
 		}
-		return nil, fail("no Kubernetes object: a mapping with apiVersion and kind is expected")
+		return nil, fail("not a Kubernetes object: it must be a mapping with apiVersion and kind")
 	}
 	id.APIVersion, id.Kind = cmp.Or(id.APIVersion, in.apiVersion), cmp.Or(id.Kind, in.kind)
 	switch {
 	case id.APIVersion == "":
-		return nil, fail("no Kubernetes object: apiVersion is missing")
+		return nil, fail("not a Kubernetes object: apiVersion is missing")
 	case id.Kind == "":
-		return nil, fail("no Kubernetes object: kind is missing")
+		return nil, fail("not a Kubernetes object: kind is missing")
 	case id.Kind == "AdmissionReview":
 		return unpackReview(name, doc, prefix, value, fail)
 	case strings.HasSuffix(id.Kind, "List"):
@@ -252,7 +252,7 @@ func unpackReview(name string, doc *document.Document, prefix []any, value []byt
 		}
 	}
 	if absent(object) {
-		return nil, fail("the AdmissionReview asks about no object: request.object is missing", "request")
+		return nil, fail("the AdmissionReview has no object: request.object is missing", "request")
 	}
 	objects, err := unpack(name, doc, append(slices.Clone(prefix), "request", field), object, typed{})
 	for i := range objects {

@@ -14,13 +14,13 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
@@ -271,12 +271,12 @@ func TestFailuresThatNoAnswerTellsOf(t *testing.T) {
 			for range inv.Networks(ctx) {
 				t.Error("a network")
 			}
-		}, "the networks of the cluster cannot be listed"},
+		}, "networks cannot be listed"},
 		{"nodes", func(ctx context.Context, inv *snapshot.Inventory) {
 			for range inv.Nodes(ctx) {
 				t.Error("a node")
 			}
-		}, "the nodes of the cluster cannot be listed"},
+		}, "nodes cannot be listed"},
 		{"flatnetworksubnets", func(ctx context.Context, inv *snapshot.Inventory) {
 			for range inv.Subnets(ctx) {
 				t.Error("a subnet")
@@ -336,7 +336,7 @@ func TestAModeThatCannotBeRead(t *testing.T) {
 	if outcome, err := review.Judge(t.Context(), inv, config.Default(), change); err != nil || outcome.Verdict.Undecided != nil {
 		t.Errorf("of a network: %+v, error %v", outcome.Verdict, err)
 	}
-	if n := cluster.said("the mode of coordinators that name none cannot be read"); n != 1 || inv.Err() != nil {
+	if n := cluster.said("failed to read SpiderCoordinator default"); n != 1 || inv.Err() != nil {
 		t.Errorf("error %v, said %d times:\n%s", inv.Err(), n, &cluster.log)
 	}
 }
@@ -372,7 +372,7 @@ func TestANetworkThatMayNotBeRead(t *testing.T) {
 			t.Errorf("undecided %v, findings:\n%s", v.Undecided, v.Explanation(verdict.Warn))
 		}
 	}
-	if n := cluster.said("nothing is known of networks that may not be read"); n != 1 {
+	if n := cluster.said("some networks cannot be read: nothing is known of them"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, &cluster.log)
 	}
 	config := `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"dhcp"}},{"type":"veth"}]}`
@@ -446,9 +446,9 @@ func TestHiddenKinds(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"nothing is known of networks that may not be read", "the networks of the cluster cannot be listed", "nothing is known of namespaces",
-		"the IP pools of the cluster cannot be listed", "the mode of coordinators that name none is not known", "masters are not looked for",
-		"the subnets of the cluster cannot be listed", "nothing is known of subnets that may not be read", "not all that may hold addresses can be listed",
+		"some networks cannot be read: nothing is known of them", "networks cannot be listed", "namespaces cannot be read",
+		"IP pools cannot be listed", "cannot read SpiderCoordinator default", "masters are not looked for",
+		"subnets cannot be listed", "some subnets cannot be read: nothing is known of them", "some objects that may hold addresses cannot be listed",
 	} {
 		if n := cluster.said(text); n != 1 {
 			t.Errorf("%q is said %d times:\n%s", text, n, &cluster.log)
@@ -741,7 +741,7 @@ func TestOwnersInACluster(t *testing.T) {
 			t.Errorf("holders %+v", f)
 		}
 	}
-	if n := cluster.said("not all that may hold addresses can be read"); n != 1 {
+	if n := cluster.said("some objects that may hold addresses cannot be read"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, &cluster.log)
 	}
 }

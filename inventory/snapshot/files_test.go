@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 const (
@@ -98,9 +98,9 @@ func TestLaterLayersOverride(t *testing.T) {
 func TestWrongObjects(t *testing.T) {
 	network := "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: vlan100}}\n"
 	tests := []struct{ name, text, want string }{
-		{"a pool twice", documents(vlan100, vlan200, disabled), `a.yaml:5:1: pool "vlan100-v4" stands at a.yaml:1:1 already: remove one of them`},
-		{"a namespace twice", documents(teamA, teamB), `a.yaml:3:1: namespace "team-a" stands at a.yaml:1:1 already: remove one of them`},
-		{"a network twice", documents(network, network), `a.yaml:3:1: network "default/vlan100" stands at a.yaml:1:1 already: remove one of them`},
+		{"a pool twice", documents(vlan100, vlan200, disabled), `a.yaml:5:1: pool "vlan100-v4" is already at a.yaml:1:1: remove one of them`},
+		{"a namespace twice", documents(teamA, teamB), `a.yaml:3:1: namespace "team-a" is already at a.yaml:1:1: remove one of them`},
+		{"a network twice", documents(network, network), `a.yaml:3:1: network "default/vlan100" is already at a.yaml:1:1: remove one of them`},
 		{"a pool of a wrong type", documents(teamA, strings.Replace(vlan200, "ipVersion: 6", "ipVersion: six", 1)), `a.yaml:3:1: decode SpiderIPPool: `},
 		{"a namespace of a wrong type", strings.Replace(teamA, "labels: {team: a}", "labels: [team]", 1), `a.yaml:1:60: decode Namespace: metadata.labels is of the wrong type: `},
 	}

@@ -7,13 +7,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // What a layer knows of each kind: files what they hold, and a cluster what it lists when
@@ -33,7 +33,7 @@ func (l *Layer) network(ctx context.Context, ref object.Reference) (network *cni
 				b := newBuilder(ref.Namespace)
 				defer l.take(b.Layer)
 				return b.addNetwork(o)
-			}, "nothing is known of networks that may not be read, so nothing is said of them")
+			}, "some networks cannot be read: nothing is known of them")
 			if err != nil {
 				return nil, false, err
 			}
@@ -50,7 +50,7 @@ func (l *Layer) everyNetwork(ctx context.Context) map[object.Reference]*cniconf.
 		return l.networks
 	}
 	if l.advise(ctx, inventory.Networks, (*builder).addNetwork,
-		"the networks of the cluster cannot be listed, so none is compared with others") != complete {
+		"networks cannot be listed: none is compared with others") != complete {
 		// Those that were read one by one are not all.
 		return nil
 	}
@@ -70,7 +70,7 @@ func (l *Layer) namespace(ctx context.Context, name string) (*pod.Namespace, err
 				b := newBuilder("")
 				defer l.take(b.Layer)
 				return b.addNamespace(o)
-			}, "nothing is known of namespaces that may not be read, neither their mode nor their pools"); err != nil {
+			}, "namespaces cannot be read: their mode and their pools are unknown"); err != nil {
 				return nil, err
 			}
 		}
@@ -85,7 +85,7 @@ func (l *Layer) everyNode(ctx context.Context) map[string]*nad.Node {
 		return l.nodes
 	}
 	l.advise(ctx, inventory.Nodes, (*builder).addNode,
-		"the nodes of the cluster cannot be listed, so masters are not looked for on them")
+		"nodes cannot be listed: masters are not looked for on them")
 	return l.nodes
 }
 
@@ -96,7 +96,7 @@ func (l *Layer) everyPool(ctx context.Context) (map[string]*spiderpool.Pool, ext
 		return l.pools, extentOfFiles(len(l.pools)), nil
 	}
 	found, err := l.fill(ctx, inventory.Pools, (*builder).addPool,
-		"the IP pools of the cluster cannot be listed, so nothing is said of them")
+		"IP pools cannot be listed: they are not checked")
 	return l.pools, found, err
 }
 
@@ -119,9 +119,9 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 		b := newBuilder("")
 		defer l.take(b.Layer)
 		return b.addCoordinator(o)
-	}, "the mode of coordinators that name none is not known, so the configured one stands in")
+	}, "cannot read SpiderCoordinator "+inventory.CoordinatorName+": using spiderpool.coordinatorMode")
 	// The verdict on a network has no room for this.
-	l.cluster.doWithout(ctx, "the mode of coordinators that name none cannot be read, so networks are checked with the configured one", err)
+	l.cluster.doWithout(ctx, "failed to read SpiderCoordinator "+inventory.CoordinatorName+": networks are checked with spiderpool.coordinatorMode", err)
 	return l.coordinatorMode, err
 }
 
@@ -144,7 +144,7 @@ func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*f
 		b := newBuilder(g.SubnetNamespace())
 		defer l.take(b.Layer)
 		return subnetAdder(g)(b, o)
-	}, "nothing is known of subnets that may not be read, so nothing is said of them")
+	}, "some subnets cannot be read: nothing is known of them")
 	switch {
 	case err != nil:
 		return nil, unasked, err
@@ -166,7 +166,7 @@ func (l *Layer) everySubnet(ctx context.Context) map[flatnetwork.SubnetReference
 	}
 	for _, g := range flatnetwork.Generations {
 		if _, err := l.fill(ctx, inventory.Subnets(g), subnetAdder(g),
-			"the subnets of the cluster cannot be listed, so none is compared with others"); err != nil {
+			"subnets cannot be listed: none is compared with others"); err != nil {
 			l.cluster.fail(err)
 		}
 	}
@@ -224,7 +224,7 @@ func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
 		}
 	}
 	if refusal != nil {
-		l.cluster.say("not all that may hold addresses can be listed, so addresses in use may be missed",
+		l.cluster.say("some objects that may hold addresses cannot be listed: addresses in use may be missed",
 			refusal, "resources", strings.Join(resources, ","))
 	}
 	return l.holders, nil
@@ -271,7 +271,7 @@ func namesNetwork(s *pod.Subject) bool {
 	return s.Annotations[multus.NetworksAnnotation] != "" || s.Annotations[multus.DefaultNetworkAnnotation] != ""
 }
 
-// owner is a pod or workload as the owner of others. In a cluster one that was made anew
+// owner is a pod or workload as the owner of others. In a cluster one that was created again
 // under the same name is not the same.
 func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, presence, error) {
 	defer l.lock()()
@@ -292,7 +292,7 @@ func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, pre
 		owner, err := ownerOf(o)
 		l.owners[name] = owner
 		return err
-	}, "not all that may hold addresses can be read, so what is said of addresses in use may be out of date")
+	}, "some objects that may hold addresses cannot be read: addresses in use may be out of date")
 	owner := l.owners[name]
 	switch {
 	case err != nil || found == unknown:

@@ -12,13 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Layer is what one set of objects says, compiled. That of files never changes; that of
@@ -73,7 +73,7 @@ func emptyLayer() *Layer {
 	}
 }
 
-// NewLayer compiles the objects that an inventory is made of, and passes over the others.
+// NewLayer compiles the objects that an inventory is made of, and ignores the others.
 // Objects without a namespace are taken to be in the one given. It is an error when an
 // object cannot be decoded, or when a network, a namespace, a node, a pool or a subnet
 // stands twice; the error names the places.
@@ -159,7 +159,7 @@ func inSpiderpool(o *Object) bool {
 // claim notes where a thing stands, and fails when it stands elsewhere already.
 func (b *builder) claim(o *Object, t thing) error {
 	if before, twice := b.places[t]; twice {
-		return fmt.Errorf("%s: %s %s stands at %s already: remove one of them", o.place(), t.sort, quote.Value(t.name()), before)
+		return fmt.Errorf("%s: %s %s is already at %s: remove one of them", o.place(), t.sort, quote.Value(t.name()), before)
 	}
 	b.places[t] = o.place()
 	return nil
@@ -245,7 +245,7 @@ func (b *builder) addCoordinator(o *Object) error {
 	return nil
 }
 
-// addFlatNetwork compiles a subnet or a record of the flat network, and passes over
+// addFlatNetwork compiles a subnet or a record of the flat network, and ignores
 // any other object.
 func (b *builder) addFlatNetwork(o *Object) error {
 	if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {

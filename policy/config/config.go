@@ -13,11 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -159,7 +159,7 @@ func Parse(text []byte, known func(rule string) bool) (*Config, error) {
 		return c, nil
 	case 1:
 	default:
-		return nil, fmt.Errorf("line %d: one %s is expected, here begins another document", docs[1].Line, Kind)
+		return nil, fmt.Errorf("line %d: another document begins here, and the file must hold one %s", docs[1].Line, Kind)
 	}
 	doc := &docs[0]
 	if err := doc.DecodeStrict(c); err != nil {
@@ -179,30 +179,30 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 		errs = append(errs, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, problem))
 	}
 	if c.APIVersion != APIVersion {
-		bad(fmt.Sprintf("apiVersion %s: %s is expected", quote.Value(c.APIVersion), APIVersion), "apiVersion")
+		bad(fmt.Sprintf("apiVersion %s must be %s", quote.Value(c.APIVersion), APIVersion), "apiVersion")
 	}
 	if c.Kind != Kind {
-		bad(fmt.Sprintf("kind %s: %s is expected", quote.Value(c.Kind), Kind), "kind")
+		bad(fmt.Sprintf("kind %s must be %s", quote.Value(c.Kind), Kind), "kind")
 	}
 	if c.Multus.DefaultNetworkNamespace == "" {
 		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
 	}
 	if n := c.ClusterNetwork(); n != (object.Reference{}) && (n.Namespace == "" || n.Name == "" || strings.Contains(n.Name, "/")) {
-		bad(fmt.Sprintf("multus.clusterNetwork %s: namespace/name is expected", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
+		bad(fmt.Sprintf("multus.clusterNetwork %s must be namespace/name", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
 	}
 	switch c.Spiderpool.CoordinatorMode {
 	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
 	default:
-		bad(fmt.Sprintf("spiderpool.coordinatorMode %s: auto, underlay, overlay or disable is expected", quote.Value(string(c.Spiderpool.CoordinatorMode))), "spiderpool", "coordinatorMode")
+		bad(fmt.Sprintf("spiderpool.coordinatorMode %s must be auto, underlay, overlay or disable", quote.Value(string(c.Spiderpool.CoordinatorMode))), "spiderpool", "coordinatorMode")
 	}
 	if c.Limits.AddressPairs < 1 {
-		bad(fmt.Sprintf("limits.addressPairs %d: a number above 0 is expected", c.Limits.AddressPairs), "limits", "addressPairs")
+		bad(fmt.Sprintf("limits.addressPairs %d must be above 0", c.Limits.AddressPairs), "limits", "addressPairs")
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.Rules)) {
 		switch c.Rules[id] {
 		case verdict.Deny, verdict.Warn, verdict.Off:
 		default:
-			bad(fmt.Sprintf("rules.%s %s: deny, warn or off is expected", quote.Value(id), quote.Value(string(c.Rules[id]))), "rules", id)
+			bad(fmt.Sprintf("rules.%s %s must be deny, warn or off", quote.Value(id), quote.Value(string(c.Rules[id]))), "rules", id)
 		}
 		if !known(id) {
 			bad(fmt.Sprintf("rules: no rule is called %s; `kubectl macvlan explain` lists them", quote.Value(id)), "rules", id)
@@ -214,7 +214,7 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 	}{{[]any{"exempt", "namespaces"}, c.Exempt.Namespaces}, {[]any{"alwaysEnforce"}, c.AlwaysEnforce}} {
 		for i, namespace := range list.names {
 			if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-				bad(fmt.Sprintf("%s[%d] %s is no name of a namespace; there are no patterns here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
+				bad(fmt.Sprintf("%s[%d] %s is not a valid namespace name; patterns are not allowed here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
 			}
 		}
 	}

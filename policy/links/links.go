@@ -8,7 +8,7 @@
 //	          {"name":"bond0.100","kind":"vlan","vlan":100,"parent":"bond0","mtu":1500,"up":true}]}
 //
 // Writer and reader need not be of the same version: fields and kinds may be
-// added, and a reader passes over those that it does not know. The package is
+// added, and a reader ignores those that it does not know. The package is
 // pure.
 package links
 

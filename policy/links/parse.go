@@ -9,7 +9,7 @@ import (
 )
 
 // Parse reads the value of the annotation. It is strict about what it knows and
-// passes over fields that it does not; a kind that it does not know is [Other]. An
+// ignores fields that it does not; a kind that it does not know is [Other]. An
 // error says what is wrong and is about the annotation as a whole: nothing is
 // known of the node then.
 func Parse(value string) (Node, error) {
@@ -50,5 +50,5 @@ func Parse(value string) (Node, error) {
 
 // fault names the annotation, and the way out.
 func fault(format string, args ...any) error {
-	return fmt.Errorf("annotation "+Annotation+" "+format+": remove it, and the installer on the node writes it anew", args...)
+	return fmt.Errorf("annotation "+Annotation+" "+format+": remove it, and the installer on the node writes it again", args...)
 }

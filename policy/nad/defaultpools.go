@@ -1,8 +1,8 @@
 package nad
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 )
 
 // DefaultPoolsAnnotation is our own: the Spiderpool pools of pods that name none, as in

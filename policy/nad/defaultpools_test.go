@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 )
 
 const spiderpoolConfig = `{"cniVersion":"0.3.1","type":"macvlan","master":"bond0.100","ipam":{"type":"spiderpool"}}`
@@ -36,7 +36,7 @@ func TestDefaultPools(t *testing.T) {
 			n := Compile(cniconf.Source{Config: spiderpoolConfig, Annotations: map[string]string{DefaultPoolsAnnotation: test.value}})
 			got := n.DefaultPools
 			if got == nil {
-				t.Fatal("the annotation is passed over")
+				t.Fatal("the annotation is ignored")
 			}
 			if test.want.Fault != "" {
 				if !strings.Contains(got.Fault, test.want.Fault) || got.IPv4 != nil || got.IPv6 != nil {

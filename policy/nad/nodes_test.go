@@ -47,9 +47,9 @@ func TestMasterMissingOnNodes(t *testing.T) {
 		{"a list that is cut", plain, []*Node{nodeWith("a", eth1), cut("b", "eth0")}, nil},
 		{"no list but cut ones", plain, []*Node{cut("b", "eth0")}, nil},
 		{"nowhere", plain, []*Node{nodeWith("b", eth0), nodeWith("a")}, []string{`none of 2 has a link "eth1": "a", "b"; pods fail there`}},
-		{"nowhere, as far as is known", plain, []*Node{nodeWith("a", eth0), silent("b"), cut("c", "eth0")}, []string{`none of 1 has a link "eth1": "a" (2 more do not say); pods fail there`}},
+		{"nowhere, as far as is known", plain, []*Node{nodeWith("a", eth0), silent("b"), cut("c", "eth0")}, []string{`none of 1 has a link "eth1": "a" (2 more do not report); pods fail there`}},
 		{"on some", plain, []*Node{nodeWith("b", eth1), nodeWith("a", eth0), cut("c", "eth1"), broken("d")},
-			[]string{`1 of 3 has no link "eth1": "a" (1 more does not say); pods fail there`}},
+			[]string{`1 of 3 has no link "eth1": "a" (1 more does not report); pods fail there`}},
 		{"missing on many", plain, many, []string{`5 of 6 have no link "eth1": "without-1", "without-3", "without-5" and 2 more; pods fail there`}},
 		{"wireless", plain, []*Node{nodeWith("b", links.Link{Name: "eth1", Wireless: true}), nodeWith("a", eth1)},
 			[]string{`"eth1" is wireless on 1 of 2: "b"; macvlan does not work there`}},
@@ -76,7 +76,7 @@ func TestMasterMissingOnNodes(t *testing.T) {
 				t.Fatalf("findings %+v, want %q", got, tt.want)
 			}
 			for i, f := range got {
-				if !strings.HasPrefix(f.Message, "as the nodes say, "+tt.want[i]) || f.Action != verdict.Warn || !strings.HasPrefix(tt.config[f.Place.Offset:], `"eth1"`) {
+				if !strings.HasPrefix(f.Message, "the nodes report that "+tt.want[i]) || f.Action != verdict.Warn || !strings.HasPrefix(tt.config[f.Place.Offset:], `"eth1"`) {
 					t.Errorf("%s at %s: %s\nwant %s", f.Action, tt.config[f.Place.Offset:], f.Message, tt.want[i])
 				}
 			}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -41,9 +41,9 @@ var ruleMasterMissingOnNodes = Rule{
 		rest := ""
 		switch {
 		case unknown == 1:
-			rest = " (1 more does not say)"
+			rest = " (1 more does not report)"
 		case unknown > 1:
-			rest = fmt.Sprintf(" (%d more do not say)", unknown)
+			rest = fmt.Sprintf(" (%d more do not report)", unknown)
 		}
 		// A warning is cut at its end: the nodes stand before what that means.
 		var found []verdict.Finding
@@ -51,19 +51,19 @@ var ruleMasterMissingOnNodes = Rule{
 			if len(nodes) == 0 {
 				return
 			}
-			found = append(found, n.at("master", "as the nodes say, "+fact+": "+nameNodes(nodes, m.Master)+rest+"; "+meaning+" there",
-				remedy+"; what links a node has:\n  kubectl get node NAME -o jsonpath='{.metadata.annotations.macvlan-webhook\\.io/links}'")...)
+			found = append(found, n.at("master", "the nodes report that "+fact+": "+nameNodes(nodes, m.Master)+rest+"; "+meaning+" there",
+				remedy+"; this shows the links of a node:\n  kubectl get node NAME -o jsonpath='{.metadata.annotations.macvlan-webhook\\.io/links}'")...)
 		}
 		master := quote.Value(m.Master)
 		if len(missing) == telling {
-			say(missing, fmt.Sprintf("none of %d has a link %s", telling, master), "pods fail", "name a link that the nodes have, or make this one there")
+			say(missing, fmt.Sprintf("none of %d has a link %s", telling, master), "pods fail", "name a link that the nodes have, or create this one there")
 		} else {
 			verb := "have"
 			if len(missing) == 1 {
 				verb = "has"
 			}
 			say(missing, fmt.Sprintf("%d of %d %s no link %s", len(missing), telling, verb, master), "pods fail",
-				"make the link there, name one that every node has, or keep the pods to nodes that have it")
+				"create the link there, name one that every node has, or restrict the pods to nodes that have it")
 		}
 		say(ports, fmt.Sprintf("%s is a port on %d of %d", master, len(ports), telling), "pods fail", "name the link that it is a port of")
 		say(wireless, fmt.Sprintf("%s is wireless on %d of %d", master, len(wireless), telling), "macvlan does not work", "name a wired link")

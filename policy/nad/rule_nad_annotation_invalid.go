@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -24,7 +24,7 @@ var ruleNADAnnotationInvalid = Rule{
 			found.Add(true, func() verdict.Finding {
 				return verdict.Finding{
 					Place:   object.AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
-					Message: fmt.Sprintf("the type %s is not known, so it says nothing about the role of the network", quote.Value(value)),
+					Message: fmt.Sprintf("the type %s is unknown, so it does not define the role of the network", quote.Value(value)),
 					Remedy:  "write macvlan_underlay for a network with routes of its own, macvlan_overlay for one beside the cluster's own network, or remove the annotation",
 				}
 			})
@@ -47,7 +47,7 @@ var ruleNADAnnotationInvalid = Rule{
 				found.Add(false, func() verdict.Finding {
 					return verdict.Finding{
 						Place:   object.AtAnnotation(vlanIDAnnotation, 0),
-						Message: fmt.Sprintf("%s is no VLAN; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
+						Message: fmt.Sprintf("%s is not a VLAN ID; accepted: a number from 0 (none) to %d", quote.Value(value), maxVLAN),
 						Remedy:  "write the number of the VLAN that the master carries, or \"0\" for none",
 					}
 				})
@@ -55,7 +55,7 @@ var ruleNADAnnotationInvalid = Rule{
 				found.Add(true, func() verdict.Finding {
 					return verdict.Finding{
 						Place:   object.AtAnnotation(vlanIDAnnotation, 0),
-						Message: fmt.Sprintf("%s has spaces around the number, which not everybody who reads it takes", quote.Value(value)),
+						Message: fmt.Sprintf("%s has spaces around the number, which not every reader accepts", quote.Value(value)),
 						Remedy:  fmt.Sprintf("write %q", number),
 					}
 				})

@@ -10,7 +10,7 @@ var ruleNADHostLocalOnSharedLink = Rule{
 		if m == nil || m.LinkInContainer || !n.compiled.IPAM.NodeLocal() || n.compiled.IPAM.Fault() != "" {
 			return nil
 		}
-		return n.at("ipam", "host-local hands out the same addresses on every node: pods on two nodes get one address twice",
+		return n.at("ipam", "host-local hands out the same addresses on every node: pods on two nodes get the same address",
 			"use an IPAM plugin that knows the whole cluster, such as spiderpool or whereabouts, unless all pods of the network run on one node")
 	},
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -17,16 +17,16 @@ var ruleNADInUse = Rule{
 	Default: verdict.Warn,
 	Check: func(n *view) []verdict.Finding {
 		f := verdict.Finding{
-			Place: object.AtField("metadata.name"), Message: "is deleted: pods that run keep their interfaces, but none can be started anew",
-			Remedy: "move the workloads to another network first, and delete this one when no pod uses it any more",
+			Place: object.AtField("metadata.name"), Message: ": running pods keep their interfaces, but cannot be recreated once the network is gone",
+			Remedy: "move the workloads to another network first, and delete this one when no pod uses it",
 		}
 		if !n.Deleted {
 			change := n.change()
 			if change == "" {
 				return nil
 			}
-			f = atConfig(n.compiled.Locate(n.source.Config, "type"), change+": pods that run keep what they have, those that start get something else",
-				"make a new network under another name, and move the workloads to it")[0]
+			f = atConfig(n.compiled.Locate(n.source.Config, "type"), "; the network "+change+": running pods keep what they have, new ones get something else",
+				"create a new network with another name, and move the workloads to it")[0]
 		}
 		if n.facts.Users == nil {
 			return nil
@@ -35,18 +35,14 @@ var ruleNADInUse = Rule{
 		switch found := users.Pods + users.Workloads; {
 		case users.Err != nil:
 			f.Softened = true
-			f.Message = fmt.Sprintf("whether pods use it could not be found out (%v); this network %s", users.Err, f.Message)
+			f.Message = fmt.Sprintf("could not find out whether pods use this network (%v)", users.Err) + f.Message
 		case found == 0 && users.Incomplete:
 			f.Softened = true
-			f.Message = "the time was too short to see whether pods use it; this network " + f.Message
+			f.Message = "not enough time to find out whether pods use this network" + f.Message
 		case found == 0:
 			return nil
 		default:
-			verb := "use"
-			if found == 1 {
-				verb = "uses"
-			}
-			f.Message = fmt.Sprintf("%s %s it: %s; this network %s", users.count(), verb, users.named(), f.Message)
+			f.Message = fmt.Sprintf("used by %s (%s)", users.count(), users.named()) + f.Message
 		}
 		return []verdict.Finding{f}
 	},
@@ -64,12 +60,12 @@ func (n *view) change() string {
 		return ""
 	}
 	if before != after {
-		return fmt.Sprintf("becomes %s, and was %s", after, before)
+		return fmt.Sprintf("changes from %s to %s", before, after)
 	}
 	was, _ := n.old.Role(n.mode)
 	is, _ := n.compiled.Role(n.mode)
 	if was != is {
-		return fmt.Sprintf("becomes %s, and was %s", is, was)
+		return fmt.Sprintf("changes from %s to %s", was, is)
 	}
 	return ""
 }

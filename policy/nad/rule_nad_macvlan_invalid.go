@@ -1,7 +1,7 @@
 package nad
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -16,13 +16,27 @@ var ruleNADMacvlanInvalid = Rule{
 		case m == nil:
 			return nil
 		case n.compiled.MacvlanFault != "":
-			return n.at(m.FaultKey(), "the macvlan plugin will fail for every pod: "+n.compiled.MacvlanFault,
-				"correct it, or leave it out: without mode, mtu and bcqueuelen the plugin takes bridge, the MTU of the master and the length that the kernel chooses")
+			return n.at(m.FaultKey(), "the macvlan plugin fails for every pod: "+n.compiled.MacvlanFault,
+				macvlanRemedy(m.FaultKey()))
 		case m.MACFault != "":
-			return n.at("mac", "the macvlan plugin will fail for every pod that asks for no address of its own: mac "+quote.Value(m.MAC)+" "+m.MACFault,
-				"leave mac out: each interface then gets an address of its own")
+			return n.at("mac", "the macvlan plugin fails for every pod that does not request its own address: mac "+quote.Value(m.MAC)+" "+m.MACFault,
+				"remove mac: each interface then gets its own address")
 		default:
 			return nil
 		}
 	},
+}
+
+// macvlanRemedy says what the plugin takes without the key that is wrong.
+func macvlanRemedy(key string) string {
+	remedy := "correct the value, or remove it"
+	switch key {
+	case "mode":
+		remedy = "set a valid mode, or remove it (default: bridge)"
+	case "mtu":
+		remedy = "set a valid mtu, or remove it (default: the MTU of the master)"
+	case "bcqueuelen":
+		remedy = "set a valid bcqueuelen, or remove it (default: the kernel's choice)"
+	}
+	return remedy
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -19,7 +19,7 @@ var ruleNADPassthruShared = Rule{
 		if m == nil {
 			return nil
 		}
-		const remedy = "use mode bridge, or give each network a master of its own and see to it that its pods run on different nodes"
+		const remedy = "use mode bridge, or give each network a master of its own and make sure that its pods run on different nodes"
 		alone := m.Mode == cniconf.ModePassthru
 		var others []string
 		for other := range n.neighbours {
@@ -29,15 +29,15 @@ var ruleNADPassthruShared = Rule{
 		}
 		if len(others) > 0 {
 			first := quote.Value(slices.Min(others))
-			message := "network " + first + " has the same master"
+			message := "network " + first + " has the same master, which "
 			if more := len(others) - 1; more > 0 {
-				message = fmt.Sprintf("network %s and %d more have the same master", first, more)
+				message = fmt.Sprintf("network %s and %d more have the same master, which ", first, more)
 			}
-			taker := "this one takes it for itself"
+			taker := "this one takes exclusively"
 			if !alone {
-				taker = "one of them takes it for itself"
+				taker = "one of them takes exclusively"
 			}
-			return n.at("mode", message+", and "+taker+" (mode passthru): the second pod on a node fails", remedy)
+			return n.at("mode", message+taker+" (mode passthru): the second pod on a node fails", remedy)
 		}
 		// To ask means to list all pods, which is too much for a change of the MTU.
 		if !alone || n.facts.Users == nil || n.takesAsBefore(m) {
@@ -47,7 +47,7 @@ var ruleNADPassthruShared = Rule{
 		if users.Pods+users.Workloads < 2 {
 			return nil
 		}
-		return n.at("mode", fmt.Sprintf("%s use this network (%s), and each takes the master for itself (mode passthru): the second pod on a node fails",
+		return n.at("mode", fmt.Sprintf("%s use this network (%s), and each takes the master exclusively (mode passthru): the second pod on a node fails",
 			users.count(), strings.Join(users.Names, ", ")), remedy)
 	},
 }

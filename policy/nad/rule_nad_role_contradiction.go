@@ -1,7 +1,7 @@
 package nad
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -19,7 +19,7 @@ var ruleNADRoleContradiction = Rule{
 		return []verdict.Finding{{
 			Place:    object.AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
 			Message:  why,
-			Remedy:   "make the annotation say what the plugins do, or chain the plugin that fits it: veth (or a coordinator in mode underlay) for macvlan_underlay, router (or mode overlay) for macvlan_overlay",
+			Remedy:   "make the annotation match the plugins, or chain the plugin that it means: veth (or a coordinator in mode underlay) for macvlan_underlay, router (or mode overlay) for macvlan_overlay",
 			Softened: n.compiled.Contradiction(cniconf.ModeDisable) == "",
 		}}
 	},

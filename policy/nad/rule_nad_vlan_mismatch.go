@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -26,7 +26,7 @@ var ruleNADVLANMismatch = Rule{
 		}
 		return []verdict.Finding{{
 			Place:   object.AtAnnotation(vlanIDAnnotation, 0),
-			Message: fmt.Sprintf("the annotation says VLAN %d, but master %s is by its name in VLAN %d, and pods are where the master is", said, quote.Value(m.Master), made),
+			Message: fmt.Sprintf("the annotation declares VLAN %d, but by its name master %s is in VLAN %d, and so are the pods", said, quote.Value(m.Master), made),
 			Remedy:  fmt.Sprintf("write %q, or name the master of VLAN %d in spec.config", strconv.Itoa(made), said),
 		}}
 	},

@@ -3,11 +3,11 @@ package nad
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
-// macvlan passes over keys that it does not know.
+// macvlan ignores keys that it does not know.
 var ruleNADVLANWithoutEffect = Rule{
 	ID:      "nad-vlan-without-effect",
 	Default: verdict.Warn,
@@ -20,7 +20,7 @@ var ruleNADVLANWithoutEffect = Rule{
 		if m.Master != "" {
 			on = "master " + quote.Value(m.Master)
 		}
-		return n.at(m.VLANKey, fmt.Sprintf("the macvlan plugin ignores the key %q: pods hang on %s as it is", m.VLANKey, on),
-			fmt.Sprintf("name a VLAN link of the nodes as master, such as bond0.100, whose name may have up to %d bytes, and remove %q", maxLinkName, m.VLANKey))
+		return n.at(m.VLANKey, fmt.Sprintf("the macvlan plugin ignores %q: pods are attached directly to %s", m.VLANKey, on),
+			fmt.Sprintf("name a VLAN link of the nodes as master, such as bond0.100 (up to %d bytes), and remove %q", maxLinkName, m.VLANKey))
 	},
 }

@@ -7,8 +7,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -75,7 +75,7 @@ type networkAnnotations struct {
 	wrong  string
 }
 
-// UnmarshalJSON is that of podAnnotations, for other keys.
+// UnmarshalJSON keeps the values of networkAnnotationKeys.
 func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
 	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys)
 	return err
@@ -135,7 +135,7 @@ func decodeNetwork(namespace string, text []byte) (cniconf.Source, bool, error) 
 	}
 	if wrong := n.Metadata.Annotations.wrong; wrong != "" {
 		return cniconf.Source{}, false, &object.FieldError{Field: "metadata.annotations", Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
 	}
 	if n.Metadata.Labels.wrong != "" {
 		return cniconf.Source{}, false, &object.FieldError{Field: "metadata.labels", Problem: object.NotAText}
@@ -153,7 +153,8 @@ func decodeNetwork(namespace string, text []byte) (cniconf.Source, bool, error) 
 // Facts are an inventory's answers about a network that is written or
 // deleted.
 type Facts struct {
-	// CoordinatorMode is as in [Facts].
+	// CoordinatorMode is the mode of the cluster's SpiderCoordinator; empty when there is
+	// none, or when it names no mode.
 	CoordinatorMode cniconf.CoordinatorMode
 	// Networks are those that there are, in any order; the one that is judged may be
 	// among them as it was before. Nil where they are not known.
@@ -240,7 +241,7 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(Facts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	v.Inherit("this network has what a new one is refused for", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
+	v.Inherit("this network already violates rules that refuse a new one", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
 	return v
 }
 

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -54,7 +54,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 	)
 	with := func(config, more string) string { return strings.TrimSuffix(config, "}") + "," + more + "}" }
 	inherited := func(rule string) string {
-		return "warn " + rule + ": this network has what a new one is refused for: " + rule
+		return "warn " + rule + ": this network already violates rules that refuse a new one: " + rule
 	}
 	const refused = "deny nad-macvlan-invalid: "
 	tests := []struct {
@@ -69,7 +69,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 		{"another fault", nad("a", badMode), nad("a", `{"type":"macvlan","mode":"l3"}`), refused},
 		{"another key changed", nad("a", with(longMaster, `"mtu":1400`)), nad("a", longMaster), inherited("nad-master-name-too-long")},
 		{"the fault moved", nad("a", `{"mtu":1400,`+longMaster[1:]), nad("a", longMaster), inherited("nad-master-name-too-long")},
-		{"another fault beside it", nad("a", with(longMaster, `"mtu":-1`)), nad("a", longMaster), "deny nad-macvlan-invalid, warn nad-master-name-too-long: this network has what a new one is refused for: nad-master-name-too-long"},
+		{"another fault beside it", nad("a", with(longMaster, `"mtu":-1`)), nad("a", longMaster), "deny nad-macvlan-invalid, warn nad-master-name-too-long: this network already violates rules that refuse a new one: nad-master-name-too-long"},
 		{"another master, as long", nad("a", strings.Replace(longMaster, "1000", "2000", 1)), nad("a", longMaster), "deny nad-master-name-too-long: "},
 		{"a wrong annotation stays", nad("a", router, wrongVLAN), nad("a", veth, wrongVLAN), inherited("nad-annotation-invalid")},
 		{"a wrong annotation comes", nad("a", router, wrongVLAN), nad("a", router), "deny nad-annotation-invalid: "},
@@ -116,17 +116,17 @@ func TestNetworkInUse(t *testing.T) {
 		asked    bool
 		want     string
 	}{
-		{"deleted", nil, nad("a", router), mixed, true, "1 pod and 1 workload use it: Deployment team-a/web, team-b/p; this network is deleted"},
-		{"deleted, in want of time", nil, nad("a", router), many, true, "at least 5 pods use it: team-a/p-0, team-a/p-1, team-a/p-2 and others; this"},
-		{"deleted, in want of all time", nil, nad("a", router), Users{Incomplete: true}, true, "the time was too short to see whether pods use it; this network is deleted"},
-		{"deleted, and the pods are not to be had", nil, nad("a", router), Users{Err: errors.New("connection refused")}, true, "whether pods use it could not be found out (connection refused)"},
+		{"deleted", nil, nad("a", router), mixed, true, "used by 1 pod and 1 workload (Deployment team-a/web, team-b/p): running pods keep their interfaces, but cannot be recreated once the network is gone"},
+		{"deleted, in want of time", nil, nad("a", router), many, true, "used by at least 5 pods (team-a/p-0, team-a/p-1, team-a/p-2 and others): running"},
+		{"deleted, in want of all time", nil, nad("a", router), Users{Incomplete: true}, true, "not enough time to find out whether pods use this network: running pods"},
+		{"deleted, and the pods are not to be had", nil, nad("a", router), Users{Err: errors.New("connection refused")}, true, "could not find out whether pods use this network (connection refused)"},
 		{"deleted, and free", nil, nad("a", router), Users{}, true, ""},
 		{"deleted, and broken", nil, nad("a", "{"), Users{}, true, ""},
-		{"another role", nad("a", veth), nad("a", router), mixed, true, "this network becomes standalone, and was overlay"},
-		{"a role by annotation", nad("a", plain, `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", plain), mixed, true, "becomes overlay, and was neutral"},
-		{"another plugin", nad("a", `{"cniVersion":"0.3.1","type":"ipvlan"}`), nad("a", plain), mixed, true, `becomes "ipvlan", and was "macvlan"`},
-		{"emptied", nad("a", ""), nad("a", router), mixed, true, `this network becomes a file on the node, and was "macvlan": pods`},
-		{"filled in", nad("a", router), nad("a", ""), mixed, true, `this network becomes "macvlan", and was a file on the node: pods`},
+		{"another role", nad("a", veth), nad("a", router), mixed, true, "; the network changes from overlay to standalone"},
+		{"a role by annotation", nad("a", plain, `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", plain), mixed, true, "changes from neutral to overlay"},
+		{"another plugin", nad("a", `{"cniVersion":"0.3.1","type":"ipvlan"}`), nad("a", plain), mixed, true, `changes from "macvlan" to "ipvlan"`},
+		{"emptied", nad("a", ""), nad("a", router), mixed, true, `; the network changes from "macvlan" to a file on the node: running pods`},
+		{"filled in", nad("a", router), nad("a", ""), mixed, true, `; the network changes from a file on the node to "macvlan": running pods`},
 		{"emptied, and broken before", nad("a", ""), nad("a", "{"), mixed, false, ""},
 		{"empty as before", nad("a", "", `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", ""), mixed, false, ""},
 		{"another master", nad("a", strings.Replace(router, "eth1", "eth2", 1)), nad("a", router), mixed, false, ""},
@@ -342,5 +342,20 @@ func TestNamespaceThatCounts(t *testing.T) {
 	}
 	if s.Reference() != (object.Reference{Namespace: "team-a", Name: "a"}) || s.source.Namespace != "team-a" {
 		t.Errorf("a network is %v, compiled in %q", s.Reference(), s.source.Namespace)
+	}
+}
+
+// The remedy names the default of the key at fault.
+func TestMacvlanRemedies(t *testing.T) {
+	for key, want := range map[string]string{
+		`"mode":"l2"`:       "(default: bridge)",
+		`"mtu":-1`:          "(default: the MTU of the master)",
+		`"bcqueuelen":-1`:   "(default: the kernel's choice)",
+		`"master":["eth1"]`: "correct the value, or remove it",
+	} {
+		v := decodeNAD(t, nad("a", `{"cniVersion":"0.3.1","type":"macvlan",`+key+`}`), nil).Judge(Facts{}, config.Default())
+		if len(v.Findings) != 1 || !strings.HasSuffix(v.Findings[0].Remedy, want) {
+			t.Errorf("%s: %s, want %s", key, v.Explanation(verdict.Warn), want)
+		}
 	}
 }

@@ -37,7 +37,7 @@ func keep(text []byte, field string, keys []string, haveToBeText func(key string
 		}
 		key, ok := token.(string)
 		if !ok {
-			return nil, "", errors.New("a key of " + field + " is no text")
+			return nil, "", errors.New("a key of " + field + " is not a string")
 		}
 		value = value[:0]
 		if err := d.Decode(&value); err != nil {

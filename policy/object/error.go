@@ -3,6 +3,7 @@ package object
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -23,24 +24,6 @@ func (e *FieldError) Error() string {
 	return e.Field + ": " + e.Problem
 }
 
-// DecodeError says at which field an object could not be decoded.
-func DecodeError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + wrong.Value + ")"}
-	}
-	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
-}
-
-// asWritten leaves out of a path what is no field of the object: the types that hold
-// fields of several shapes.
-func asWritten(field string) string {
-	for _, shape := range []string{"objectMeta", "scaleShape", "Controller"} {
-		field = strings.ReplaceAll(field, shape+".", "")
-	}
-	return field
-}
-
 // Place is where in the object the error is.
 func (e *FieldError) Place() Place {
 	if e.Field == "" {
@@ -51,4 +34,24 @@ func (e *FieldError) Place() Place {
 		p.Steps = append(p.Steps, e.Annotation)
 	}
 	return p
+}
+
+// DecodeError says at which field an object could not be decoded.
+func DecodeError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + wrong.Value + ")"}
+	}
+	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
+}
+
+// asWritten leaves out of a path what is no field of the object: the names of embedded types,
+// which hold fields of several shapes. Fields of Kubernetes begin with a small letter; of
+// what is embedded here, only scaleShape does.
+func asWritten(field string) string {
+	steps := strings.Split(field, ".")
+	steps = slices.DeleteFunc(steps, func(step string) bool {
+		return step == "scaleShape" || step != "" && step[0] >= 'A' && step[0] <= 'Z'
+	})
+	return strings.Join(steps, ".")
 }

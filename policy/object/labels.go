@@ -11,7 +11,7 @@ import (
 const MaxLabelBytes = 64 << 10
 
 // NotAText is what is wrong with a label that is, say, a number.
-const NotAText = "a label's value is not a text: put it in quotes"
+const NotAText = "a label's value is not a string: put it in quotes"
 
 // Labels are the labels of a pod.
 type Labels struct {
@@ -20,11 +20,11 @@ type Labels struct {
 	Problem string
 }
 
-// UnmarshalJSON reads labels of up to maxLabelBytes.
+// UnmarshalJSON reads labels of up to MaxLabelBytes.
 func (l *Labels) UnmarshalJSON(text []byte) error {
 	*l = Labels{}
 	if len(text) > MaxLabelBytes {
-		l.Problem = fmt.Sprintf("the labels are too large to be judged: %d bytes; accepted: up to %d bytes", len(text), MaxLabelBytes)
+		l.Problem = fmt.Sprintf("the labels are too large to be checked: %d bytes; accepted: up to %d bytes", len(text), MaxLabelBytes)
 		return nil
 	}
 	if json.Unmarshal(text, &l.Values) != nil {

@@ -1,5 +1,6 @@
 package object
 
+// Meta is what is read of the metadata of an object.
 type Meta struct {
 	Name         string `json:"name"`
 	GenerateName string `json:"generateName"`

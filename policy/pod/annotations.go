@@ -3,10 +3,10 @@ package pod
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Annotations of pods that rules read, by what they do. The match conditions of the webhook
@@ -42,7 +42,7 @@ var (
 )
 
 // podAnnotations are the annotations of a pod that rules read. The others are
-// passed over while decoding: a hostile object can have hundreds of thousands.
+// ignored while decoding: a hostile object can have hundreds of thousands.
 type podAnnotations struct {
 	values map[string]string
 	// wrong is the key among them whose value is no text, if any.

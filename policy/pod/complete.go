@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -78,7 +78,7 @@ func (v *View) planDefaults() Plan {
 	value := spiderpool.Render(selections)
 	if len(value) > MaxAnnotationBytes {
 		out.Obstructed = out.First
-		out.Obstacle = fmt.Sprintf("the list of all pools of the pod would have %d bytes, and %d are accepted", len(value), MaxAnnotationBytes)
+		out.Obstacle = fmt.Sprintf("the list of all pools of the pod would have %d bytes, and at most %d are accepted", len(value), MaxAnnotationBytes)
 		return out
 	}
 	out.Value = value

@@ -11,7 +11,7 @@ import (
 // names in its resource limits.
 type firstContainer struct{ limits []string }
 
-// UnmarshalJSON reads the first container and passes over the others. What is not
+// UnmarshalJSON reads the first container and ignores the others. What is not
 // as Kubernetes wants it is for the API server to refuse.
 func (c *firstContainer) UnmarshalJSON(text []byte) error {
 	*c = firstContainer{}

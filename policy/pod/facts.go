@@ -3,10 +3,10 @@ package pod
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Questions are what a verdict on a pod depends on: an inventory answers them.
@@ -52,6 +52,10 @@ type Answer[T any] struct {
 	// missing.
 	Unknown bool
 }
+
+// settled says that asking again would tell nothing new: the answer is fresh, or the source
+// was asked and did not answer.
+func (a *Answer[T]) settled() bool { return a.Fresh || a.Err != nil }
 
 // Namespace is what rules read of a namespace. It is not changed once made.
 type Namespace struct {

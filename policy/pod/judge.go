@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -20,25 +20,25 @@ func (v *View) Unconfirmed(judged *verdict.Verdict) (Questions, bool) {
 	fresh := true
 	if rests&verdict.OnNetworks != 0 {
 		q.Networks = v.references
-		fresh = fresh && !slices.ContainsFunc(f.Networks, func(n Answer[cniconf.Network]) bool { return !n.Fresh })
-		fresh = fresh && (f.Coordinator.Fresh || !InheritMode(f.Networks))
+		fresh = fresh && !slices.ContainsFunc(f.Networks, func(n Answer[cniconf.Network]) bool { return !n.settled() })
+		fresh = fresh && (f.Coordinator.settled() || !InheritMode(f.Networks))
 	}
 	if rests&verdict.OnNamespace != 0 {
 		q.Namespace = v.Subject.Namespace
-		fresh = fresh && f.Namespace.Fresh
+		fresh = fresh && f.Namespace.settled()
 	}
 	if rests&verdict.OnPools != 0 {
 		q.Pools, q.EveryPool = v.UsedPools()
-		fresh = fresh && f.Pools.Confirmed(&q)
+		fresh = fresh && (f.Pools.Err != nil || f.Pools.Confirmed(&q))
 	}
 	if rests&verdict.OnSubnets != 0 {
 		q.Subnets = v.flatSubnets
-		fresh = fresh && !slices.ContainsFunc(f.Subnets, func(s Answer[flatnetwork.Subnet]) bool { return !s.Fresh })
+		fresh = fresh && !slices.ContainsFunc(f.Subnets, func(s Answer[flatnetwork.Subnet]) bool { return !s.settled() })
 	}
 	if rests&verdict.OnHolders != 0 {
 		q.Addresses, q.Contested = v.inConflict()
 		q.Owner, q.DefaultNamespace = v.Subject.Owner, v.Config.Multus.DefaultNetworkNamespace
-		fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh)
+		fresh = fresh && (q.Addresses.Empty() || f.Holders.Fresh || f.Holders.Err != nil)
 	}
 	return q, !fresh
 }
@@ -50,10 +50,6 @@ func (v *View) Judge(rules []Rule) verdict.Verdict {
 	}
 	if _, mirror := v.Subject.Annotations[MirrorAnnotation]; mirror {
 		return verdict.Verdict{}
-	}
-	f := &v.facts
-	if len(f.Networks) != len(v.references) || len(f.Subnets) != len(v.flatSubnets) {
-		return verdict.Verdict{Undecided: fmt.Errorf("%d facts for %d networks, %d for %d subnets", len(f.Networks), len(v.references), len(f.Subnets), len(v.flatSubnets))}
 	}
 	var judged verdict.Verdict
 	judged.Mode, judged.ModeNote = v.mode()
@@ -71,6 +67,8 @@ func (v *View) Judge(rules []Rule) verdict.Verdict {
 		found := r.Check(v)
 		judged.Add(r.ID, action, v.parts, found, v.Subject.PodPath)
 	}
+	// Where the mode of the namespace could not be looked up, a denial stands: a namespace is
+	// enforced unless it says otherwise.
 	if judged.Decision() != verdict.Deny {
 		judged.Undecided = v.undecided()
 	}

@@ -3,7 +3,7 @@ package pod
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -20,9 +20,9 @@ func (v *View) mode() (mode verdict.Mode, note string) {
 	case !labelled || mode == verdict.ModeEnforce:
 		return verdict.ModeEnforce, ""
 	case !slices.Contains(verdict.Modes(), mode):
-		return verdict.ModeEnforce, "the namespace's " + verdict.ModeLabel + " is none of enforce, warn and off, and has no effect: " + quote.Value(value)
+		return verdict.ModeEnforce, "namespace label " + verdict.ModeLabel + "=" + quote.Value(value) + " is ignored: use enforce, warn or off"
 	case !v.Config.MayRelax(v.Subject.Namespace, labels):
-		return verdict.ModeEnforce, "the namespace's " + verdict.ModeLabel + " has no effect: the configuration does not let it relax the rules"
+		return verdict.ModeEnforce, "namespace label " + verdict.ModeLabel + " is ignored: the configuration does not let this namespace relax the rules"
 	default:
 		return mode, ""
 	}

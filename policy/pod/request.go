@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 )
 
 // Request is what a subject asks for in its annotations, parsed once. It rests on nothing
@@ -61,10 +61,6 @@ func Parse(s *Subject, c *config.Config) *Request {
 	return r
 }
 
-// Exempt says why the configuration spares the subject, such as "namespace kube-system";
-// empty when it does not.
-func (r *Request) Exempt() string { return r.exempt }
-
 // Faults are what is wrong with an annotation of Multus, [multus.DefaultNetworkAnnotation]
 // or [multus.NetworksAnnotation].
 func (r *Request) Faults(annotation string) []multus.Fault {
@@ -105,7 +101,7 @@ func bounded(parse func(value, namespace string) ([]multus.Element, []multus.Fau
 	tooMuch := func(what string, n, most int) []multus.Fault {
 		return []multus.Fault{{
 			Problem: ProblemTooLarge, Element: -1,
-			Detail: fmt.Sprintf("is too large to be judged: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
+			Detail: fmt.Sprintf("is too large to be checked: %d %s", n, what), Want: fmt.Sprintf("up to %d %s", most, what),
 		}}
 	}
 	if len(value) > MaxAnnotationBytes {

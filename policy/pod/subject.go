@@ -6,8 +6,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -142,6 +142,18 @@ var podPaths = map[string]map[string]string{
 	},
 }
 
+// Kinds are those of pods and of what carries a pod template, in no order that would mean
+// anything.
+func Kinds() []object.Controller {
+	var kinds []object.Controller
+	for apiVersion, paths := range podPaths {
+		for kind := range paths {
+			kinds = append(kinds, object.Controller{APIVersion: apiVersion, Kind: kind})
+		}
+	}
+	return kinds
+}
+
 // HoldsPod says whether objects of a kind are pods or carry a pod template.
 func HoldsPod(apiVersion, kind string) bool {
 	_, ok := podPaths[apiVersion][kind]
@@ -153,7 +165,7 @@ func HoldsPod(apiVersion, kind string) bool {
 // another. Where it is empty, the object's own counts.
 //
 // It is an error when the kind holds no pod ([HoldsPod]), and a [*object.FieldError] when
-// a field that rules read has the wrong type; unknown fields are passed over.
+// a field that rules read has the wrong type; unknown fields are ignored.
 func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	path, ok := podPaths[apiVersion][kind]
 	if !ok {
@@ -183,7 +195,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	}
 	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a text: put it in quotes"}
+			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
 	}
 	if problem := pod.Metadata.Labels.Problem; problem != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}

@@ -8,10 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -56,7 +56,7 @@ type Candidate struct {
 }
 
 // MaxCandidates is how many pools of one list are judged. A cluster has some
-// thousand pools at most, and a pod up to maxNetworks interfaces.
+// thousand pools at most, and a pod up to MaxNetworks interfaces.
 const MaxCandidates = 10_000
 
 // Families are those of an interface's lists.
@@ -83,7 +83,7 @@ func (r *Request) parsePools() {
 		r.poolFaults = slices.DeleteFunc(r.poolFaults, func(f spiderpool.Fault) bool { return f.Annotation == key })
 		r.poolFaults = append(r.poolFaults, spiderpool.Fault{
 			Problem: spiderpool.ProblemInvalid, Annotation: key, Index: -1,
-			Detail: fmt.Sprintf("is too large to be judged: %d bytes", len(r.Subject.Annotations[key])),
+			Detail: fmt.Sprintf("is too large to be checked: %d bytes", len(r.Subject.Annotations[key])),
 			Want:   fmt.Sprintf("up to %d bytes", MaxAnnotationBytes),
 		})
 	}
@@ -359,6 +359,7 @@ func (r *Request) CompletionQuestions() Questions {
 // UsedPools are the names of the pools that the interfaces may get, each once, and whether
 // it matters which pools there are besides.
 func (v *View) UsedPools() (names []string, every bool) {
+	v.read(onSupply)
 	for n := range v.supplies {
 		s := &v.supplies[n]
 		if s.Choice.Source == spiderpool.SourceDefault || s.Choice.Source == spiderpool.SourceNone {

@@ -1,11 +1,12 @@
 package pod
 
 import (
+	"errors"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -13,7 +14,8 @@ import (
 // read. With other answers another view is made.
 //
 // Whatever rests on the answers is read by methods, which note the parts that were read:
-// so a finding knows what it rests on. A view is for one goroutine.
+// so a finding knows what it rests on. These notes are all that changes in a view once it is
+// made, and the reason why it is for one goroutine.
 type View struct {
 	*Request
 	facts Facts
@@ -39,23 +41,35 @@ const (
 type Rule = verdict.Rule[*View]
 
 // With looks at the request in the light of facts. They answer [Request.Questions] or
-// [Request.CompletionQuestions], networks and subnets in their order; of too few or too many
-// nothing is known.
+// [Request.CompletionQuestions], networks and subnets in their order. What has no answer of
+// its own, as the subnets have none where only completion is asked about, could not be found
+// out.
 func (r *Request) With(f Facts) *View {
+	f.Networks = answersTo(len(r.references), f.Networks)
+	f.Subnets = answersTo(len(r.flatSubnets), f.Subnets)
 	v := &View{Request: r, facts: f}
-	if len(f.Networks) != len(r.references) {
-		return v
-	}
 	v.resolve()
 	v.supplyInterfaces()
 	for n := range v.flat {
 		flat := &v.flat[n]
 		flat.attached, flat.known = v.attached(flat.Generation)
 	}
-	if len(f.Subnets) == len(r.flatSubnets) {
-		v.findConflicts()
-	}
+	v.findConflicts()
 	return v
+}
+
+var errNotAsked = errors.New("it was not asked for")
+
+// answersTo are the answers to a number of questions: those given if they are as many.
+func answersTo[T any](questions int, given []Answer[T]) []Answer[T] {
+	if len(given) == questions {
+		return given
+	}
+	answers := make([]Answer[T], questions)
+	for n := range answers {
+		answers[n].Err = errNotAsked
+	}
+	return answers
 }
 
 // read notes that parts of the facts were read.

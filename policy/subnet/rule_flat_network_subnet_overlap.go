@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -42,7 +42,7 @@ func (s *Subject) overlap(other *flatnetwork.Subnet) (verdict.Finding, bool) {
 	if detail := s.compiled.Overlap(other); detail != "" {
 		f := verdict.Finding{
 			Place: object.AtField("spec.cidr"), Message: "the subnet " + detail,
-			Remedy: "choose other addresses than " + kind + " " + name + ", give both subnets ranges that have none in common, or another VLAN",
+			Remedy: "choose addresses outside " + kind + " " + name + ", give both subnets ranges that do not overlap, or use another VLAN",
 		}
 		// Rancher's migrator copies the subnets of V1 and leaves the old ones to be deleted
 		// by hand (pkg/migrate/subnet.go of rancher-flat-network).

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -26,7 +26,8 @@ type Subject struct {
 }
 
 // Decode reads a subnet in JSON: the object that is written, and the one that it
-// replaces, nil for none. The namespace given stands in for an object that has none.
+// replaces, nil for none. The namespace given is the one that counts; where it is empty, that
+// of the object does.
 //
 // It is a [*object.FieldError] when a field that rules read has the wrong type.
 func Decode(g flatnetwork.Generation, namespace string, text, old []byte) (*Subject, error) {
@@ -34,13 +35,18 @@ func Decode(g flatnetwork.Generation, namespace string, text, old []byte) (*Subj
 	if err != nil {
 		return nil, object.DecodeError(err)
 	}
+	if namespace != "" {
+		compiled.Namespace = namespace
+	}
 	s := &Subject{Generation: g, Namespace: compiled.Namespace, Name: compiled.Reference.Name, compiled: compiled}
 	if compiled.Generated {
 		s.Name += "*"
 	}
 	if old != nil {
 		// From what cannot be read nothing is inherited.
-		s.old, _ = flatnetwork.CompileSubnet(g, namespace, old)
+		if s.old, _ = flatnetwork.CompileSubnet(g, namespace, old); s.old != nil {
+			s.old.Namespace = compiled.Namespace
+		}
 	}
 	return s, nil
 }
@@ -79,7 +85,7 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	}
 	old := &Subject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}
 	before := old.judge(f, c)
-	v.Inherit("this subnet has what a new one is refused for", func(f *verdict.Finding) bool { return slices.ContainsFunc(before.Findings, f.SameAs) })
+	v.Inherit("this subnet already violates rules that refuse a new one", func(f *verdict.Finding) bool { return slices.ContainsFunc(before.Findings, f.SameAs) })
 	return v
 }
 

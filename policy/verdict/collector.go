@@ -10,7 +10,7 @@ import (
 // only bury what else is wrong.
 const MaxFindings = 20
 
-// Collector collects those of one rule, within reason.
+// Collector collects the findings of one rule, as many as anybody would read.
 type Collector struct {
 	kept []Finding
 	more int

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"

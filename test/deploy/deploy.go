@@ -13,7 +13,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/document"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
 )

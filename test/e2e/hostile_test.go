@@ -138,7 +138,7 @@ func TestGarbage(t *testing.T) {
 		{"brackets in the object", "", "application/json", strings.NewReader(strings.Replace(good, `"spec":{`, `"spec":{"x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+",", 1)), 400, "depth"},
 		{"brackets in an annotation", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("[", 10_000)+`"`)), 200, "network-annotation-invalid"},
 		{"an annotation of 256 KiB", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("a,", 128<<10)+`"`)), 200, "network-annotation-invalid"},
-		{"no pod", "", "application/json", strings.NewReader(strings.Replace(good, `"kind":"Pod"}`, `"kind":"ConfigMap"}`, 1)), 200, "judges pods"},
+		{"no pod", "", "application/json", strings.NewReader(strings.Replace(good, `"kind":"Pod"}`, `"kind":"ConfigMap"}`, 1)), 200, "checks pods"},
 		{"annotations of the wrong type", "", "application/json", strings.NewReader(strings.Replace(good, `"annotations":{}`, `"annotations":7`, 1)), 200, "wrong type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

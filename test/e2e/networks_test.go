@@ -26,7 +26,7 @@ func TestNetworkFromBefore(t *testing.T) {
 	// Of the inventory, which was there first.
 	const broken = "broken-mode"
 	result := kubectl(t, "", "label", "net-attach-def", "--namespace=kube-system", broken, "seen=yes", "--overwrite")
-	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: this network has what a new one is refused for: nad-macvlan-invalid") {
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: this network already violates rules that refuse a new one: nad-macvlan-invalid") {
 		t.Errorf("a label: exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
 	result = kubectl(t, "", "patch", "net-attach-def", "--namespace=kube-system", broken, "--type=merge", "--patch", `{"spec":{"config":"{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"mode\":\"l3\"}"}}`)
@@ -42,7 +42,7 @@ func TestNetworkFromBefore(t *testing.T) {
 func TestDeletionOfUsedNetwork(t *testing.T) {
 	configured(t, "")
 	result := kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
-	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-in-use: 1 pod uses it: team-a/user; this network is deleted") {
+	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-in-use: used by 1 pod (team-a/user): running pods keep") {
 		t.Errorf("exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
 	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "own-overlay", "--dry-run=server")
@@ -51,7 +51,7 @@ func TestDeletionOfUsedNetwork(t *testing.T) {
 	}
 	useConfig(t, policyConfig("rules: {nad-in-use: deny}"))
 	result = kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
-	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[nad-in-use] metadata.name: 1 pod uses it: team-a/user") {
+	if result.ExitCode == 0 || !strings.Contains(result.Stderr, "[nad-in-use] metadata.name: used by 1 pod (team-a/user)") {
 		t.Errorf("with the rule to deny: exit status %d\n%s", result.ExitCode, result.Stderr)
 	}
 }
@@ -63,7 +63,7 @@ const (
 	moreMemory = 30 << 20
 )
 
-var podsFound = regexp.MustCompile(`Warning: nad-in-use: (at least )?(\d+) pods use it: kube-system/many-`)
+var podsFound = regexp.MustCompile(`Warning: nad-in-use: used by (at least )?(\d+) pods \(kube-system/many-`)
 
 // Deleting a network that very many pods use is answered within the deadline, in little
 // memory.

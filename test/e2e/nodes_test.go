@@ -24,7 +24,7 @@ func TestMasterOnNodes(t *testing.T) {
 			if result.ExitCode != 0 {
 				t.Fatalf("exit status %d\n%s", result.ExitCode, result.Stderr)
 			}
-			return strings.Contains(result.Stderr, `Warning: master-missing-on-nodes: as the nodes say, `+want)
+			return strings.Contains(result.Stderr, `Warning: master-missing-on-nodes: the nodes report that `+want)
 		})
 	}
 	// node-3 is silent.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 )
 
 // made is how many values are generated: enough for each restriction to be met

@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -189,7 +189,7 @@ func TestComplete(t *testing.T) {
 				s.cluster.pools = nil
 				s.cluster.setNetwork("kube-system/long", "overlay", fromSpiderpool, `{"ipv4":[`+strings.Join(names, ",")+`]}`)
 			},
-			findings: "warn ippool-default-not-filled-in", says: "and 65536 are accepted"},
+			findings: "warn ippool-default-not-filled-in", says: "and at most 65536 are accepted"},
 	}
 	for _, test := range tests {
 		t.Run(test.title, func(t *testing.T) {

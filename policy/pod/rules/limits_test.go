@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -24,8 +24,24 @@ func TestLimits(t *testing.T) {
 		"65537 bytes":  strings.Repeat(" ", pod.MaxAnnotationBytes) + "a",
 	} {
 		v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: value})
-		if got := ids(v); got != "deny network-annotation-invalid" || !strings.Contains(v.Findings[0].Message, "is too large to be judged: "+what) {
+		if got := ids(v); got != "deny network-annotation-invalid" || !strings.Contains(v.Findings[0].Message, "is too large to be checked: "+what) {
 			t.Errorf("%s: %s", what, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+// A fault is told with its network: counted as people count them in the form that the
+// list has, and by name where the list can be read.
+func TestElementNames(t *testing.T) {
+	for value, want := range map[string]string{
+		"kube-system/router@a%b": `interface name "a%b" of network 1 ("kube-system/router") has a % in it`,
+		"kube-system/router,A_b": `name "A_b" of network 2 has an upper case letter in it`,
+		`[{"name":"router","namespace":"kube-system"},{"name":"router","namespace":"kube-system","mac":"zz"}]`: `mac "zz" of element 2 ("kube-system/router") is not a MAC address`,
+		`[{"name":"router","namespace":"kube-system"},7]`:                                                      `7" of element 2 is not an object`,
+	} {
+		v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: value})
+		if len(v.Findings) == 0 || !strings.Contains(v.Findings[0].Message, want) {
+			t.Errorf("%s: %s, want %s", value, v.Explanation(verdict.Warn), want)
 		}
 	}
 }
@@ -164,7 +180,7 @@ func TestLargePoolAnnotations(t *testing.T) {
 	for _, key := range []string{"ippools", "ippool", "subnets", "subnet", "routes"} {
 		s := podOf("networks", "kube-system/lan", key, strings.Repeat(" ", pod.MaxAnnotationBytes)+"{}")
 		v := newCluster(t).judge(s, config.Default())
-		if v.Decision() != verdict.Deny || !strings.Contains(v.Explanation(verdict.Deny), "is too large to be judged: 65538 bytes; accepted: up to 65536 bytes") {
+		if v.Decision() != verdict.Deny || !strings.Contains(v.Explanation(verdict.Deny), "is too large to be checked: 65538 bytes; accepted: up to 65536 bytes") {
 			t.Errorf("%s: %s", key, v.Explanation(verdict.Warn))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -61,7 +61,7 @@ func TestModes(t *testing.T) {
 					if relaxed := len(v.Findings) > 0 && v.Findings[0].Relaxed; relaxed != (label == "warn" && action == "deny" && !strict[may]) {
 						t.Errorf("relaxed: %t", relaxed)
 					}
-					// A label that does not count is not passed over in silence.
+					// A label that does not count is not ignored silently.
 					ignored := label == "Warn" || label == "none" || strict[may] && (label == "warn" || label == "off")
 					if (v.ModeNote != "") != ignored {
 						t.Errorf("note %q", v.ModeNote)
@@ -91,7 +91,7 @@ func TestPlayedMode(t *testing.T) {
 
 func TestModeConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
-		"alwaysEnforce: ['team-*']":                               `line 3, column 18: alwaysEnforce[0] "team-*" is no name of a namespace`,
+		"alwaysEnforce: ['team-*']":                               `line 3, column 18: alwaysEnforce[0] "team-*" is not a valid namespace name`,
 		"relaxable: {matchExpressions: [{key: a, operator: Is}]}": "line 3, column 1: relaxable: ",
 	} {
 		_, err := config.Parse([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"+text+"\n"), anyRule)

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -96,7 +96,7 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 	f := at(p, s, l, c.Name)
 	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.Name), namedFor(p, s, l), c.Detail)
 	if name := p.MultusName(s.Interface); c.Misfit == spiderpool.MisfitNetwork && name.String() != s.Interface.Reference.String() {
-		f.Message += fmt.Sprintf("; Spiderpool looks for a default-network without a namespace in its own, and takes this one for %s", quote.Value(name.String()))
+		f.Message += fmt.Sprintf("; Spiderpool uses its own namespace for a default-network without one, so it reads this one as %s", quote.Value(name.String()))
 	}
 	switch {
 	case c.Misfit == spiderpool.MisfitMissing:

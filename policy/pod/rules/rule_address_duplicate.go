@@ -3,10 +3,10 @@ package rules
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -33,7 +33,7 @@ var ruleAddressDuplicate = pod.Rule{
 			before := earlier[key][at]
 			found.Add(false, func() verdict.Finding {
 				f := p.AtAddress(w)
-				f.Message = w.Named() + " is asked for already" + elsewhere(p, w, before)
+				f.Message = w.Named() + " is requested twice" + elsewhere(p, w, before)
 				f.Remedy = "leave one of the two out, or write another address"
 				return f
 			})
@@ -56,14 +56,14 @@ func together(p *pod.View, w, before *pod.RequestedAddress) bool {
 	}
 }
 
-// elsewhere says where an address stood before, as the end of a sentence.
+// elsewhere says where an address was requested before, as the end of a sentence.
 func elsewhere(p *pod.View, w, before *pod.RequestedAddress) string {
 	switch {
 	case before.List != nil:
-		return " in " + before.List.Annotation + ", on the same link of the node"
+		return ": also in " + before.List.Annotation + ", on the same link of the node"
 	case p.InterfaceOf(before) == p.InterfaceOf(w):
 		return " for the same interface"
 	default:
-		return " for interface " + quote.Value(p.InterfaceOf(before).Name) + ", on the same link of the node"
+		return ": also for interface " + quote.Value(p.InterfaceOf(before).Name) + ", on the same link of the node"
 	}
 }

@@ -1,9 +1,9 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -27,7 +27,7 @@ var ruleAddressInUse = pod.Rule{
 					pod.OneOfList:     ", which may get another one of its list",
 					pod.BothPlanned:   " as well",
 				}[why]
-				f.Remedy = "write an address that is free, or take it away from " + holderLabel(c.Holder) + " first"
+				f.Remedy = "write an address that is free, or remove it from " + holderLabel(c.Holder) + " first"
 				if why == pod.HolderEnding {
 					f.Remedy = "wait until it is gone"
 				}

@@ -3,11 +3,11 @@ package rules
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf/ipam"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -67,7 +67,10 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 				f.Message = "address " + quote.Value(i.Element.IPs[fault.Index]) + " of interface " + quote.Value(i.Name)
 			}
 			f.Message += " (network " + i.Label() + ") " + fault.Detail + "; accepted: " + fault.Want
-			f.Remedy = "write what is accepted, or leave \"ips\" out"
+			f.Remedy = `change "ips" to what is accepted, or remove it`
+			if fault.Instead != "" {
+				f.Remedy = "write " + quote.Value(fault.Instead) + `, or remove "ips"`
+			}
 			return f
 		})
 	}

@@ -3,10 +3,10 @@ package rules
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -26,9 +26,9 @@ var ruleFlatNetworkAnnotationInvalid = pod.Rule{
 				first, last := r.IPs.Entries[0].Text, r.IPs.Entries[1].Text
 				return verdict.Finding{
 					Place: object.AtAnnotation(r.IPs.Annotation, 0),
-					Message: fmt.Sprintf("%s is the two addresses %s and %s: there are no ranges",
+					Message: fmt.Sprintf("%s means the two addresses %s and %s: there are no ranges",
 						quote.Value(p.Subject.Annotations[r.IPs.Annotation]), quote.Value(first), quote.Value(last)),
-					Remedy: "write every address that a pod may get, with - between them; leave it if two are meant",
+					Remedy: "write every address that a pod may get, separated by -; leave it if two are meant",
 				}
 			})
 		}

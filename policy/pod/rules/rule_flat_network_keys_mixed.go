@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -31,7 +31,7 @@ var ruleFlatNetworkKeysMixed = pod.Rule{
 		return []verdict.Finding{{
 			Place: object.AtAnnotation(key, 0),
 			Message: "the annotations " + key + " and " + firstKey(p, keep.Generation) + " belong to two generations of the flat network (" +
-				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers know nothing of each other",
+				drop.Generation.String() + " and " + keep.Generation.String() + "), whose controllers do not know of each other",
 			Remedy: "remove the annotations " + drop.Generation.Prefix() + "*",
 		}}
 	},

@@ -3,11 +3,11 @@ package rules
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -26,7 +26,7 @@ var ruleFlatNetworkNotAttached = pod.Rule{
 			if p.Subject.HostNetwork {
 				found = append(found, verdict.Finding{
 					Place:   object.AtAnnotation(key, 0),
-					Message: "the pod uses the host's network, so that its annotation has no effect",
+					Message: "the pod uses the host's network, so the annotation has no effect",
 					Remedy:  "remove the annotations " + g.Prefix() + "*, or hostNetwork: true",
 				})
 				continue
@@ -39,8 +39,8 @@ var ruleFlatNetworkNotAttached = pod.Rule{
 			name := g.Networks()[0]
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(key, 0),
-				Message: fmt.Sprintf("no Multus annotation attaches the network of the flat network (%s), %s, so that the annotation has no effect", g, quote.Value(name)),
-				Remedy:  fmt.Sprintf("attach it, besides the other networks:\n  %s: '[{\"name\":\"%s\",\"interface\":\"eth1\"}]'", multus.NetworksAnnotation, name),
+				Message: fmt.Sprintf("no Multus annotation attaches the flat network (%s), %s, so the annotation has no effect", g, quote.Value(name)),
+				Remedy:  fmt.Sprintf("attach it, in addition to the other networks:\n  %s: '[{\"name\":\"%s\",\"interface\":\"eth1\"}]'", multus.NetworksAnnotation, name),
 			})
 		}
 		return found

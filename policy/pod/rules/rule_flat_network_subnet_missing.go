@@ -3,9 +3,9 @@ package rules
 import (
 	"slices"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -24,7 +24,7 @@ var ruleFlatNetworkSubnetMissing = pod.Rule{
 				}
 				found.Add(true, func() verdict.Finding {
 					f := atInterface(p, i)
-					f.Message = "interface " + quote.Value(i.Name) + " is one of the flat network (" + g.String() + "), and no annotation names its subnet, so that its controller passes over the pod"
+					f.Message = "interface " + quote.Value(i.Name) + " belongs to the flat network (" + g.String() + "), and no annotation names its subnet, so its controller ignores the pod"
 					f.Remedy = "write " + g.SubnetAnnotation() + " and " + g.IPAnnotation() + `, or leave the network out`
 					return f
 				})

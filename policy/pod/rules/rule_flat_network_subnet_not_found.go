@@ -5,7 +5,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -25,7 +25,7 @@ var ruleFlatNetworkSubnetNotFound = pod.Rule{
 			switch {
 			case answer.Value != nil && answer.Value.Failure != "":
 				f.Softened = true
-				f.Message = fmt.Sprintf("subnet %s is there, and its controller does not use it: %s", quote.Value(r.Subnet), quote.Value(answer.Value.Failure))
+				f.Message = fmt.Sprintf("subnet %s exists, but its controller does not use it: %s", quote.Value(r.Subnet), quote.Value(answer.Value.Failure))
 				f.Remedy = "see what is wrong with it:\n  kubectl describe " + g.SubnetResource() + " -n " + g.SubnetNamespace() + " " + r.Subnet
 			case answer.Value == nil && !answer.Unknown && answer.Err == nil:
 				f.Message = fmt.Sprintf("subnet %s does not exist: no %s in namespace %s has that name", quote.Value(r.Subnet), g.SubnetKind(), g.SubnetNamespace())

@@ -5,7 +5,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -22,15 +22,15 @@ var ruleInterfaceNameConflict = pod.Rule{
 			with := "which exists in every pod"
 			if c.With >= 0 {
 				other := &p.Interfaces()[c.With]
-				with = "which the interface of " + other.Label() + " has already"
+				with = "which the interface of " + other.Label() + " already has"
 				if other.Annotation == "" {
-					with = "which the pod's first interface has already"
+					with = "which the pod's first interface already has"
 				}
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.Locate(iface, "interface")),
 				Message: fmt.Sprintf("the interface of network %s would be called %s, %s", iface.Label(), quote.Value(c.Name), with),
-				Remedy:  "name the interface of none of the networks, or of all of them, each differently, and none of them lo or eth0",
+				Remedy:  "leave out all interface names, or give each network a different one other than lo and eth0",
 			})
 		}
 		return found

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -46,9 +46,9 @@ var ruleInterfaceNameUnsupported = pod.Rule{
 			router := slices.Contains(iface.Network().Plugins, "router")
 			switch {
 			case !numbered && router:
-				add(iface, "its router plugin supports the names net1, net2 and so on only")
+				add(iface, "its router plugin supports only the names net1, net2 and so on")
 			case !numbered && slices.Contains(iface.Network().Plugins, "veth"):
-				add(iface, "its veth plugin supports the names net1, net2 and so on only")
+				add(iface, "its veth plugin supports only the names net1, net2 and so on")
 			case router && !slices.ContainsFunc(p.Interfaces()[:n], func(before pod.Interface) bool {
 				return before.Name == nameBefore(number)
 			}):

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -29,7 +29,7 @@ func checkIPPoolAnnotation(p *pod.View) []verdict.Finding {
 		case s.Choice.TooMany:
 			found.Add(false, func() verdict.Finding {
 				one := at(p, s, nil, "")
-				one.Message = fmt.Sprintf("the lists of pools for interface %s have more patterns than can be judged", quote.Value(s.Interface.Name))
+				one.Message = fmt.Sprintf("the lists of pools for interface %s have more patterns than can be checked", quote.Value(s.Interface.Name))
 				one.Remedy = "name the pools, or use a few patterns that match them"
 				return one
 			})
@@ -70,10 +70,10 @@ func checkIPPoolAnnotation(p *pod.View) []verdict.Finding {
 func repeatedFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, pool string, twice bool) verdict.Finding {
 	f := at(p, s, l, pool)
 	if twice {
-		f.Message = fmt.Sprintf("pool %s, %s, stands in the list twice: Spiderpool refuses that", quote.Value(pool), namedFor(p, s, l))
-		f.Remedy = "ask the platform team to leave it out once, or name the pools in " + spiderpool.PoolsAnnotation
+		f.Message = fmt.Sprintf("pool %s, %s, is in the list twice: Spiderpool refuses that", quote.Value(pool), namedFor(p, s, l))
+		f.Remedy = "ask the platform team to remove one of them, or name the pools in " + spiderpool.PoolsAnnotation
 	} else {
-		f.Message = fmt.Sprintf("pool %s, %s, stands in the list twice, once because of a pattern: Spiderpool refuses that", quote.Value(pool), namedFor(p, s, l))
+		f.Message = fmt.Sprintf("pool %s, %s, is in the list twice, once because of a pattern: Spiderpool refuses that", quote.Value(pool), namedFor(p, s, l))
 		f.Remedy = "leave out either the name or the pattern"
 	}
 	return f

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -20,7 +20,7 @@ var ruleIPPoolDefaultMissing = pod.Rule{
 			return nil
 		}
 		f := atInterface(p, p.Plan().First)
-		f.Message = fmt.Sprintf("interface %s has default pools (%s), and the pod does not carry them: it went past the mutating webhook that writes %s",
+		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s",
 			quote.Value(p.Plan().First.Name), p.Plan().Origin, spiderpool.PoolsAnnotation)
 		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place"
 		if len(p.Plan().Value) <= quote.Limit {

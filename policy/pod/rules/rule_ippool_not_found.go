@@ -3,9 +3,9 @@ package rules
 import (
 	"fmt"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -27,7 +27,7 @@ func checkPoolsExist(p *pod.View) []verdict.Finding {
 		if s.Choice.Source == spiderpool.SourceNone {
 			found.Add(p.Subject.Template(), func() verdict.Finding {
 				one := atInterface(p, s.Interface)
-				one.Message = fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool, and nothing names a pool for it: not the pod, not its namespace, not the network, and the cluster has no default pool",
+				one.Message = fmt.Sprintf("interface %s (network %s) gets its addresses from Spiderpool, and no pool is named for it: not by the pod, its namespace or the network, and the cluster has no default pool",
 					quote.Value(s.Interface.Name), s.Interface.Label())
 				one.Remedy = "name a pool of that network in " + spiderpool.PoolsAnnotation + ". This lists the pools:\n  kubectl get spiderippools"
 				return one

@@ -3,10 +3,10 @@ package rules
 import (
 	"fmt"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -35,7 +35,7 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 		softened := false
 		switch {
 		case iface == nil:
-			problem, softened = "is not one of the pod's: Spiderpool refuses the pod", u == maybeUsed
+			problem, softened = "does not exist in the pod: Spiderpool refuses the pod", u == maybeUsed
 		case iface.Annotation == "" && iface.Unreadable && u == maybeUsed:
 			continue
 		case iface.Annotation == "" && iface.Unreadable:
@@ -45,7 +45,7 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 			if yes || !known {
 				continue
 			}
-			problem = "is on network " + iface.Label() + ", whose addresses come from elsewhere: what Spiderpool takes from a pool for it is used by nobody"
+			problem = "is on network " + iface.Label() + ", which does not use Spiderpool: the addresses that Spiderpool takes for it stay unused"
 			softened = true
 		}
 		found.Add(softened, func() verdict.Finding {

@@ -9,10 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -47,7 +47,7 @@ func derivedNames(p *pod.View, found *verdict.Collector, g flatnetwork.Generatio
 		found.Add(true, func() verdict.Finding {
 			return verdict.Finding{
 				Place:   object.AtObject("metadata.name"),
-				Message: fmt.Sprintf("Rancher makes the label value %s of this name, which has %d bytes, and Kubernetes takes up to %d", quote.Value(label), len(label), validation.LabelValueMaxLength),
+				Message: fmt.Sprintf("Rancher makes the label value %s from this name: it has %d bytes, and Kubernetes allows at most %d", quote.Value(label), len(label), validation.LabelValueMaxLength),
 				Remedy:  shorterName(len(s.Name) - len(label) + validation.LabelValueMaxLength),
 			}
 		})
@@ -56,8 +56,8 @@ func derivedNames(p *pod.View, found *verdict.Collector, g flatnetwork.Generatio
 		found.Add(true, func() verdict.Finding {
 			return verdict.Finding{
 				Place:   object.AtObject("metadata.name"),
-				Message: fmt.Sprintf("a Service of this name gets another one beside it, %s, which has %d characters, and a Service may have %d", quote.Value(service), len(service), validation.DNS1123LabelMaxLength),
-				Remedy:  fmt.Sprintf("shorten the name to %d characters, where a Service has the workload's name", validation.DNS1123LabelMaxLength-len(g.ServiceSuffix())),
+				Message: fmt.Sprintf("a Service of this name gets a second one, %s: its name has %d characters, and Kubernetes allows at most %d", quote.Value(service), len(service), validation.DNS1123LabelMaxLength),
+				Remedy:  fmt.Sprintf("shorten the name to %d characters, if a Service has the workload's name", validation.DNS1123LabelMaxLength-len(g.ServiceSuffix())),
 			}
 		})
 	}
@@ -67,9 +67,9 @@ func derivedNames(p *pod.View, found *verdict.Collector, g flatnetwork.Generatio
 // name, given how long the name may be.
 func shorterName(length int) string {
 	if length < 1 {
-		return "choose a namespace with a shorter name, where Rancher manages the workload"
+		return "choose a namespace with a shorter name, if Rancher manages the workload"
 	}
-	return fmt.Sprintf("shorten the name to %d characters, where Rancher manages the workload", length)
+	return fmt.Sprintf("shorten the name to %d characters, if Rancher manages the workload", length)
 }
 
 // longLabels adds the findings about labels that the pod itself has.
@@ -82,7 +82,7 @@ func longLabels(found *verdict.Collector, s *pod.Subject) {
 		found.Add(false, func() verdict.Finding {
 			return verdict.Finding{
 				Place: object.AtLabel(key),
-				Message: fmt.Sprintf("the value %s of label %s has %d bytes, and Kubernetes takes label values of up to %d", quote.Value(value), quote.Value(key),
+				Message: fmt.Sprintf("the value %s of label %s has %d bytes, and Kubernetes allows at most %d", quote.Value(value), quote.Value(key),
 					len(value), validation.LabelValueMaxLength),
 				Remedy: "shorten it, or put it into an annotation: lists of addresses are read from annotations only",
 			}

@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -23,5 +23,5 @@ var (
 			", or no such annotation), or as a JSON list:\n"+
 			`  '[{"name":"macvlan-overlay-vlan0","namespace":"kube-system"}]'`,
 		multus.ProblemSyntax, multus.ProblemName)
-	oversizedAnnotation = faultCheck("", "name fewer networks, or say less about each", pod.ProblemTooLarge)
+	oversizedAnnotation = faultCheck("", "name fewer networks, or write less for each", pod.ProblemTooLarge)
 )

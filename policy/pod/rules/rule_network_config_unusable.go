@@ -3,10 +3,10 @@ package rules
 import (
 	"cmp"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -30,7 +30,7 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + " cannot be used by any pod: " + why,
+				Message: "network " + iface.Label() + ": no pod can use it: " + why,
 				Remedy:  correctNetwork(iface.Reference),
 			})
 		}

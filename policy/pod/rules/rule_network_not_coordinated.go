@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -30,8 +30,8 @@ var ruleNetworkNotCoordinated = pod.Rule{
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + " has no active coordinator, veth or router plugin: nobody adjusts the pod's routes for it",
-				Remedy:  "chain a coordinator to the network if the pod is to talk to more than that network's own subnet",
+				Message: "network " + iface.Label() + " has no active coordinator, veth or router plugin: nothing adjusts the pod's routes for it",
+				Remedy:  "chain Spiderpool's coordinator plugin to the network if the pod must reach addresses outside that network's own subnet",
 			})
 		}
 		return found

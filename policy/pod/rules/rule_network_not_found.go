@@ -5,12 +5,12 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // Multus looks the NetworkAttachmentDefinition up when the pod starts, and the
-// pod waits for ever when there is none.
+// pod waits forever when there is none.
 var ruleNetworkNotFound = pod.Rule{
 	ID:      "network-not-found",
 	Default: verdict.Deny,

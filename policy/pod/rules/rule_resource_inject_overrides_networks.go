@@ -1,10 +1,10 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -25,8 +25,8 @@ var ruleResourceInjectOverridesNetworks = pod.Rule{
 		return []verdict.Finding{{
 			Place: object.AtAnnotation(multus.NetworksAnnotation, 0),
 			Message: "with " + where + " annotation " + key + " (" + quote.Value(value) +
-				") Spiderpool writes the networks itself: a list written by hand is replaced",
-			Remedy: "leave out " + multus.NetworksAnnotation + ", or " + key,
+				") Spiderpool writes the networks itself, and replaces a list written by hand",
+			Remedy: "remove " + multus.NetworksAnnotation + ", or " + key,
 		}}
 	},
 }

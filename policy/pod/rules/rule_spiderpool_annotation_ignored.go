@@ -1,9 +1,9 @@
 package rules
 
 import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -46,7 +46,7 @@ func checkIgnored(p *pod.View) []verdict.Finding {
 func hiddenBy(p *pod.View, key string) string {
 	switch key {
 	case spiderpool.IPNumberAnnotation, spiderpool.ReclaimAnnotation:
-		return "it is about pools made of a SpiderSubnet, and the pod takes none (" + spiderpool.SubnetAnnotation + ")"
+		return "it only affects pools made from a SpiderSubnet, and the pod uses none (" + spiderpool.SubnetAnnotation + ")"
 	case spiderpool.SubnetAnnotation, spiderpool.SubnetsAnnotation:
 		if !p.Config.Spiderpool.Subnets {
 			return "the SpiderSubnet feature is off (spiderpool.subnets in PolicyConfig)"
@@ -54,7 +54,7 @@ func hiddenBy(p *pod.View, key string) string {
 	}
 	for _, stronger := range []string{spiderpool.SubnetsAnnotation, spiderpool.SubnetAnnotation, spiderpool.PoolsAnnotation} {
 		if _, there := p.Subject.Annotations[stronger]; there && reads(p, stronger) {
-			return stronger + " counts in its place"
+			return stronger + " takes precedence"
 		}
 	}
 	return "Spiderpool does not read it"

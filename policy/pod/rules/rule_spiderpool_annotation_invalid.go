@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -39,7 +39,7 @@ func checkSpiderpoolAnnotations(p *pod.View) []verdict.Finding {
 	}
 	return append(found, verdict.Finding{
 		Place:    object.AtAnnotation(spiderpool.DefaultRouteNICAnnotation, 0),
-		Message:  "interface " + quote.Value(name) + " is not one of the pod's: the default route stays where it is",
+		Message:  "interface " + quote.Value(name) + " does not exist in the pod: the default route is not changed",
 		Remedy:   "name an interface of the pod, such as " + quote.Value(p.Interfaces()[len(p.Interfaces())-1].Name),
 		Softened: true,
 	})
@@ -72,7 +72,7 @@ func lostRoutes(p *pod.View) []verdict.Finding {
 		found.Add(true, func() verdict.Finding {
 			return verdict.Finding{
 				Place: object.AtAnnotation(spiderpool.RoutesAnnotation, spiderpool.Locate(spiderpool.RoutesAnnotation, p.Subject.Annotations[spiderpool.RoutesAnnotation], n, "gw", -1)),
-				Message: fmt.Sprintf("gateway %s of element %d is in no subnet that the pod's addresses come from: the route is left out; accepted: an address in %s",
+				Message: fmt.Sprintf("gateway %s of element %d is not in any subnet of the pod's addresses: the route is left out; accepted: an address in %s",
 					quote.Value(route.Gateway), n+1, someSubnets(subnets)),
 				Remedy: "name a gateway in one of these subnets, or leave the route out",
 			}

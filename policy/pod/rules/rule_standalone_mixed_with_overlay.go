@@ -1,8 +1,8 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -37,7 +37,7 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 		return []verdict.Finding{{
 			Place: object.AtAnnotation(at.Annotation, p.LocateNetwork(at)),
 			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
-				overlay.Label() + " (" + overlay.Because() + ") cannot be used by one pod; accepted: networks of one of the two kinds",
+				overlay.Label() + " (" + overlay.Because() + ") cannot be used by the same pod; accepted: networks of one of the two kinds",
 			Remedy: separate(p, standalone, overlay),
 		}}
 	},
@@ -48,7 +48,7 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 func separate(p *pod.View, standalone, overlay *pod.Interface) string {
 	switch p.First() {
 	case standalone:
-		return "leave out the overlay networks, or use the standalone networks of the same VLANs in their place:\n  " +
+		return "leave out the overlay networks, or use the standalone networks of the same VLANs instead:\n  " +
 			pasteNetworks(p, kept(p, notOverlay, nil))
 	case overlay:
 		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +

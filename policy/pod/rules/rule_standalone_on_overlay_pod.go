@@ -1,14 +1,14 @@
 package rules
 
 import (
-	"github.com/macvlan-webhook/macvlan-webhook/policy/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
 // A standalone network beside the cluster's own overlay network as first
-// interface: the veth plugin misroutes without a word, and a coordinator in
+// interface: the veth plugin misroutes silently, and a coordinator in
 // underlay mode refuses the interface.
 var ruleStandaloneOnOverlayPod = pod.Rule{
 	ID:      "standalone-on-overlay-pod",

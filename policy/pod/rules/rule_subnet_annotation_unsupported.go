@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/spiderpool"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -31,12 +31,12 @@ var ruleSubnetAnnotationUnsupported = pod.Rule{
 			f.Message = "the pod has no controller, and Spiderpool makes pools of a SpiderSubnet for workloads only"
 		case !slices.Contains(ownVersions, c.APIVersion) && !numbered:
 			f.Message = "the controller of the pod is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) + ", whose pods Spiderpool cannot count"
-			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
+			f.Remedy = "write how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
 		case !slices.Contains(ownVersions, c.APIVersion) && strings.Contains(number, "+"):
 			f.Place = object.AtAnnotation(spiderpool.IPNumberAnnotation, 0)
 			f.Message = quote.Value(number) + " is counted above the number of pods, and the controller of this one is " + quote.Value(c.Kind) + " of " + quote.Value(c.APIVersion) +
 				", whose pods Spiderpool cannot count; accepted: a number without +"
-			f.Remedy = "say how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
+			f.Remedy = "write how many addresses the pool needs:\n  " + spiderpool.IPNumberAnnotation + `: "3"`
 			f.Softened = true
 		default:
 			return nil

@@ -3,10 +3,10 @@ package rules
 import (
 	"fmt"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -46,9 +46,12 @@ func OnScale(rule string) bool { return rule == ruleTooFewAddressesID }
 type fixedList struct {
 	name  string
 	count int
+	// field is the key of an interface's address, "ips" or "mac"; empty for a list of the
+	// flat network.
+	field string
 	// same says that each pod asks for all of it: it serves one, whatever its length.
 	same bool
-	// ignored says that some versions of the controller pass over the list.
+	// ignored says that some versions of the controller ignore the list.
 	ignored bool
 	// at is a finding at the list.
 	at verdict.Finding
@@ -58,7 +61,7 @@ type fixedList struct {
 func (l *fixedList) has() string {
 	switch {
 	case l.same:
-		return l.name + " is the same for each pod"
+		return "all pods would get the same " + l.name
 	case l.count == 1:
 		return l.name + " is one address"
 	default:
@@ -66,8 +69,16 @@ func (l *fixedList) has() string {
 	}
 }
 
-// more advises to fix more addresses, as far as the limit of pairs lets it, or else
-// something other.
+// choose advises to have the addresses chosen.
+func (l *fixedList) choose() string {
+	if l.field != "" {
+		return fmt.Sprintf("remove %q so that one is chosen for each pod", l.field)
+	}
+	return "let the controller choose the addresses"
+}
+
+// more advises to fix more addresses, as far as the limit of pairs allows it, or else
+// the other way out.
 func (l *fixedList) more(short, limit int, other string) string {
 	if l.count+short > limit {
 		return other
@@ -77,30 +88,38 @@ func (l *fixedList) more(short, limit int, other string) string {
 
 // shortage says that a workload has more pods than addresses. At most limit may be fixed.
 func shortage(s *pod.Subject, l *fixedList, limit int) (message, remedy string) {
-	const stopFirst = "let an update stop pods before it starts others: strategy.type Recreate, or maxSurge 0"
+	const stopFirst = "set strategy.type: Recreate, or maxSurge: 0"
 	scale := &s.Scale
 	short := scale.Pods - l.count
 	switch {
 	case scale.PerNode && l.same:
-		return l.has() + ", and a DaemonSet has a pod on each node", "let the addresses be chosen, or select one node"
+		return l.has() + ", and a DaemonSet has a pod on each node", l.choose() + ", or select one node"
 	case scale.PerNode:
-		return l.has() + ", and a DaemonSet has a pod on each node, of which those beyond the addresses wait for ever",
-			"let the addresses be chosen, or select as many nodes as there are addresses"
+		return l.has() + ", and a DaemonSet has a pod on each node: those without an address wait forever",
+			l.choose() + ", or select as many nodes as there are addresses"
 	case short > 0 && l.same:
-		return fmt.Sprintf("%s, and the %s has %d at once", l.has(), s.Kind, scale.Pods), "let the addresses be chosen, or ask for one pod"
+		return fmt.Sprintf("%s, and the %s has %d pods at once", l.has(), s.Kind, scale.Pods), l.choose() + ", or run one pod only"
 	case short > 0:
-		waits := "one waits for ever"
+		waits := "one waits forever"
 		if short > 1 {
-			waits = fmt.Sprintf("%d wait for ever", short)
+			waits = fmt.Sprintf("%d wait forever", short)
 		}
 		return fmt.Sprintf("%s, and the %s has %d pods at once: %s", l.has(), s.Kind, scale.Pods, waits),
-			l.more(short, limit, fmt.Sprintf("ask for at most %d, or split the workload", l.count))
+			l.more(short, limit, fmt.Sprintf("run at most %d, or split the workload", l.count))
 	case l.same:
-		return fmt.Sprintf("%s, and an update of the %s adds up to %d beside the old one (maxSurge)", l.has(), s.Kind, scale.Surge), stopFirst
+		return fmt.Sprintf("%s, and a rolling update of the %s runs up to %s (maxSurge)", l.has(), s.Kind, extra(scale.Surge)), stopFirst
 	default:
-		return fmt.Sprintf("%s, enough for the replicas of the %s (%d), but an update adds up to %d (maxSurge), which wait for old ones to go", l.has(), s.Kind, scale.Pods, scale.Surge),
+		return fmt.Sprintf("%s, enough for the replicas of the %s (%d), but a rolling update runs up to %s (maxSurge), which wait until old ones are gone", l.has(), s.Kind, scale.Pods, extra(scale.Surge)),
 			l.more(short+scale.Surge, limit, stopFirst)
 	}
+}
+
+// extra counts the pods that an update adds.
+func extra(pods int) string {
+	if pods == 1 {
+		return "1 extra pod"
+	}
+	return fmt.Sprintf("%d extra pods", pods)
 }
 
 // fixedLists are the lists that limit how many pods there can be. Of the two of a flat
@@ -130,7 +149,11 @@ func fixedLists(p *pod.View) []fixedList {
 			continue
 		}
 		before = i
-		lists = append(lists, fixedList{name: w.Field + " of interface " + quote.Value(i.Name), count: 1, same: true, at: p.AtAddress(w)})
+		noun := "address"
+		if w.Field == "mac" {
+			noun = "mac"
+		}
+		lists = append(lists, fixedList{name: noun + " on interface " + quote.Value(i.Name), field: w.Field, count: 1, same: true, at: p.AtAddress(w)})
 	}
 	return lists
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -46,9 +46,13 @@ var ruleTooManyAddressPairs = pod.Rule{
 		if !p.Subject.Template() {
 			subject = "pod"
 		}
-		where.Message = fmt.Sprintf("the %s fixes %d IP/MAC pairs (%s), and at most %d are accepted: a documented limit of the product, whose first design kept the lists in "+
-			"labels of 253 characters, and not the limit of Kubernetes for label values, which is 63", subject, total, strings.Join(parts, ", "), limit)
-		where.Remedy = fmt.Sprintf("fix at most %d addresses, or split the workload; whoever runs the webhook may raise limits.addressPairs", limit)
+		where.Message = fmt.Sprintf("the %s fixes %d IP/MAC pairs (%s), and at most %d are allowed (limits.addressPairs; see docs/addresses.md)",
+			subject, total, strings.Join(parts, ", "), limit)
+		addresses := "1 address"
+		if limit > 1 {
+			addresses = fmt.Sprintf("%d addresses", limit)
+		}
+		where.Remedy = fmt.Sprintf("fix at most %s, or split the workload; the platform team may raise limits.addressPairs", addresses)
 		// Those that nobody reads do no harm.
 		where.Softened = read <= limit
 		return []verdict.Finding{where}

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -161,12 +161,12 @@ func TestShortage(t *testing.T) {
 		scale pod.Scale
 		want  string
 	}{
-		{list(1), pod.Scale{Pods: 2}, "ip is one address, and the Deployment has 2 pods at once: one waits for ever | fix 1 more, or ask for at most 1"},
-		{list(2), pod.Scale{Pods: 5, Surge: 2}, "ip has 2 addresses, and the Deployment has 5 pods at once: 3 wait for ever | fix 3 more, or ask for at most 2"},
-		{list(5), pod.Scale{Pods: 5, Surge: 2}, "ip has 5 addresses, enough for the replicas of the Deployment (5), but an update adds up to 2 (maxSurge), which wait for old ones to go | fix 2 more, or "},
-		{list(6), pod.Scale{Pods: 5, Surge: 2}, "ip has 6 addresses, enough for the replicas of the Deployment (5), but an update adds up to 2 (maxSurge), which wait for old ones to go | fix 1 more, or "},
-		{fixedList{name: "mac", count: 1, same: true}, pod.Scale{Pods: 2}, "mac is the same for each pod, and the Deployment has 2 at once | let the addresses be chosen, or ask for one pod"},
-		{fixedList{name: "mac", count: 1, same: true}, pod.Scale{Pods: 1, Surge: 1}, "mac is the same for each pod, and an update of the Deployment adds up to 1 beside the old one (maxSurge) | let an update stop pods"},
+		{list(1), pod.Scale{Pods: 2}, "ip is one address, and the Deployment has 2 pods at once: one waits forever | fix 1 more, or run at most 1"},
+		{list(2), pod.Scale{Pods: 5, Surge: 2}, "ip has 2 addresses, and the Deployment has 5 pods at once: 3 wait forever | fix 3 more, or run at most 2"},
+		{list(5), pod.Scale{Pods: 5, Surge: 2}, "ip has 5 addresses, enough for the replicas of the Deployment (5), but a rolling update runs up to 2 extra pods (maxSurge), which wait until old ones are gone | fix 2 more, or "},
+		{list(6), pod.Scale{Pods: 5, Surge: 2}, "ip has 6 addresses, enough for the replicas of the Deployment (5), but a rolling update runs up to 2 extra pods (maxSurge), which wait until old ones are gone | fix 1 more, or "},
+		{fixedList{name: "mac", field: "mac", count: 1, same: true}, pod.Scale{Pods: 2}, `all pods would get the same mac, and the Deployment has 2 pods at once | remove "mac" so that one is chosen for each pod, or run one pod only`},
+		{fixedList{name: "mac", field: "mac", count: 1, same: true}, pod.Scale{Pods: 1, Surge: 1}, "all pods would get the same mac, and a rolling update of the Deployment runs up to 1 extra pod (maxSurge) | set strategy.type: Recreate, or maxSurge: 0"},
 	} {
 		s := &pod.Subject{Kind: "Deployment", Scale: tt.scale}
 		message, remedy := shortage(s, &tt.list, 7)

@@ -99,8 +99,8 @@ const (
 	noSubnet   = "deny subnet-annotation-unsupported"
 )
 
-// TestSpiderpoolErrors goes through what Spiderpool refuses, and what it passes over
-// without a word, section by section of what is known about it.
+// TestSpiderpoolErrors goes through what Spiderpool refuses, and what it ignores
+// silently, section by section of what is known about it.
 func TestSpiderpoolErrors(t *testing.T) {
 	lan := []string{"networks", "kube-system/lan"}
 	with := func(pairs ...string) []string { return append(append([]string{}, lan...), pairs...) }
@@ -144,7 +144,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "an empty list", pod: with("ippools", `[]`), want: invalid, says: "has no element"},
 			{title: "null is an empty list", pod: with("ippools", `null`), want: invalid, says: "has no element"},
 			{title: "some elements named", pod: alone("ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"ipv4":["any-v4b"]}]`), want: invalid, says: "name their interfaces"},
-			{title: "an interface twice", pod: with("ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net1","ipv4":["lan-v4b"]}]`), want: invalid, says: "element 1 already"},
+			{title: "an interface twice", pod: with("ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net1","ipv4":["lan-v4b"]}]`), want: invalid, says: "already the interface of element 1"},
 			{title: "an element without pools", pod: with("ippools", `[{"interface":"net1"}]`), want: invalid},
 			{title: "an interface left out", pod: two("ippools", net1(`"lan-v4"`)), want: left, says: `"net2"`},
 			{title: "an interface of another plugin left out", pod: []string{"networks", "kube-system/host,kube-system/lan", "ippools", `[{"interface":"net2","ipv4":["lan-v4"]}]`}},
@@ -155,10 +155,10 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "without names, too few", pod: alone("ippools", `[{"ipv4":["any-v4"]}]`), want: left, says: `"net1"`},
 			{title: "without names, too many", pod: alone("ippools", `[{"ipv4":["any-v4"]},{"ipv4":["any-v4b"]},{"ipv4":["any-v4"]}]`), want: listed, says: `"net2"`},
 			{title: "eth0 of the cluster's own network", pod: with("ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["lan-v4"]}]`), want: listed, says: "has no pools"},
-			{title: "eth0 where that network is known: an address for nobody", pod: with("ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["lan-v4"]}]`), change: withConfig("multus: {clusterNetwork: calico}"), want: "warn ippools-interface-unknown", says: "used by nobody"},
+			{title: "eth0 where that network is known: an address for nobody", pod: with("ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["lan-v4"]}]`), change: withConfig("multus: {clusterNetwork: calico}"), want: "warn ippools-interface-unknown", says: "stay unused"},
 			{title: "eth0 where that network takes addresses from Spiderpool", pod: []string{"networks", "kube-system/further", "ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["any-v4b"]}]`}, change: withConfig("multus: {clusterNetwork: first}")},
 			{title: "eth0 left out there", pod: []string{"networks", "kube-system/further", "ippools", net1(`"any-v4b"`)}, change: withConfig("multus: {clusterNetwork: first}"), want: left, says: `"eth0"`},
-			{title: "a netX that is not there", pod: with("ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net7","ipv4":["any-v4"]}]`), want: listed, says: `"net7" is not one of the pod's`},
+			{title: "a netX that is not there", pod: with("ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net7","ipv4":["any-v4"]}]`), want: listed, says: `"net7" does not exist in the pod`},
 			{title: "an interface of another plugin", pod: []string{"networks", "kube-system/lan,kube-system/host", "ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net2","ipv4":["any-v4"]}]`}, want: "warn ippools-interface-unknown"},
 			{title: "a standalone pod lists eth0 and net1", pod: alone("ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["any-v4b"]}]`)},
 			{title: "the name after @", pod: []string{"networks", "kube-system/lan@storage", "ippools", `[{"interface":"storage","ipv4":["lan-v4"]}]`}},
@@ -246,7 +246,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "in the network's configuration", pod: []string{"networks", "kube-system/own-pattern"}},
 		}},
 		{"the levels", []errorCase{
-			{title: "ippools before ippool", pod: with("ippools", net1(`"lan-v4"`), "ippool", `{"ipv4":["gone"]}`), want: ignoredKey, says: "ippools counts in its place"},
+			{title: "ippools before ippool", pod: with("ippools", net1(`"lan-v4"`), "ippool", `{"ipv4":["gone"]}`), want: ignoredKey, says: "ippools takes precedence"},
 			{title: "subnets before subnet before ippools before ippool", pod: with("subnets", `[{"interface":"net1","ipv4":["s"]}]`, "subnet", `{"ipv4":["s"]}`, "ippools", ``, "ippool", ``), change: onTemplate, want: ignoredKey + ", " + ignoredKey + ", " + ignoredKey},
 			{title: "subnets that are off", pod: with("subnets", `[{"interface":"net1","ipv4":["s"]}]`, "ippools", net1(`"lan-v4"`)), change: withConfig("spiderpool: {subnets: false}"), want: ignoredKey, says: "the SpiderSubnet feature is off"},
 			{title: "a subnet that is off, and wrong", pod: with("subnet", `x`), change: withConfig("spiderpool: {subnets: false}"), want: ignoredKey},
@@ -257,7 +257,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "a namespace that cannot be read", pod: lan, change: withNamespace("ns4", `lan-v4`), want: invalid, says: "default-ipv4-ippool cannot be used"},
 			{title: "a namespace with an object", pod: lan, change: withNamespace("ns6", `{"ipv6":["lan-v6"]}`), want: invalid, says: "default-ipv6-ippool cannot be used"},
 			{title: "a namespace with a number in the list", pod: lan, change: withNamespace("ns4", `["lan-v4",4]`), want: invalid},
-			{title: "a namespace that names a pool twice", pod: lan, change: withNamespace("ns4", `["lan-v4","lan-v4"]`), want: invalid, says: "stands in the list twice: Spiderpool"},
+			{title: "a namespace that names a pool twice", pod: lan, change: withNamespace("ns4", `["lan-v4","lan-v4"]`), want: invalid, says: "is in the list twice: Spiderpool"},
 			{title: "a namespace whose pool does not exist", pod: lan, change: withNamespace("ns4", `["gone"]`), want: notFound},
 			{title: "nobody looks there when the pod names pools", pod: with("ippools", net1(`"lan-v4"`)), change: withNamespace("ns4", `lan-v4`)},
 			{title: "the network before default pools", pod: []string{"networks", "kube-system/own-pool"}, change: withoutDefaultPools},
@@ -305,7 +305,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "below none with a sign", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "+-1"), change: onTemplate, want: wrong},
 			{title: "no number", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "three"), change: onTemplate, want: wrong},
 			{title: "empty", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", ""), change: onTemplate, want: wrong},
-			{title: "a sum: what stands before the + is passed over", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "1+1"), change: onTemplate, want: passed, says: "has no effect"},
+			{title: "a sum: what is before the + is ignored", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "1+1"), change: onTemplate, want: passed, says: "has no effect"},
 			{title: "a letter before the +", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "x+1"), change: onTemplate, want: passed},
 			{title: "a sign before the +", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "-+1"), change: onTemplate, want: passed},
 			{title: "two signs", pod: with("subnet", `{"interface":"net1","ipv4":["s"]}`, "number", "++1"), change: onTemplate, want: wrong},
@@ -331,7 +331,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "the default route on net1", pod: with("nic", "net1")},
 			{title: "the default route on eth0", pod: with("nic", "eth0")},
 			{title: "the default route nowhere", pod: with("nic", "")},
-			{title: "the default route on an interface that is not there", pod: with("nic", "net2"), want: passed, says: "the default route stays where it is"},
+			{title: "the default route on an interface that is not there", pod: with("nic", "net2"), want: passed, says: "the default route is not changed"},
 			{title: "whoever gives the addresses", pod: []string{"networks", "kube-system/host", "nic", "net7"}, want: passed},
 		}},
 		{"one pool for two interfaces", []errorCase{

@@ -12,8 +12,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
@@ -123,15 +122,13 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 }
 
 // shownInterface is what a report says of an interface.
-func shownInterface(i *pod.Interface) report.Interface {
-	shown := report.Interface{Name: i.Name, Role: string(i.Role()), Evidence: string(i.Evidence())}
-	if i.Reference != (object.Reference{}) {
-		shown.Network = i.Reference.String()
+func shownInterface(i *review.Interface) report.Interface {
+	shown := report.Interface{Name: i.Name, Role: string(i.Role), Evidence: string(i.Evidence)}
+	if i.Network != (object.Reference{}) {
+		shown.Network = i.Network.String()
 	}
-	if i.Pools() != nil {
-		shown.Pools = &report.Pools{
-			IPv4: append([]string{}, i.Pools().IPv4...), IPv6: append([]string{}, i.Pools().IPv6...), Source: string(i.Pools().Source),
-		}
+	if p := i.Pools; p != nil {
+		shown.Pools = &report.Pools{IPv4: append([]string{}, p.IPv4...), IPv6: append([]string{}, p.IPv6...), Source: string(p.Source)}
 	}
 	return shown
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Text writes the report for people: a paragraph for each finding, which begins

@@ -1,0 +1,45 @@
+package ipam
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
+)
+
+// routesFault says which of the routes host-local and static cannot decode.
+func routesFault(routes []json.RawMessage) string {
+	for i, r := range routes {
+		if string(r) == "null" {
+			continue
+		}
+		if err := json.Unmarshal(r, new(types.Route)); err != nil {
+			return field.Fault(fmt.Sprintf("ipam.routes[%d]", i), err)
+		}
+	}
+	return ""
+}
+
+// readAddr decodes an address as the plugins do; absent, null and empty are the
+// zero Addr.
+func readAddr(path string, conf json.RawMessage) (netip.Addr, string) {
+	if conf == nil {
+		return netip.Addr{}, ""
+	}
+	var ip net.IP
+	if err := json.Unmarshal(conf, &ip); err != nil {
+		return netip.Addr{}, field.Fault(path, err)
+	}
+	return addrOf(ip), ""
+}
+
+// addrOf is the address in its family's own form, IPv4 for IPv4 in IPv6, which
+// is how the plugins compare addresses.
+func addrOf(ip net.IP) netip.Addr {
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
+}

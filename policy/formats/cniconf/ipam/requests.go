@@ -1,0 +1,165 @@
+package ipam
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
+)
+
+// Effect is what becomes of a pod that asks for an address which it cannot get.
+type Effect string
+
+const (
+	// EffectFails says that a plugin refuses the pod, as often as it is tried.
+	EffectFails Effect = "fails"
+	// EffectIgnored says that the pod starts without the address.
+	EffectIgnored Effect = "ignored"
+)
+
+// AddressFault is why a pod does not get an address that it asks for.
+type AddressFault struct {
+	// Index is which of the addresses, from 0; -1 for all of them together.
+	Index  int
+	Effect Effect
+	// Detail continues a sentence that begins with the address, or with "the
+	// addresses": `is outside 10.0.0.10-10.0.0.50, the range of host-local`.
+	Detail string
+	// Want is what is accepted: "an address of that range".
+	Want string
+	// Instead is the address to write in its place; empty where it is not known.
+	Instead string
+	// Duplicate says that the same address is earlier in the list.
+	Duplicate bool
+}
+
+// Chain is what is around the IPAM plugin when it is called for an attachment.
+//
+// Multus (DelegateAdd, mergeCNIRuntimeConfig) hands "ips" on in two ways at once:
+// joined by commas as IP in CNI_ARGS, to every plugin of the chain; and as
+// runtimeConfig.ips to those plugins that declare the capability "ips", except for
+// the first interface.
+type Chain struct {
+	// CNIVersion of the configuration; empty where none is named.
+	CNIVersion string
+	// Capability says that the IPAM plugin gets the addresses as runtimeConfig.ips too.
+	Capability bool
+	// IPsElsewhere says that another plugin of the chain declares the capability "ips",
+	// and the main plugin does not.
+	IPsElsewhere bool
+	// PlainReader is the type of the first plugin to be called that decodes IP in
+	// CNI_ARGS as a single address without a prefix length, and fails otherwise; empty
+	// where there is none.
+	PlainReader string
+}
+
+// Asked is one of the addresses that a pod asks for.
+type Asked struct {
+	// Index is its place in the list, from 0.
+	Index int
+	// Addr is IPv4 for IPv4 in IPv6, which is how the plugins take it.
+	Addr netip.Addr
+	// Bits is the length of the prefix, -1 without one.
+	Bits int
+}
+
+// ReadAsked reads the addresses that a pod asks for. What Multus cannot read is passed
+// over.
+func ReadAsked(ips []string) []Asked {
+	var asked []Asked
+	for i, text := range ips {
+		a := Asked{Index: i, Bits: -1}
+		if ip, subnet, err := net.ParseCIDR(text); err == nil {
+			ones, bits := subnet.Mask.Size()
+			a.Addr = addrOf(ip)
+			// Of a longer mask the last bytes count.
+			a.Bits = max(0, ones-bits+a.Addr.BitLen())
+		} else {
+			a.Addr = addrOf(net.ParseIP(text))
+		}
+		if a.Addr.IsValid() {
+			asked = append(asked, a)
+		}
+	}
+	return asked
+}
+
+// heedless is the fault of asking a network that gives addresses of its own
+// choosing, or none.
+func heedless(asked []Asked, plain, why, want string) AddressFault {
+	if plain != "" && (len(asked) > 1 || asked[0].Bits >= 0) {
+		return AddressFault{
+			Index: -1, Effect: EffectFails,
+			Detail: "are refused by the plugin " + quote.Value(plain) + ", which reads one address without a prefix length, and could have no effect: " + why,
+			Want:   want,
+		}
+	}
+	return AddressFault{Index: -1, Effect: EffectIgnored, Detail: "have no effect: " + why, Want: want}
+}
+
+// argumentFaults are those of a chain in which nothing is known about the IPAM plugin.
+func argumentFaults(asked []Asked, plain string) []AddressFault {
+	return slices.Concat(listFaults(asked, plain), prefixFaults(asked, plain))
+}
+
+// listFaults says that a plugin reads no list.
+func listFaults(asked []Asked, plain string) []AddressFault {
+	if plain == "" || len(asked) < 2 {
+		return nil
+	}
+	return []AddressFault{{
+		Index: -1, Effect: EffectFails,
+		Detail: fmt.Sprintf("are %d, and the plugin %s reads one", len(asked), quote.Value(plain)),
+		Want:   "one address without a prefix length",
+	}}
+}
+
+// prefixFaults says that a plugin reads no prefix length.
+func prefixFaults(asked []Asked, plain string) []AddressFault {
+	if plain == "" {
+		return nil
+	}
+	var faults []AddressFault
+	for _, a := range asked {
+		if a.Bits >= 0 {
+			faults = append(faults, AddressFault{
+				Index: a.Index, Effect: EffectFails,
+				Detail: "has a prefix length, and the plugin " + quote.Value(plain) + " reads an address without one",
+				Want:   quote.Value(a.Addr.String()), Instead: a.Addr.String(),
+			})
+		}
+	}
+	return faults
+}
+
+// duplicate says that an address is the same as an earlier one of the list.
+func duplicate(a Asked, first int) AddressFault {
+	return AddressFault{
+		Index: a.Index, Effect: EffectFails, Duplicate: true,
+		Detail: fmt.Sprintf("is the same as address %d of the list, and no pod can have it twice", first+1), Want: "each address once",
+	}
+}
+
+// kernelFault says why no interface of a pod can have an address: ipv6_add_addr
+// refuses some, and __inet_insert_ifa drops 0.0.0.0 silently. The other special
+// addresses of IPv4 are accepted, loopback, multicast and broadcast among them.
+func kernelFault(a Asked) (AddressFault, bool) {
+	fault := AddressFault{Index: a.Index, Effect: EffectFails, Want: "an address of a single interface"}
+	switch {
+	case a.Addr == netip.IPv4Unspecified():
+		fault.Effect, fault.Detail = EffectIgnored, "is ignored by the kernel, and the interface gets no address"
+	case a.Addr.Is4():
+		return AddressFault{}, false
+	case a.Addr.IsUnspecified():
+		fault.Detail = "is refused by the kernel"
+	case a.Addr.IsMulticast():
+		fault.Detail = "is a multicast address"
+	case a.Addr.IsLoopback():
+		fault.Detail = "is the loopback address"
+	default:
+		return AddressFault{}, false
+	}
+	return fault, true
+}
