@@ -128,7 +128,9 @@ compiler:
 # A test that is skipped proves nothing, however green the run.
 .PHONY: no-skips
 no-skips:
-	@if grep -h '"Action":"skip".*"Test":' $(RESULTS)/*.json; then echo "the tests above were skipped" >&2; exit 1; fi
+	@shopt -s nullglob; results=($(RESULTS)/*.json); \
+	if (($${#results[@]} == 0)); then echo "there are no results in $(RESULTS): make test leaves some" >&2; exit 1; fi; \
+	if grep -h '"Action":"skip".*"Test":' "$${results[@]}"; then echo "the tests above were skipped" >&2; exit 1; fi
 
 # The demo is what there is to see: of the build no more than that it goes on, unless it
 # fails.
@@ -137,6 +139,15 @@ demo: ## Show the main job, without a cluster
 	@echo "building the programs; the first time takes a minute or two ..." >&2
 	@if ! log=$$({ $(MAKE) --no-print-directory programs && go build -o bin/demo/ ./test/demo; } 2>&1); then echo "$$log" >&2; exit 1; fi
 	@bin/demo/demo
+
+.PHONY: demo-check
+demo-check:
+	@mkdir -p bin/demo
+	@if ! $(MAKE) --no-print-directory demo >bin/demo/out 2>bin/demo/err; then cat bin/demo/out bin/demo/err >&2; exit 1; fi
+	@cat bin/demo/out
+	@if [[ $$(wc -l <bin/demo/err) != 1 || $$(head -n 1 bin/demo/out) != "The webhook serves at "* ]]; then \
+		echo "make demo is to print one line to standard error, and nothing before the demo begins; it printed there:" >&2; cat bin/demo/err >&2; exit 1; \
+	fi
 
 .PHONY: demo-cluster
 demo-cluster: programs controlplane ## The demo against a real API server
@@ -187,7 +198,7 @@ verify: ## Everything that CI runs
 	$(MAKE) test
 	$(MAKE) no-skips
 	$(MAKE) fuzz
-	$(MAKE) demo
+	$(MAKE) demo-check
 
 .PHONY: image
 image: ## Build the container image macvlan-webhook:VERSION

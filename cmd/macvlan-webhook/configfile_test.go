@@ -18,7 +18,7 @@ func TestConfigFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var logs lockedBuilder
+	var logs wait.Log
 	logger := slog.New(slog.NewTextHandler(&logs, nil))
 	write("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nlimits: {addressPairs: none}\n")
 	if _, err := readConfigFile(name, logger); err == nil || !strings.Contains(err.Error(), "line 3") {

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,7 +46,7 @@ func filling(t *testing.T, api *fakeAPI, prepare func(*Inventory)) (*Inventory, 
 	t.Helper()
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	log := &lockedBuffer{}
+	log := &wait.Log{}
 	inv, err := New(Options{Config: &rest.Config{Host: server.URL}, Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
@@ -64,24 +63,6 @@ func filling(t *testing.T, api *fakeAPI, prepare func(*Inventory)) (*Inventory, 
 		}
 	})
 	return inv, log.String
-}
-
-// lockedBuffer may be written to and read at the same time.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {

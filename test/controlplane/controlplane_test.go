@@ -36,6 +36,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// cutOff marks a run of these tests that is killed, and what it has started. Its value
+// tells one from the other.
+const cutOff = "MACVLAN_WEBHOOK_TEST_CUT_OFF"
+
+// waitToBeKilled is what a run does that is to be killed, when its control plane runs.
+func waitToBeKilled() {
+	fmt.Println("started")
+	select {}
+}
+
 // kubectl runs kubectl, which must succeed, and returns what it printed.
 func kubectl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
@@ -47,6 +57,18 @@ func kubectl(t *testing.T, stdin string, args ...string) string {
 		t.Fatalf("kubectl %s: exit status %d: %s", strings.Join(args, " "), result.ExitCode, result.Stderr)
 	}
 	return result.Stdout
+}
+
+// A plugin runs as a user has it run, whatever makes kubectl itself faster.
+func TestPluginCollectsGarbage(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "kubectl-show"), []byte("#!/bin/sh\necho \"GOGC=$GOGC\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if got := kubectl(t, "", "show"); got != "GOGC=\n" {
+		t.Errorf("the plugin has %q", got)
+	}
 }
 
 func TestNetworkAttachmentDefinition(t *testing.T) {

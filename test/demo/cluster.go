@@ -55,14 +55,14 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 			return err
 		}
 		if pools != "" {
-			fmt.Fprintf(out, "  it carries %s: %s\n", spiderpool.PoolsAnnotation, pools)
+			fmt.Fprintf(out, "  it carries:\n    %s: %s\n", spiderpool.PoolsAnnotation, pools)
 		}
 	}
 	kubectl, err := controlplane.Assets()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s\nThe cluster runs until you interrupt it. Try your own pods:\n  %s --kubeconfig %s create -f pod.yaml\n", seen,
+	fmt.Fprintf(out, "\n%s\nThe cluster runs until you interrupt it. Try your own pods:\n    %s --kubeconfig %s create -f pod.yaml\n", seen,
 		filepath.Join(kubectl, "kubectl"), cluster.Kubeconfig())
 	<-ctx.Done()
 	return nil

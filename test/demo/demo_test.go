@@ -20,11 +20,12 @@ func TestWrap(t *testing.T) {
 	}{
 		{"nothing", "", []string{""}},
 		{"fits", "twelve  wide", []string{"twelve  wide"}},
-		{"at a space", "  twelve is wide", []string{"  twelve is", "    wide"}},
+		{"at a space", "  twelve is wide", []string{"  twelve is", "  wide"}},
 		{"characters are counted, not bytes", "zwölf Zeichn", []string{"zwölf Zeichn"}},
-		{"after a comma without a space", "a: b/cde,f/ghi,j", []string{"a: b/cde,", "  f/ghi,j"}},
+		{"a list in one piece", "a: b/cde,f/ghi,j", []string{"a:", "b/cde,f/ghi,j"}},
 		{"a list stays whole where it fits", "a: b,c,d,e", []string{"a: b,c,d,e"}},
-		{"no place to break", "a: longer-than-the-page b", []string{"a:", "  longer-than-the-page", "  b"}},
+		{"no place to break", "a: longer-than-the-page b", []string{"a:", "longer-than-the-page", "b"}},
+		{"what is to be copied", "    kubectl get pods -o wide", []string{"    kubectl get pods -o wide"}},
 		{"spaces within", "a    b", []string{"a    b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -49,10 +50,10 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// The demo shows every pod, keeps to the width, and ends with a count and a command that
-// can be run.
+// The demo shows every pod, keeps to the width with all but what is to be copied, and ends
+// with a count and a command that can be run.
 func TestDemo(t *testing.T) {
-	const width = 100
+	const width = 60
 	var out bytes.Buffer
 	if err := run(t.Context(), nil, page{&out, width}); err != nil {
 		t.Fatal(err)
@@ -66,8 +67,19 @@ func TestDemo(t *testing.T) {
 	}
 	for line := range strings.Lines(out.String()) {
 		line = strings.TrimSuffix(line, "\n")
-		if utf8.RuneCountInString(line) > width && strings.Contains(strings.TrimLeft(line, " "), " ") {
+		if utf8.RuneCountInString(line) > width && !strings.HasPrefix(line, verbatim) && strings.Contains(strings.TrimLeft(line, " "), " ") {
 			t.Errorf("a line is longer than %d columns: %s", width, line)
+		}
+	}
+	for _, copied := range []string{
+		`    k8s.v1.cni.cncf.io/networks: kube-system/macvlan-overlay-vlan100,kube-system/macvlan-overlay-vlan200`,
+		`    ipam.spidernet.io/ippools: [{"interface":"net1","ipv4":["vlan100-v4"]},{"interface":"net2","ipv4":["vlan200-v4"]}]`,
+		// Of a remedy.
+		`    k8s.v1.cni.cncf.io/networks: "kube-system/macvlan-overlay-vlan0"`,
+		`    kubectl get network-attachment-definitions --all-namespaces`,
+	} {
+		if !strings.Contains(out.String(), "\n"+copied+"\n") {
+			t.Errorf("no line is %s", copied)
 		}
 	}
 	for _, text := range []string{"\n  created\n", "\n  created, with warnings:\n", "\n  filled in:\n", "\n  REFUSED: "} {
@@ -81,7 +93,11 @@ func TestDemo(t *testing.T) {
 	if got := lines[len(lines)-3]; got != count {
 		t.Errorf("the count is %q, want %q", got, count)
 	}
-	command := strings.Fields(lines[len(lines)-1])
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, verbatim+"bin/kubectl-macvlan ") {
+		t.Errorf("the last line is no command: %q", last)
+	}
+	command := strings.Fields(last)
 	for _, path := range slices.DeleteFunc(command, func(word string) bool { return !strings.Contains(word, "/") }) {
 		if _, err := os.Stat(filepath.Join(server.Root(), path)); err != nil {
 			t.Errorf("the last command names what is not there: %v", err)

@@ -45,28 +45,29 @@ func (p page) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// wrap breaks a line into rows of at most so many columns, after spaces, and after the
-// commas of lists that have none. A row that goes on stands further in. What offers no
-// place to break stays in one piece, however long.
+// verbatim is where a line begins that is meant to be copied: a value or a command. All
+// others are prose.
+const verbatim = "    "
+
+// wrap breaks a line of prose at spaces into rows of at most so many columns, as far in as
+// the line. What offers no place to break stays in one piece, however long.
 func wrap(line string, width int) []string {
+	if strings.HasPrefix(line, verbatim) {
+		return []string{line}
+	}
 	indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 	var rows []string
 	row, empty := indent, true
 	for word := range strings.SplitSeq(strings.TrimLeft(line, " "), " ") {
-		for n, part := range strings.SplitAfter(word, ",") {
-			if part == "" && n > 0 {
-				continue
-			}
-			space := ""
-			if n == 0 && !empty {
-				space = " "
-			}
-			if !empty && utf8.RuneCountInString(row+space+part) > width {
-				rows = append(rows, row)
-				row, space = indent+"  ", ""
-			}
-			row, empty = row+space+part, false
+		space := " "
+		if empty {
+			space = ""
 		}
+		if !empty && utf8.RuneCountInString(row+space+word) > width {
+			rows = append(rows, row)
+			row, space = indent, ""
+		}
+		row, empty = row+space+word, false
 	}
 	return append(rows, row)
 }

@@ -1,6 +1,7 @@
 // Package deploy applies the manifests to a control plane whose API server
 // reaches the webhook at an address instead of through its Service: a control
-// plane without nodes routes no Services. Everything else is applied as it is.
+// plane without nodes routes no Services. The API server also waits longer for an answer,
+// so that a slow machine refuses nothing. Everything else is applied as it is.
 package deploy
 
 import (
@@ -49,7 +50,15 @@ func apply(ctx context.Context, c *controlplane.ControlPlane, address string, fo
 	return err
 }
 
-// redirect puts a URL in place of the Service in every webhook.
+// timeoutSeconds is how long the API server waits for an answer: as long as it can. The
+// server's own limit stays below.
+const (
+	timeoutSeconds  = 30
+	decisionTimeout = "29s"
+)
+
+// redirect puts a URL in place of the Service in every webhook, and has the API server wait
+// longer for it.
 func redirect(manifests []byte, address string) (string, error) {
 	docs, err := document.Parse(manifests)
 	if err != nil {
@@ -63,7 +72,9 @@ func redirect(manifests []byte, address string) (string, error) {
 		}
 		webhooks, _ := object["webhooks"].([]any)
 		for _, w := range webhooks {
-			client := w.(map[string]any)["clientConfig"].(map[string]any)
+			webhook := w.(map[string]any)
+			webhook["timeoutSeconds"] = timeoutSeconds
+			client := webhook["clientConfig"].(map[string]any)
 			service := client["service"].(map[string]any)
 			delete(client, "service")
 			client["url"] = "https://" + address + service["path"].(string)
@@ -100,7 +111,7 @@ func FreeAddress() (string, error) {
 }
 
 // ServerFlags are the flags of a server that runs beside a cluster as the
-// manifests run it within one.
+// manifests run it within one, with more time for a decision.
 func ServerFlags(kubeconfig, address, config string) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
@@ -110,5 +121,6 @@ func ServerFlags(kubeconfig, address, config string) []string {
 		"--cert-host=127.0.0.1",
 		"--webhook-configuration=macvlan-webhook",
 		"--drain=0s",
+		"--decision-timeout=" + decisionTimeout,
 	}
 }

@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -96,7 +98,9 @@ func TestNetworkAndItsPodInOneApply(t *testing.T) {
 // the cache still says, and so is one that was missing.
 func TestRepairedNetwork(t *testing.T) {
 	// A broken network gets in where its rule only warns.
-	configured(t, "rules: {nad-config-invalid: warn}")
+	alone(t)
+	defer useConfig(t, nil)
+	useConfig(t, policyConfig("rules: {nad-config-invalid: warn}"))
 	for i := range 20 {
 		name := fmt.Sprintf("repaired-%d", i)
 		annotation := "k8s.v1.cni.cncf.io/networks: " + name
@@ -114,7 +118,12 @@ func TestRepairedNetwork(t *testing.T) {
 // A coordinator that names no mode has that of the cluster's SpiderCoordinator,
 // and its changes are followed.
 func TestClusterCoordinatorMode(t *testing.T) {
-	beside(t)
+	alone(t)
+	t.Cleanup(func() {
+		if _, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, "", "delete", "--ignore-not-found", "spidercoordinator", "default"); err != nil {
+			t.Error(err)
+		}
+	})
 	annotation := "k8s.v1.cni.cncf.io/networks: kube-system/coordinator-inherit"
 	mustKubectl(t, podYAML("inherit", annotation), "create", "--dry-run=server", "-f", "-")
 	mustKubectl(t, "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderCoordinator\nmetadata: {name: default}\nspec: {mode: underlay, tunePodRoutes: true}\n", "apply", "-f", "-")

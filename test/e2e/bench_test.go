@@ -68,7 +68,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 			// What the first list needed is given back to the system by and by.
 			time.Sleep(5 * time.Second)
 			resident := memory(b, s.PID(), "VmRSS:")
-			body := review("bench", `"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`)
+			body := podReview("bench", `"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`)
 			for b.Loop() {
 				if _, _, err := post(client, "https://"+s.Address+"/validate", "application/json", strings.NewReader(body)); err != nil {
 					b.Fatal(err)
@@ -78,7 +78,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 			b.ReportMetric(float64(memory(b, s.PID(), "VmHWM:"))/(1<<20), "MiB-peak")
 
 			// A pattern that matches nothing: all pools are read again.
-			body = review("bench", `"v1.multus-cni.io/default-network":"kube-system/macvlan-standalone-vlan0","ipam.spidernet.io/ippool":"{\"ipv4\":[\"no-such-*\"]}"`)
+			body = podReview("bench", `"v1.multus-cni.io/default-network":"kube-system/macvlan-standalone-vlan0","ipam.spidernet.io/ippool":"{\"ipv4\":[\"no-such-*\"]}"`)
 			start := time.Now()
 			_, text, err := post(client, "https://"+s.Address+"/validate", "application/json", strings.NewReader(body))
 			if err != nil || !strings.Contains(text, "ippool-not-found") {

@@ -53,7 +53,7 @@ func (m *mounted) edit(t *testing.T, text string) {
 // The configuration is edited twenty times while a hundred requests a second are
 // answered: none fails, and each is judged by one whole configuration.
 func TestConfigurationUnderLoad(t *testing.T) {
-	t.Parallel()
+	apart(t)
 	const (
 		edits, perSecond = 20, 100
 		// A pod that breaks both rules gets one warning by either configuration. Any
@@ -73,7 +73,7 @@ func TestConfigurationUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	webhook, err := server.Start(t.Context(), append(flags, "--inventory="+networks, "--config="+config.file(), "--drain=0s")...)
+	webhook, err := server.Start(t.Context(), append(flags, "--inventory="+networks, "--config="+config.file(), "--drain=0s", "--decision-timeout=30s")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestConfigurationUnderLoad(t *testing.T) {
 		`"resource":{"group":"","version":"v1","resource":"pods"},"namespace":"team-a","operation":"CREATE","userInfo":{"username":"jane"},` +
 		`"object":{"metadata":{"annotations":{"v1.multus-cni.io/default-network":"kube-system/macvlan-overlay-vlan0","k8s.v1.cni.cncf.io/networks":"kube-system/coordinator-auto@lo"}}}}}`)
 	ask := func() (string, error) {
-		response, err := client.Post("https://"+webhook.Address+"/validate?timeout=5s", "application/json", bytes.NewReader(review))
+		response, err := client.Post("https://"+webhook.Address+"/validate?timeout=30s", "application/json", bytes.NewReader(review))
 		if err != nil {
 			return "", err
 		}

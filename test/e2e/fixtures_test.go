@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,9 +32,13 @@ import (
 type outcome struct {
 	fixtures.Fixture
 	// kubectl is what kubectl said when it created the object, or applied it where it is
-	// a network, which may be there already; without side effects.
+	// a network, which may be there already; without side effects, unless kept is set.
 	kubectl controlplane.Result
-	// stored is why a pod or a workload that kubectl could create was not stored.
+	// kept says that kubectl was to store the object, and to look at its fields first as it
+	// does for users.
+	kept bool
+	// stored is why a pod or a workload that kubectl could create was not stored, or not
+	// deleted again.
 	stored error
 	// files and live are what kubectl-macvlan said of it.
 	files, live checkReport
@@ -51,9 +55,14 @@ const asking = 3
 
 // outcomes are those of all fixtures but the ones that need a cluster without the
 // mutating webhook. They are found out once for all tests of fixtures, configuration by
-// configuration: the server takes two seconds to see a new one.
+// configuration: the server takes two seconds to see a new one. That takes two places.
 var outcomes = sync.OnceValues(func() ([]outcome, error) {
 	ctx := context.Background()
+	taken := min(2, allPlaces)
+	if err := places.Acquire(ctx, taken); err != nil {
+		return nil, err
+	}
+	defer places.Release(taken)
 	s, err := newSite(ctx, controlplane.Options{Audit: true})
 	defer s.stop()
 	if err != nil {
@@ -73,16 +82,22 @@ var outcomes = sync.OnceValues(func() ([]outcome, error) {
 	all = slices.DeleteFunc(all, func(f fixtures.Fixture) bool { return f.Bypassed })
 	found := make([]outcome, len(all))
 	configs := map[string][]*outcome{}
-	failing := map[string]bool{}
+	seen := map[string]bool{}
+	first := func(of ...string) bool {
+		key := strings.Join(of, " ")
+		defer func() { seen[key] = true }()
+		return !seen[key]
+	}
 	for n, f := range all {
 		o := &found[n]
 		o.Fixture = f
 		configs[f.Config] = append(configs[f.Config], o)
-		// The first one of each rule.
-		if !f.Pass && ofPod(&f) && !failing[f.Rule] {
-			failing[f.Rule] = true
+		// One that passes each rule, and one that fails it.
+		if ofPod(&f) && first(f.Rule, "in a Deployment", strconv.FormatBool(f.Pass)) {
 			o.applied = &controlplane.Result{}
 		}
+		// One of each rule that is accepted, and one that is warned of.
+		o.kept = !f.OfNetwork() && !f.OfSubnet() && f.Decision() != "deny" && first(f.Rule, f.Decision())
 	}
 	for _, config := range slices.Sorted(maps.Keys(configs)) {
 		of := configs[config]
@@ -106,21 +121,17 @@ var outcomes = sync.OnceValues(func() ([]outcome, error) {
 		// One at a time: a pod or a workload holds its addresses for as long as it is there,
 		// and a subnet overlaps others for as long as the webhook remembers it.
 		for _, o := range of {
+			if o.kept {
+				if o.kubectl, err = s.Kubectl(ctx, string(o.Text), "create", "-f", "-"); err != nil {
+					return nil, fmt.Errorf("%s: %w", o.Path, err)
+				}
+			}
 			if !o.OfNetwork() && !o.OfSubnet() && o.kubectl.ExitCode == 0 {
-				o.stored = store(ctx, client, o.Text)
+				o.stored = store(ctx, client, o)
 			}
 		}
 	}
-	events, err := s.serverRequests()
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range events {
-		if e.ResponseStatus.Code == http.StatusForbidden {
-			return nil, fmt.Errorf("the server's roles do not allow %s %s", e.Verb, e.RequestURI)
-		}
-	}
-	return found, nil
+	return found, s.nothingForbidden()
 })
 
 // ofPod says that the object of the fixture is a pod.
@@ -148,8 +159,10 @@ func (s *site) ask(ctx context.Context, client dynamic.Interface, folder string,
 		// requests below do.
 		args = append(args, "--validate=ignore")
 	}
-	if o.kubectl, err = s.Kubectl(ctx, string(o.Text), args...); err != nil {
-		return err
+	if !o.kept {
+		if o.kubectl, err = s.Kubectl(ctx, string(o.Text), args...); err != nil {
+			return err
+		}
 	}
 	if o.files, err = s.check(ctx, "-f", file, "--inventory", inventory, "--config", config); err != nil {
 		return err
@@ -199,10 +212,10 @@ func (s *site) check(ctx context.Context, args ...string) (report checkReport, e
 	return report, json.Unmarshal(out, &report)
 }
 
-// store creates a pod or a workload and deletes it again.
-func store(ctx context.Context, client dynamic.Interface, text []byte) error {
+// store creates a pod or a workload, unless kubectl has, and deletes it again.
+func store(ctx context.Context, client dynamic.Interface, o *outcome) error {
 	object := &unstructured.Unstructured{}
-	if err := yaml.UnmarshalStrict(text, &object.Object); err != nil {
+	if err := yaml.UnmarshalStrict(o.Text, &object.Object); err != nil {
 		return err
 	}
 	resource := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
@@ -212,20 +225,33 @@ func store(ctx context.Context, client dynamic.Interface, text []byte) error {
 		}
 	}
 	objects := client.Resource(resource).Namespace(cmp.Or(object.GetNamespace(), "default"))
-	made, err := objects.Create(ctx, object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
-	if err != nil {
-		return err
+	name := createdName(o.kubectl.Stdout)
+	if !o.kept {
+		made, err := objects.Create(ctx, object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+		if err != nil {
+			return err
+		}
+		name = made.GetName()
 	}
-	return objects.Delete(ctx, made.GetName(), metav1.DeleteOptions{
+	return objects.Delete(ctx, name, metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64(0)),
 		// Nobody is there to look after what would be left by a Job.
 		PropagationPolicy: new(metav1.DeletePropagationBackground),
 	})
 }
 
+// createdName is the name in what kubectl prints of an object that it has created, such
+// as "pod/web created".
+func createdName(printed string) string {
+	_, name, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(printed), " created"), "/")
+	return name
+}
+
 // eachOutcome runs a test for every fixture of those.
 func eachOutcome(t *testing.T, isOne func(*fixtures.Fixture) bool, test func(*testing.T, *outcome)) {
 	t.Helper()
+	// It takes longer than anything else, so it begins before the others take their places.
+	go func() { _, _ = outcomes() }()
 	t.Parallel()
 	all, err := outcomes()
 	if err != nil {

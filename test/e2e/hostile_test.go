@@ -33,7 +33,7 @@ func standalone(t *testing.T, inventory string, flags ...string) (*server.Server
 	}
 	networks := filepath.Join(folder, "networks.yaml")
 	write(t, networks, []byte(inventory))
-	s, err := server.Start(t.Context(), append(append(certificate, "--inventory="+networks), flags...)...)
+	s, err := server.Start(t.Context(), append(append(certificate, "--inventory="+networks, "--decision-timeout=30s"), flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +44,8 @@ func standalone(t *testing.T, inventory string, flags ...string) (*server.Server
 	return s, client
 }
 
-// review is the AdmissionReview of a pod's creation.
-func review(uid, annotations string) string {
+// podReview is the AdmissionReview of a pod's creation.
+func podReview(uid, annotations string) string {
 	return fmt.Sprintf(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":%q,"kind":{"group":"","version":"v1","kind":"Pod"},`+
 		`"resource":{"group":"","version":"v1","resource":"pods"},"namespace":"default","operation":"CREATE",`+
 		`"object":{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-","annotations":{%s}},"spec":{"containers":[]}}}}`, uid, annotations)
@@ -81,7 +81,7 @@ func expectGood(t *testing.T, s *server.Server, client *http.Client) {
 		`"v1.multus-cni.io/default-network":"kube-system/macvlan-overlay-vlan0"`: false,
 		`"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`:      true,
 	} {
-		status, text, err := post(client, "https://"+s.Address+"/validate?timeout=5s", "application/json", strings.NewReader(review("good", annotations)))
+		status, text, err := post(client, "https://"+s.Address+"/validate?timeout=30s", "application/json", strings.NewReader(podReview("good", annotations)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,14 +109,14 @@ func expectLittleMemory(t *testing.T, s *server.Server) {
 }
 
 func TestGarbage(t *testing.T) {
-	t.Parallel()
+	heavy(t)
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
 	url := "https://" + s.Address + "/validate"
 	random := make([]byte, 1<<20)
 	for i := range random {
 		random[i] = byte(rand.Uint32())
 	}
-	good := review("u", "")
+	good := podReview("u", "")
 	for _, test := range []struct {
 		name, path, contentType string
 		body                    io.Reader
@@ -136,8 +136,8 @@ func TestGarbage(t *testing.T) {
 		{"another kind", "", "application/json", strings.NewReader(`{"apiVersion":"v1","kind":"Pod"}`), 400, "AdmissionReview"},
 		{"brackets", "", "application/json", strings.NewReader(strings.Repeat("[", 10_000)), 400, "no AdmissionReview"},
 		{"brackets in the object", "", "application/json", strings.NewReader(strings.Replace(good, `"spec":{`, `"spec":{"x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+",", 1)), 400, "depth"},
-		{"brackets in an annotation", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("[", 10_000)+`"`)), 200, "network-annotation-invalid"},
-		{"an annotation of 256 KiB", "", "application/json", strings.NewReader(review("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("a,", 128<<10)+`"`)), 200, "network-annotation-invalid"},
+		{"brackets in an annotation", "", "application/json", strings.NewReader(podReview("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("[", 10_000)+`"`)), 200, "network-annotation-invalid"},
+		{"an annotation of 256 KiB", "", "application/json", strings.NewReader(podReview("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("a,", 128<<10)+`"`)), 200, "network-annotation-invalid"},
 		{"no pod", "", "application/json", strings.NewReader(strings.Replace(good, `"kind":"Pod"}`, `"kind":"ConfigMap"}`, 1)), 200, "checks pods"},
 		{"annotations of the wrong type", "", "application/json", strings.NewReader(strings.Replace(good, `"annotations":{}`, `"annotations":7`, 1)), 200, "wrong type"},
 	} {
@@ -206,7 +206,7 @@ func TestGarbage(t *testing.T) {
 		for i := range 300_000 {
 			fmt.Fprintf(&annotations, `,"a%d":"b"`, i)
 		}
-		body := []byte(review("u", annotations.String()))
+		body := []byte(podReview("u", annotations.String()))
 		var senders sync.WaitGroup
 		for range 12 {
 			senders.Go(func() {
@@ -227,7 +227,7 @@ func TestGarbage(t *testing.T) {
 // Clients that never finish what they send are cut off, however many they are, and
 // leave a server that answers.
 func TestSlowClients(t *testing.T) {
-	t.Parallel()
+	heavy(t)
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
 	var clients sync.WaitGroup
 	for i := range 900 {
@@ -257,7 +257,7 @@ func TestSlowClients(t *testing.T) {
 }
 
 func TestLargeNetworkConfig(t *testing.T) {
-	t.Parallel()
+	apart(t)
 	config := `{"cniVersion":"0.3.1","x":"` + strings.Repeat("x", 1<<20) + `","plugins":[{"type":"macvlan"},{"type":"router"}]}`
 	inventory := fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: macvlan-overlay-vlan0, namespace: kube-system}\nspec: {config: '%s'}\n", config)
 	s, client := standalone(t, inventory)
@@ -268,7 +268,7 @@ func TestLargeNetworkConfig(t *testing.T) {
 // After SIGTERM the server says that it is not ready, goes on answering, and
 // ends by itself.
 func TestDrain(t *testing.T) {
-	t.Parallel()
+	apart(t)
 	// Long enough for what follows on a busy machine; others run meanwhile.
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n", "--drain=15s")
 	// A connection that is idle when the signal comes, as an API server keeps some.
@@ -289,7 +289,7 @@ func TestDrain(t *testing.T) {
 	if response := sendOn(t, idle, reader); !response.Close {
 		t.Error("the client is not told to take another connection")
 	}
-	response, err := client.Post("https://"+s.Address+"/validate", "application/json", strings.NewReader(review("u", "")))
+	response, err := client.Post("https://"+s.Address+"/validate", "application/json", strings.NewReader(podReview("u", "")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestDrain(t *testing.T) {
 // sendOn sends a good request on a connection and reads the answer.
 func sendOn(t *testing.T, conn net.Conn, reader *bufio.Reader) *http.Response {
 	t.Helper()
-	body := review("u", "")
+	body := podReview("u", "")
 	if _, err := fmt.Fprintf(conn, "POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func sendOn(t *testing.T, conn net.Conn, reader *bufio.Reader) *http.Response {
 }
 
 func TestTLSVersionsAndProtocol(t *testing.T) {
-	t.Parallel()
+	apart(t)
 	s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
 	roots := client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 	for _, test := range []struct {

@@ -4,7 +4,8 @@
 // The tests run beside each other, because most of the time each waits: for a
 // controller, for a configuration to be read, for a program to start. A test that uses
 // the shared cluster begins by saying what it does to the others there: [beside],
-// [configured], [alone] or [last].
+// [configured], [alone] or [last]. One that starts servers or control planes of its own
+// begins with [apart] or [heavy].
 package e2e
 
 import (
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,19 +36,25 @@ type site struct {
 	address    string
 	kubeconfig string
 	config     string
+	flags      []string
 	webhook    *server.Server
 }
 
 // cluster is the site that tests share.
 var cluster *site
 
-// places is how many tests use the shared cluster at the same time. More would only
-// wait for the same cores, and a request for its answer.
-const places = 3
+// usualPlaces is how many tests do something at the same time, unless -parallel says it.
+// More would only wait for the same cores, and a request for its answer.
+const usualPlaces = 5
 
 var (
-	use         = semaphore.NewWeighted(places)
+	// A test takes its place when it may use the shared cluster, and keeps both until it
+	// ends.
+	places      *semaphore.Weighted
+	allPlaces   int64
+	sharing     sync.RWMutex
 	configuring sync.Mutex
+	heavyOnes   sync.Mutex
 	others      sync.WaitGroup
 )
 
@@ -55,28 +63,51 @@ var (
 func beside(t *testing.T) {
 	t.Helper()
 	join(t)
-	take(t, 1)
+	sharing.RLock()
+	t.Cleanup(sharing.RUnlock)
+	take(t)
 }
 
-// configured is beside for tests that put a PolicyConfig into force which changes nothing
-// for those beside; config has the lines of the first one.
+// configured is beside for a test that needs the lines of a PolicyConfig which change
+// nothing for those beside. A test that gives a rule another action is not one of them:
+// it is [alone].
 func configured(t *testing.T, config string) {
 	t.Helper()
 	join(t)
 	configuring.Lock()
 	t.Cleanup(configuring.Unlock)
-	take(t, 1)
+	sharing.RLock()
+	t.Cleanup(sharing.RUnlock)
+	take(t)
 	t.Cleanup(func() { useConfig(t, nil) })
-	if config != "" {
-		useConfig(t, policyConfig(config))
-	}
+	useConfig(t, policyConfig(config))
 }
 
-// alone is for tests that others cannot bear beside them.
+// alone is for tests that others on the shared cluster cannot bear beside them.
 func alone(t *testing.T) {
 	t.Helper()
 	join(t)
-	take(t, places)
+	sharing.Lock()
+	t.Cleanup(sharing.Unlock)
+	take(t)
+}
+
+// apart is for tests that leave the shared cluster alone.
+func apart(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	take(t)
+}
+
+// heavy is apart for tests that keep the cores busy, by a control plane of their own or by
+// very many requests. They come one after the other, so that those of the shared cluster
+// go on, which mostly wait.
+func heavy(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	heavyOnes.Lock()
+	t.Cleanup(heavyOnes.Unlock)
+	take(t)
 }
 
 // join has the test run beside others, and [last] wait for it. Every test comes through
@@ -88,25 +119,44 @@ func join(t *testing.T) {
 	t.Parallel()
 }
 
-func take(t *testing.T, n int64) {
+// take gives the test a place until it ends.
+func take(t *testing.T) {
 	t.Helper()
-	if err := use.Acquire(t.Context(), n); err != nil {
+	if err := places.Acquire(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { use.Release(n) })
+	t.Cleanup(func() { places.Release(1) })
 }
 
 // last is for a test that looks at what all the others on the shared cluster have done.
 func last(t *testing.T) {
+	t.Helper()
 	t.Parallel()
 	others.Wait()
+	take(t)
+}
+
+// setPlaces makes the places. For the testing package those that wait for one run too, so
+// it is to let all of them run, and -parallel counts the places.
+func setPlaces() error {
+	allPlaces = usualPlaces
+	var err error
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name == "test.parallel" {
+			allPlaces, err = strconv.ParseInt(f.Value.String(), 10, 64)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	places = semaphore.NewWeighted(allPlaces)
+	return flag.Set("test.parallel", "64")
 }
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		flag.Parse()
-		// Tests that wait for their place count as running. What bounds them is places.
-		err := flag.Set("test.parallel", "64")
+		err := setPlaces()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "run the tests beside each other:", err)
 			return 1
@@ -126,11 +176,12 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// newSite starts a site. What it returns has to be stopped, also after an error.
-func newSite(ctx context.Context, options controlplane.Options) (*site, error) {
+// newSite starts a site, with more flags for its webhook. What it returns has to be
+// stopped, also after an error.
+func newSite(ctx context.Context, options controlplane.Options, flags ...string) (*site, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	s := &site{}
+	s := &site{flags: flags}
 	var err error
 	if s.folder, err = os.MkdirTemp("", "e2e-"); err != nil {
 		return s, err
@@ -187,6 +238,7 @@ func (s *site) stop() {
 // its environment.
 func (s *site) startWebhook(ctx context.Context, environment ...string) (err error) {
 	flags := append(deploy.ServerFlags(s.kubeconfig, s.address, s.config), "--node-facts")
+	flags = append(flags, s.flags...)
 	s.webhook, err = server.StartWith(ctx, environment, flags...)
 	if err != nil {
 		return err

@@ -40,7 +40,8 @@ func TestNetworkFromBefore(t *testing.T) {
 }
 
 func TestDeletionOfUsedNetwork(t *testing.T) {
-	configured(t, "")
+	alone(t)
+	defer useConfig(t, nil)
 	result := kubectl(t, "", "delete", "net-attach-def", "--namespace=team-a", "used", "--dry-run=server")
 	if result.ExitCode != 0 || !strings.Contains(result.Stderr, "Warning: nad-in-use: used by 1 pod (team-a/user): running pods keep") {
 		t.Errorf("exit status %d\n%s", result.ExitCode, result.Stderr)
@@ -68,10 +69,11 @@ var podsFound = regexp.MustCompile(`Warning: nad-in-use: used by (at least )?(\d
 // Deleting a network that very many pods use is answered within the deadline, in little
 // memory.
 func TestDeletionOfNetworkWithManyPods(t *testing.T) {
-	t.Parallel()
+	heavy(t)
 	// So many pods are in nobody's way in a cluster of their own, which ends with them. And
 	// no controller looks at each.
-	crowded, err := newSite(t.Context(), controlplane.Options{})
+	// The deadline is what the server takes by itself.
+	crowded, err := newSite(t.Context(), controlplane.Options{Audit: true}, "--decision-timeout=4s")
 	t.Cleanup(crowded.stop)
 	if err != nil {
 		t.Fatal(err)
@@ -148,5 +150,8 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	}
 	if result := kubectl("", "delete", "net-attach-def", "many"); result.ExitCode != 0 {
 		t.Error(result.Stderr)
+	}
+	if err := crowded.nothingForbidden(); err != nil {
+		t.Error(err)
 	}
 }

@@ -199,6 +199,7 @@ webhooks:
   rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
   objectSelector: {matchLabels: {networks: added-later}}
   sideEffects: None
+  timeoutSeconds: 30
 `, listener.Addr(), base64.StdEncoding.EncodeToString(bundle)), "create", "-f", "-")
 	t.Cleanup(func() {
 		if _, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, "", "delete", "mutatingwebhookconfiguration", "zz-later"); err != nil {
@@ -267,7 +268,7 @@ func TestRepairedPool(t *testing.T) {
 // The webhook of a cluster without Spiderpool says nothing about pools, and follows
 // them when Spiderpool is installed beside it.
 func TestSpiderpoolInstalledLater(t *testing.T) {
-	t.Parallel()
+	heavy(t)
 	folder := t.TempDir()
 	plain, err := controlplane.Start(t.Context(), controlplane.Options{Dir: folder})
 	if err != nil {

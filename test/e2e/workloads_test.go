@@ -14,7 +14,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
-	judging "github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
@@ -112,7 +112,7 @@ func TestTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := judging.JudgePod(t.Context(), inv, config, subject)
+			v := review.JudgePod(t.Context(), inv, config, subject)
 			deny := v.Decision() == verdict.Deny
 			said := []string{o.templates[n]}
 			if (said[0] != "") != deny {

@@ -15,11 +15,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/reaper"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // Server is a running webhook server.
@@ -31,8 +31,7 @@ type Server struct {
 	exited chan struct{}
 	err    error
 
-	mu  sync.Mutex
-	log strings.Builder
+	log wait.Log
 }
 
 // Root is the folder of the repository.
@@ -82,9 +81,7 @@ func (s *Server) follow(stderr io.Reader, listening chan struct{}) {
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		s.mu.Lock()
-		s.log.WriteString(lines.Text() + "\n")
-		s.mu.Unlock()
+		fmt.Fprintln(&s.log, lines.Text())
 		var line struct{ Msg, Address, Probes string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" && s.Address == "" {
 			s.Address, s.Probes = line.Address, line.Probes
@@ -96,11 +93,7 @@ func (s *Server) follow(stderr io.Reader, listening chan struct{}) {
 }
 
 // Log is what the server has logged so far.
-func (s *Server) Log() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.String()
-}
+func (s *Server) Log() string { return s.log.String() }
 
 // PID is the process ID.
 func (s *Server) PID() int { return s.cmd.Process.Pid }

@@ -2,10 +2,11 @@ package reaper
 
 import (
 	"bufio"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,12 +20,46 @@ const role = "MACVLAN_WEBHOOK_TEST_CUT_OFF"
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(role); how != "" {
-		if err := beCutOff(strings.HasPrefix(how, "panic")); err != nil {
+		if err := play(how); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// play does what the value of role says.
+func play(how string) error {
+	if strings.HasPrefix(how, "bereft") {
+		return loseReaper()
+	}
+	return beCutOff(strings.HasPrefix(how, "panic"))
+}
+
+// loseReaper ends the reaper, and then itself with its standard input.
+func loseReaper() error {
+	reaper, err := run("nobody-" + rand.Text())
+	if err != nil {
+		return err
+	}
+	if err := reaper.Kill(); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// again is a run of these tests that plays a role.
+func again(t *testing.T, value string) *exec.Cmd {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(program)
+	command.Env = append(os.Environ(), role+"="+value)
+	return command
 }
 
 // beCutOff starts two programs, one of which starts a third, and waits for its end.
@@ -51,18 +86,11 @@ func beCutOff(panics bool) error {
 }
 
 // marked are the processes that have the value of role in their environment.
-func marked(t *testing.T, value string) (found []string) {
+func marked(t *testing.T, value string) []Process {
 	t.Helper()
-	processes, err := filepath.Glob("/proc/[0-9]*")
+	found, err := Having(role, value)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, process := range processes {
-		// It may be gone by now.
-		environment, err := os.ReadFile(filepath.Join(process, "environ"))
-		if err == nil && strings.Contains("\x00"+string(environment), "\x00"+role+"="+value+"\x00") {
-			found = append(found, filepath.Base(process))
-		}
 	}
 	return found
 }
@@ -79,8 +107,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			value := fmt.Sprintf("%s-%d", tt.name, os.Getpid())
-			command := exec.Command("/proc/self/exe")
-			command.Env = append(os.Environ(), role+"="+value)
+			command := again(t, value)
 			out, err := command.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -103,5 +130,29 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			wait.Until(t, "nothing is left", func() bool { return len(marked(t, value)) == 0 })
 		})
+	}
+}
+
+// Somebody whose reaper has ended learns that nothing is looked after.
+func TestLostReaper(t *testing.T) {
+	command := again(t, fmt.Sprint("bereft-", os.Getpid()))
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	if want := "the reaper has ended: signal: killed\n"; err != nil || !strings.HasSuffix(line, want) {
+		t.Errorf("it says %q, %v; want %q", line, err, want)
+	}
+	stdin.Close()
+	if err := command.Wait(); err != nil {
+		t.Error(err)
 	}
 }
