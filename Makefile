@@ -177,7 +177,7 @@ docs-check:
 
 # One target at a time is all that go test takes.
 .PHONY: fuzz
-fuzz: controlplane ## Fuzz every target: policy/formats/multus for FUZZTIME, others for FUZZTIME_OTHERS
+fuzz: controlplane ## Fuzz every target (FUZZTIME, FUZZTIME_OTHERS)
 	@grep -rlE --include='*_test.go' --exclude-dir=bin '^func Fuzz[A-Z]' . | xargs -rn1 dirname | sort -u | while read -r folder; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$folder"/*_test.go | cut -d ' ' -f 2); do \
 			duration=$(FUZZTIME_OTHERS); [[ $$folder != ./policy/formats/multus ]] || duration=$(FUZZTIME); \

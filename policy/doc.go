@@ -37,7 +37,11 @@
 //
 //  1. Write rule_<id with underscores>.go in pod/rules, nad or subnet: one Rule value with
 //     its ID, default action and check.
-//  2. Put the value into the table of the package (Table or Rules), where its findings
+//     If it reads an annotation that no rule has read before, add that to
+//     pod/annotations.go, or to networkAnnotationKeys in nad: all others are dropped while
+//     decoding. What makes a pod one that is judged also goes into the match conditions in
+//     manifests/base, which a test compares.
+//  2. Put the value into the table in rules.go beside it (Table or Rules), where its findings
 //     should be.
 //  3. Write ruledocs/<id>.md, in the form that package ruledocs describes: users read it, and
 //     a test executes its examples. `make docs` writes docs/rules.md from these files.

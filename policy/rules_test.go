@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +37,25 @@ func TestRules(t *testing.T) {
 		}
 		if !version.MatchString(r.Since) {
 			t.Errorf("%s: since %q", r.ID, r.Since)
+		}
+	}
+}
+
+// A rule that is not in its table is never run.
+func TestEveryRuleFileIsInItsTable(t *testing.T) {
+	for _, folder := range []string{"pod/rules", "nad", "subnet"} {
+		files, err := filepath.Glob(folder + "/rule_*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", folder, len(files), err)
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "rule_"), ".go")
+			if strings.HasSuffix(name, "_test") {
+				continue
+			}
+			if id := strings.ReplaceAll(name, "_", "-"); !IsRule(id) {
+				t.Errorf("%s: no table has a rule %s", file, id)
+			}
 		}
 	}
 }

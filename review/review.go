@@ -4,10 +4,10 @@
 // before. The admission server and kubectl-macvlan both take it, each from its own [Change]
 // and with its own words for the [Outcome], so that both say the same of the same object.
 //
-// [Kinds] are the kinds of objects that are judged: pods and the workloads that make
-// them, NetworkAttachmentDefinitions, and the subnets of Rancher's flat network. Each of the
-// three has a file of its own here. Below them are [JudgePod], [JudgeNetwork] and
-// [JudgeSubnet], for subjects that are decoded already.
+// [Kinds] are the kinds of objects that are judged: pods and the workloads that make them
+// (pod.go), NetworkAttachmentDefinitions (network.go), and the subnets of Rancher's flat
+// network (subnet.go). For subjects that are decoded already there are [JudgePod],
+// [JudgeNetwork] and [JudgeSubnet].
 package review
 
 import (

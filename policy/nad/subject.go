@@ -204,29 +204,6 @@ type view struct {
 	mode   cniconf.CoordinatorMode
 }
 
-// Rule is a rule of networks.
-type Rule = verdict.Rule[*view]
-
-// Rules holds every rule of networks, in the order in which findings are reported.
-var Rules = []Rule{
-	ruleNADConfigInvalid,
-	ruleNADAnnotationInvalid,
-	ruleNADMacvlanInvalid,
-	ruleNADMasterNameTooLong,
-	ruleMasterMissingOnNodes,
-	ruleNADCNIVersionUnsupported,
-	ruleNADRoleContradiction,
-	ruleNADVLANWithoutEffect,
-	ruleNADVLANMismatch,
-	ruleNADHostLocalOnSharedLink,
-	ruleNADAddressOverlap,
-	ruleNADPassthruShared,
-	ruleNADInUse,
-}
-
-// deletionRules are those of a network that is deleted: only what concerns its users.
-var deletionRules = []Rule{ruleNADInUse}
-
 // Judge runs the rules over the network. No namespace exempts it: networks live in
 // those whose pods are not judged. Of one that is deleted only that is said which
 // concerns its users.

@@ -7,7 +7,7 @@
 //   - An inventory answers with [Facts], and [Request.With] makes a [View] of both: which
 //     interfaces the pod will have, on which networks and in which roles (interface.go), which
 //     IP pools serve them (supply.go), which addresses are requested (addresses.go) and which
-//     of these others hold (conflicts.go, by ownerchain.go), and what is filled in
+//     of these others hold (conflicts.go; ownerchain.go tells whether they belong together), and what is filled in
 //     (complete.go).
 //   - [View.Judge] runs rules over it, and [View.Unconfirmed] says what a refusal rests on and
 //     has to be asked again.

@@ -64,15 +64,6 @@ type view struct {
 	facts Facts
 }
 
-// Rule is a rule of subnets.
-type Rule = verdict.Rule[*view]
-
-// Rules holds every rule of subnets, in the order in which findings are reported.
-var Rules = []Rule{
-	ruleFlatNetworkSubnetInvalid,
-	ruleFlatNetworkSubnetOverlap,
-}
-
 // Judge runs the rules over the subnet. No namespace exempts it: subnets live in those
 // whose pods are not judged.
 //

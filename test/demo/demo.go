@@ -64,7 +64,7 @@ func runServer(ctx context.Context, pods []files.Object, out io.Writer) error {
 	if err := webhook.WaitReady(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "The webhook serves at https://%s, with the networks and pools of test/demo/examples/networks.yaml.\n", webhook.Address)
+	fmt.Fprintln(out, "Each pod is sent to a webhook on this machine, which knows the networks and pools of test/demo/examples/networks.yaml.")
 	var seen tally
 	for i := range pods {
 		if err := introduce(out, &pods[i]); err != nil {
@@ -76,7 +76,7 @@ func runServer(ctx context.Context, pods []files.Object, out io.Writer) error {
 		}
 		seen.add(answer.Allowed, len(answer.Warnings) > 0)
 	}
-	fmt.Fprintf(out, "\n%s\nThe same of files, with the place of each mistake:\n    bin/kubectl-macvlan check -f test/demo/examples\n", seen)
+	fmt.Fprintf(out, "\n%s\nTo check the same files, with the line and column of each mistake:\n    bin/kubectl-macvlan check -f test/demo/examples\n", seen)
 	return nil
 }
 

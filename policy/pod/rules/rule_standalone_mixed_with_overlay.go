@@ -48,8 +48,8 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 func separate(p *pod.View, standalone, overlay *pod.Interface) string {
 	switch p.First() {
 	case standalone:
-		return "leave out the overlay networks, or use the standalone networks of the same VLANs instead:\n  " +
-			pasteNetworks(p, kept(p, notOverlay, nil))
+		return "leave out the overlay networks:\n  " + pasteNetworks(p, kept(p, notOverlay, nil)) +
+			"\nor use the standalone networks of the same VLANs instead"
 	case overlay:
 		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +
 			pasteNetworks(p, append([]*pod.Interface{overlay}, kept(p, notStandalone, nil)...))

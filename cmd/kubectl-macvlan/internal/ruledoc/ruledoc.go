@@ -24,7 +24,7 @@ func Text(w io.Writer, r policy.Rule) error {
 func Markdown(w io.Writer, rules []policy.Rule) error {
 	var b bytes.Buffer
 	if len(rules) > 1 {
-		b.WriteString("# Rules\n\nWritten by `make docs` from the rule table in `policy`; do not edit.\n\n")
+		b.WriteString("# Rules\n\nWritten by `make docs`; do not edit. The texts are in `policy/ruledocs`, the actions in the rules.\n\n")
 		b.WriteString("The action of a rule is changed in [PolicyConfig](configuration.md) under `rules`: deny, warn or off.\n\n")
 		b.WriteString("| rule | action | what is wrong |\n|---|---|---|\n")
 		for _, r := range rules {

@@ -1,0 +1,26 @@
+package nad
+
+import "github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+
+// Rule is a rule of networks.
+type Rule = verdict.Rule[*view]
+
+// Rules holds every rule of networks, in the order in which findings are reported.
+var Rules = []Rule{
+	ruleNADConfigInvalid,
+	ruleNADAnnotationInvalid,
+	ruleNADMacvlanInvalid,
+	ruleNADMasterNameTooLong,
+	ruleMasterMissingOnNodes,
+	ruleNADCNIVersionUnsupported,
+	ruleNADRoleContradiction,
+	ruleNADVLANWithoutEffect,
+	ruleNADVLANMismatch,
+	ruleNADHostLocalOnSharedLink,
+	ruleNADAddressOverlap,
+	ruleNADPassthruShared,
+	ruleNADInUse,
+}
+
+// deletionRules are those of a network that is deleted: only what concerns its users.
+var deletionRules = []Rule{ruleNADInUse}
