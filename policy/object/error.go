@@ -26,14 +26,11 @@ func (e *FieldError) Error() string {
 
 // Place is where in the object the error is.
 func (e *FieldError) Place() Place {
-	if e.Field == "" {
-		return Place{}
-	}
-	p := AtObject(e.Field)
 	if e.Annotation != "" {
-		p.Steps = append(p.Steps, e.Annotation)
+		podPath := strings.TrimSuffix(strings.TrimSuffix(e.Field, "metadata.annotations"), ".")
+		return AtAnnotation(e.Annotation, 0).In(podPath)
 	}
-	return p
+	return AtObject(e.Field)
 }
 
 // DecodeError says at which field an object could not be decoded.

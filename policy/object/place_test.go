@@ -29,8 +29,8 @@ func TestPlace(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.place
-			if p.String() != tt.text || !slices.Equal(p.Steps, tt.steps) || p.Annotation() != tt.annotation || p.Label() != tt.label {
-				t.Errorf("%q, %v, annotation %q, label %q", p, p.Steps, p.Annotation(), p.Label())
+			if p.String() != tt.text || !slices.Equal(p.Steps(), tt.steps) || p.Annotation() != tt.annotation || p.Label() != tt.label {
+				t.Errorf("%q, %v, annotation %q, label %q", p, p.Steps(), p.Annotation(), p.Label())
 			}
 		})
 	}

@@ -72,7 +72,7 @@ func located(o *files.Object, err error) error {
 	at := o.Position(0)
 	var field *object.FieldError
 	if errors.As(err, &field) {
-		at = o.Position(0, field.Place().Steps...)
+		at = o.Position(0, field.Place().Steps()...)
 	}
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }
@@ -110,7 +110,7 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 	}
 	for i := range verdict.Findings {
 		f := &verdict.Findings[i]
-		at := o.Position(f.Place.Offset, f.Place.Steps...)
+		at := o.Position(f.Place.Offset, f.Place.Steps()...)
 		result.Findings = append(result.Findings, report.Finding{
 			Rule: f.Rule, Action: string(f.Action), Path: f.Path(), Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
 		})
