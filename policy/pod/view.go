@@ -173,7 +173,7 @@ func (v *View) SubnetAnswer(r *FlatRequest) Answer[flatnetwork.Subnet] {
 
 // Subnet is that of a request as far as it is known.
 func (v *View) Subnet(r *FlatRequest) *flatnetwork.Subnet {
-	if !r.SubnetNamed() {
+	if r.subnet < 0 {
 		return nil
 	}
 	return v.SubnetAnswer(r).Value
