@@ -2,26 +2,16 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
-	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
@@ -160,125 +150,6 @@ func (w *watched[T]) onChange(set func(key string, value *T), gone func(key stri
 	return nil
 }
 
-// apiPath is where the API server has a version of a group: the core group stands
-// apart from the others.
-func apiPath(gv schema.GroupVersion) []string {
-	if gv.Group == "" {
-		return []string{"/api", gv.Version}
-	}
-	return []string{"/apis", gv.Group, gv.Version}
-}
-
-// clientFor is a REST client of one API group. It has no rate limit: the watch
-// needs none, and live reads have their own.
-func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) {
-	gv := k.GroupVersion()
-	scheme := runtime.NewScheme()
-	scheme.AddKnownTypeWithName(gv.WithKind(k.Name), k.object())
-	scheme.AddKnownTypeWithName(gv.WithKind(k.Name+"List"), k.list())
-	metav1.AddToGroupVersion(scheme, gv)
-	if k.MetadataOnly {
-		if err := metav1.AddMetaToScheme(scheme); err != nil {
-			return nil, err
-		}
-	}
-	c := rest.CopyConfig(config)
-	c.GroupVersion = &gv
-	c.APIPath = apiPath(gv)[0]
-	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
-	c.QPS = -1
-	return rest.RESTClientFor(c)
-}
-
-// cached is what the informer's store holds of an object: the compiled value, and
-// the metadata that client-go itself needs.
-type cached[T any] struct {
-	metav1.ObjectMeta
-	value *T
-}
-
-// transform drops the object and keeps what is compiled of it.
-func (w *watched[T]) transform(object any) (any, error) {
-	if _, ok := object.(*cached[T]); ok {
-		return object, nil
-	}
-	decoded, ok := object.(runtime.Object)
-	if !ok {
-		return object, nil
-	}
-	meta, ok := object.(metav1.Object)
-	if !ok {
-		return object, nil
-	}
-	return &cached[T]{
-		ObjectMeta: metav1.ObjectMeta{Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion()},
-		value:      w.compiled(decoded),
-	}, nil
-}
-
-// compiled is what is kept of a decoded object. A fault of the compiler must not end the
-// program: each start would list the same object again.
-func (w *watched[T]) compiled(o runtime.Object) (value *T) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			w.unread(o, fault)
-			if ref, err := referenceOf(o); err == nil && w.kind.unreadable != nil {
-				value = w.kind.unreadable(ref)
-			}
-		}
-	}()
-	return w.kind.compile(o)
-}
-
-// mostUnread bounds the memory for objects that could not be read.
-const mostUnread = 1000
-
-// unread logs that an object could not be read, once for each.
-func (w *watched[T]) unread(o runtime.Object, fault any) {
-	ref, _ := referenceOf(o)
-	w.unreadMu.Lock()
-	defer w.unreadMu.Unlock()
-	if !w.unreadBefore[ref] && len(w.unreadBefore) < mostUnread {
-		w.unreadBefore[ref] = true
-		w.logger.Error("an object cannot be read: please report this", "namespace", ref.Namespace, "name", ref.Name, "fault", fault)
-	}
-}
-
-func referenceOf(o runtime.Object) (object.Reference, error) {
-	m, err := meta.Accessor(o)
-	if err != nil {
-		return object.Reference{}, err
-	}
-	return object.Reference{Namespace: m.GetNamespace(), Name: m.GetName()}, nil
-}
-
-// GetObjectKind implements [runtime.Object], so that a list can hold it.
-func (c *cached[T]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
-
-// DeepCopyObject implements [runtime.Object]. The value is never changed.
-func (c *cached[T]) DeepCopyObject() runtime.Object { return new(*c) }
-
-// cachedList is a list of what is kept of objects.
-type cachedList[T any] struct {
-	metav1.TypeMeta
-	metav1.ListMeta
-	Items []*cached[T]
-}
-
-// DeepCopyObject implements [runtime.Object].
-func (l *cachedList[T]) DeepCopyObject() runtime.Object {
-	out := *l
-	out.Items = slices.Clone(l.Items)
-	return &out
-}
-
-// request begins a request whose answer is of the kind "as" where the metadata alone is
-// asked for.
-func (w *watched[T]) request(as string) *rest.Request {
-	return w.client.Get().Resource(w.kind.Resource).SetHeader("Accept", accept(w.kind.Kind, as))
-}
-
 func (w *watched[T]) traits() *traits { return &w.kind.traits }
 
 // all are what is in the cache.
@@ -294,55 +165,6 @@ func (w *watched[T]) all() iter.Seq[*T] {
 
 // size is how many objects are in the cache.
 func (w *watched[T]) size() int { return len(w.informer.GetStore().ListKeys()) }
-
-// accept asks for an answer of the kind "as" where the metadata alone is asked for.
-func accept(kind inventory.Kind, as string) string {
-	if kind.MetadataOnly {
-		return "application/json;as=" + as + ";g=" + metav1.GroupName + ";v=v1"
-	}
-	return "application/json"
-}
-
-// requestMany begins a request for all objects that are followed.
-func (w *watched[T]) requestMany(as string, options metav1.ListOptions) *rest.Request {
-	options.LabelSelector, options.FieldSelector = w.kind.Labels, w.kind.Fields
-	return w.request(as).NamespaceIfScoped(w.kind.Namespace, w.kind.Namespace != "").VersionedParams(&options, metav1.ParameterCodec)
-}
-
-// How the API server calls the metadata of one object and of many.
-const (
-	metadataOfOne  = "PartialObjectMetadata"
-	metadataOfMany = "PartialObjectMetadataList"
-)
-
-func (w *watched[T]) listWatch() *cache.ListWatch {
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			if w.kind.fillInPages {
-				return w.listCached(ctx)
-			}
-			list := w.kind.list()
-			err := w.requestMany(metadataOfMany, options).Do(ctx).Into(list)
-			if err == nil {
-				w.hear()
-			}
-			return list, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.Watch = true
-			events, err := w.requestMany(metadataOfOne, options).Watch(ctx)
-			if err != nil {
-				return nil, err
-			}
-			// Bookmarks come once a minute on a quiet cluster: they tell that
-			// the cache is up to date although nothing changes.
-			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) {
-				w.hear()
-				return event, true
-			}), nil
-		},
-	}
-}
 
 // hear notes that the API server has answered, which it can only where it has the
 // resource.
@@ -420,29 +242,6 @@ func (w *watched[T]) run(ctx context.Context) {
 	ended.Wait()
 }
 
-// served says whether the API server has the resource.
-func (w *watched[T]) served(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	raw, err := w.client.Get().AbsPath(apiPath(w.kind.GroupVersion())...).Do(ctx).Raw()
-	switch {
-	case apierrors.IsNotFound(err):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	var resources metav1.APIResourceList
-	if err := json.Unmarshal(raw, &resources); err != nil {
-		return false, fmt.Errorf("decode the list of resources: %w", err)
-	}
-	for _, r := range resources.APIResources {
-		if r.Name == w.kind.Resource {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // ready is nil when the cache is filled, or when there is nothing to fill it
 // with.
 func (w *watched[T]) ready() error {
@@ -454,25 +253,6 @@ func (w *watched[T]) ready() error {
 
 // stuck says whether the cache is not filled and need not be waited for.
 func (w *watched[T]) stuck() bool { return w.ready() != nil && w.patience.ended() }
-
-// get reads one object from the API server. It is not asked for what no object can
-// be called, such as "vlan/100": the client would take that for a failure.
-func (w *watched[T]) get(ctx context.Context, ref object.Reference) (*T, error) {
-	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
-		return nil, nil
-	}
-	object := w.kind.object()
-	err := w.request(metadataOfOne).NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Name(ref.Name).Do(ctx).Into(object)
-	var status apierrors.APIStatus
-	switch {
-	case err == nil:
-		return w.compiled(object), nil
-	case errors.As(err, &status) && status.Status().Code == http.StatusNotFound:
-		return nil, nil
-	default:
-		return nil, err
-	}
-}
 
 // lookup answers from memory, nil when memory has nothing.
 func (w *watched[T]) lookup(ref object.Reference) *T {
