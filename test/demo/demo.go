@@ -76,7 +76,7 @@ func runServer(ctx context.Context, pods []files.Object, out io.Writer) error {
 		}
 		seen.add(answer.Allowed, len(answer.Warnings) > 0)
 	}
-	fmt.Fprintf(out, "\n%s\nTo check the same files, with the line and column of each mistake:\n    bin/kubectl-macvlan check -f test/demo/examples\n", seen)
+	fmt.Fprintf(out, "\n%s\nTo check the same files, mistakes with line and column:\n    bin/kubectl-macvlan check -f test/demo/examples\n", seen)
 	return nil
 }
 

@@ -123,9 +123,9 @@ func TestGarbage(t *testing.T) {
 		status                  int
 		says                    string
 	}{
-		{"random bytes", "", "application/json", bytes.NewReader(random), 400, "no AdmissionReview"},
-		{"empty body", "", "application/json", strings.NewReader(""), 400, "no AdmissionReview"},
-		{"truncated", "", "application/json", strings.NewReader(good[:len(good)/2]), 400, "no AdmissionReview"},
+		{"random bytes", "", "application/json", bytes.NewReader(random), 400, "not an AdmissionReview"},
+		{"empty body", "", "application/json", strings.NewReader(""), 400, "not an AdmissionReview"},
+		{"truncated", "", "application/json", strings.NewReader(good[:len(good)/2]), 400, "not an AdmissionReview"},
 		{"100 MB", "", "application/json", bytes.NewReader(make([]byte, 100<<20)), 413, "larger than"},
 		{"100 MB without a length", "", "application/json", io.MultiReader(bytes.NewReader(make([]byte, 100<<20))), 413, "larger than"},
 		{"content type", "", "text/plain", strings.NewReader(good), 415, "application/json"},
@@ -134,7 +134,7 @@ func TestGarbage(t *testing.T) {
 		{"no uid", "", "application/json", strings.NewReader(strings.Replace(good, `"uid":"u",`, ``, 1)), 400, "uid"},
 		{"no request", "", "application/json", strings.NewReader(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}`), 400, "no request"},
 		{"another kind", "", "application/json", strings.NewReader(`{"apiVersion":"v1","kind":"Pod"}`), 400, "AdmissionReview"},
-		{"brackets", "", "application/json", strings.NewReader(strings.Repeat("[", 10_000)), 400, "no AdmissionReview"},
+		{"brackets", "", "application/json", strings.NewReader(strings.Repeat("[", 10_000)), 400, "not an AdmissionReview"},
 		{"brackets in the object", "", "application/json", strings.NewReader(strings.Replace(good, `"spec":{`, `"spec":{"x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+",", 1)), 400, "depth"},
 		{"brackets in an annotation", "", "application/json", strings.NewReader(podReview("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("[", 10_000)+`"`)), 200, "network-annotation-invalid"},
 		{"an annotation of 256 KiB", "", "application/json", strings.NewReader(podReview("u", `"k8s.v1.cni.cncf.io/networks":"`+strings.Repeat("a,", 128<<10)+`"`)), 200, "network-annotation-invalid"},
