@@ -145,7 +145,7 @@ demo-check:
 	@mkdir -p bin/demo
 	@if ! $(MAKE) --no-print-directory demo >bin/demo/out 2>bin/demo/err; then cat bin/demo/out bin/demo/err >&2; exit 1; fi
 	@cat bin/demo/out
-	@if [[ $$(wc -l <bin/demo/err) != 1 || $$(head -n 1 bin/demo/out) != "The webhook serves at "* ]]; then \
+	@if [[ $$(wc -l <bin/demo/err) != 1 || $$(head -n 1 bin/demo/out) != "Each pod is sent to a webhook "* ]]; then \
 		echo "make demo is to print one line to standard error, and nothing before the demo begins; it printed there:" >&2; cat bin/demo/err >&2; exit 1; \
 	fi
 
