@@ -181,8 +181,7 @@ func (o *Objects) lacks(ctx context.Context, kind inventory.Kind) (bool, error) 
 	if err := read(&resources, apiPath(version)...); err != nil {
 		return false, err
 	}
-	has := slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Name == kind.Resource })
-	return resources.Kind == "APIResourceList" && !has, nil
+	return resources.Kind == "APIResourceList" && !names(&resources, kind), nil
 }
 
 // do sends a request and waits for the answer.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -122,12 +123,12 @@ func (w *watched[T]) served(ctx context.Context) (bool, error) {
 	if err := json.Unmarshal(raw, &resources); err != nil {
 		return false, fmt.Errorf("decode the list of resources: %w", err)
 	}
-	for _, r := range resources.APIResources {
-		if r.Name == w.kind.Resource {
-			return true, nil
-		}
-	}
-	return false, nil
+	return names(&resources, w.kind.Kind), nil
+}
+
+// names says whether the resources of a version have those of a kind among them.
+func names(resources *metav1.APIResourceList, kind inventory.Kind) bool {
+	return slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Name == kind.Resource })
 }
 
 // get reads one object from the API server. It is not asked for what no object can

@@ -189,7 +189,7 @@ func (l *Layer) fill(ctx context.Context, kind inventory.Kind, add func(*builder
 // readOnce reads one object, if that was not done before. It is unknown whether one is
 // there that whoever asks may not see; what follows from that is logged.
 func (l *Layer) readOnce(
-	ctx context.Context, kind inventory.Kind, ref object.Reference, add func(*Object) error, follows string,
+	ctx context.Context, kind inventory.Kind, ref object.Reference, add func(*builder, *Object) error, follows string,
 ) (presence, error) {
 	c, key := l.cluster, readObject{kind.GroupVersionResource, ref}
 	if before, asked := c.read[key]; asked {
@@ -207,7 +207,10 @@ func (l *Layer) readOnce(
 		return unknown, fmt.Errorf("read %s: %w", kind.Resource, err)
 	case o != nil:
 		found = there
-		if err := add(o); err != nil {
+		b := newBuilder(ref.Namespace)
+		err := add(b, o)
+		l.take(b.Layer)
+		if err != nil {
 			return unknown, err
 		}
 	}

@@ -29,11 +29,8 @@ func (l *Layer) network(ctx context.Context, ref object.Reference) (network *cni
 			return nil, false, err
 		}
 		if listed.extent == hidden {
-			found, err := l.readOnce(ctx, inventory.Networks, ref, func(o *Object) error {
-				b := newBuilder(ref.Namespace)
-				defer l.take(b.Layer)
-				return b.addNetwork(o)
-			}, "some networks cannot be read: nothing is known of them")
+			found, err := l.readOnce(ctx, inventory.Networks, ref, (*builder).addNetwork,
+				"some networks cannot be read: nothing is known of them")
 			if err != nil {
 				return nil, false, err
 			}
@@ -66,11 +63,8 @@ func (l *Layer) namespace(ctx context.Context, name string) (*pod.Namespace, err
 			return nil, err
 		}
 		if found.extent == hidden {
-			if _, err := l.readOnce(ctx, inventory.Namespaces, object.Reference{Name: name}, func(o *Object) error {
-				b := newBuilder("")
-				defer l.take(b.Layer)
-				return b.addNamespace(o)
-			}, "namespaces cannot be read: their mode and their pools are unknown"); err != nil {
+			if _, err := l.readOnce(ctx, inventory.Namespaces, object.Reference{Name: name}, (*builder).addNamespace,
+				"namespaces cannot be read: their mode and their pools are unknown"); err != nil {
 				return nil, err
 			}
 		}
@@ -115,11 +109,8 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	if l.cluster == nil {
 		return l.coordinatorMode, nil
 	}
-	_, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, func(o *Object) error {
-		b := newBuilder("")
-		defer l.take(b.Layer)
-		return b.addCoordinator(o)
-	}, "cannot read SpiderCoordinator "+inventory.CoordinatorName+": using spiderpool.coordinatorMode")
+	_, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, (*builder).addCoordinator,
+		"cannot read SpiderCoordinator "+inventory.CoordinatorName+": using spiderpool.coordinatorMode")
 	// The verdict on a network has no room for this.
 	l.cluster.doWithout(ctx, "failed to read SpiderCoordinator "+inventory.CoordinatorName+": networks are checked with spiderpool.coordinatorMode", err)
 	return l.coordinatorMode, err
@@ -140,11 +131,8 @@ func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*f
 	if listed.extent != hidden {
 		return l.subnets[ref], listed.extent, nil
 	}
-	found, err := l.readOnce(ctx, inventory.Subnets(g), object.Reference{Namespace: g.SubnetNamespace(), Name: ref.Name}, func(o *Object) error {
-		b := newBuilder(g.SubnetNamespace())
-		defer l.take(b.Layer)
-		return subnetAdder(g)(b, o)
-	}, "some subnets cannot be read: nothing is known of them")
+	found, err := l.readOnce(ctx, inventory.Subnets(g), object.Reference{Namespace: g.SubnetNamespace(), Name: ref.Name}, subnetAdder(g),
+		"some subnets cannot be read: nothing is known of them")
 	switch {
 	case err != nil:
 		return nil, unasked, err
@@ -288,9 +276,9 @@ func (l *Layer) owner(ctx context.Context, id object.Identity) (ownerObject, pre
 	if !known {
 		return ownerObject{}, unknown, nil
 	}
-	found, err := l.readOnce(ctx, kind, object.Reference{Namespace: id.Namespace, Name: id.Name}, func(o *Object) error {
+	found, err := l.readOnce(ctx, kind, object.Reference{Namespace: id.Namespace, Name: id.Name}, func(b *builder, o *Object) error {
 		owner, err := ownerOf(o)
-		l.owners[name] = owner
+		b.owners[name] = owner
 		return err
 	}, "some objects that may hold addresses cannot be read: addresses in use may be out of date")
 	owner := l.owners[name]

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
@@ -323,7 +322,7 @@ func (l *Layer) take(other *Layer) {
 	if other.coordinatorMode != nil {
 		l.coordinatorMode = other.coordinatorMode
 	}
-	l.holders = slices.Concat(l.holders, other.holders)
+	l.holders = append(l.holders, other.holders...)
 	for _, user := range other.userOrder {
 		if _, known := l.users[user]; !known {
 			l.userOrder = append(l.userOrder, user)
