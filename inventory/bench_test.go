@@ -9,6 +9,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // ten are the IP and MAC addresses of the n-th workload, ten of each.
@@ -33,7 +34,7 @@ func BenchmarkJudgeAddresses(b *testing.B) {
 			ips, macs := ten(n)
 			fmt.Fprintf(&world, "%s\n---\n", workload(fmt.Sprint("web-", n), ips, macs))
 		}
-		inv := open(b, world.String())
+		inv := given.Inventory(b, world.String())
 		for what, n := range map[string]int{"free": 5_000, "taken": workloads - 1} {
 			ips, macs := ten(n)
 			subject, err := pod.Decode("apps/v1", "Deployment", "default", []byte(workload("new", ips, macs)))

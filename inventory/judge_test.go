@@ -4,26 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
-
-func open(t testing.TB, yaml string) inventory.Inventory {
-	t.Helper()
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(yaml))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inv
-}
 
 // subnet is a MacvlanSubnet, and fixed a Deployment that fixes an address of one.
 func subnet(name, cidr string) string {
@@ -44,10 +30,7 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 	}
 	const owner = ", ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u2, controller: true}]"
 	const replicaSet = "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u2, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u3, controller: true}]}}\n---\n"
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(fixed("web", "u3", "below")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := given.Objects(t, fixed("web", "u3", "below"))
 	subject, err := pod.Decode(objects[0].APIVersion, objects[0].Kind, "default", objects[0].JSON)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +45,7 @@ func TestOwnersThatTheFilesLack(t *testing.T) {
 		{"nobody's", p("default", ""), verdict.Deny},
 		{"of another namespace", p("other", owner), verdict.Deny},
 	} {
-		v := review.JudgePod(t.Context(), open(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), config.Default(), subject)
+		v := review.JudgePod(t.Context(), given.Inventory(t, strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)+tt.world), config.Default(), subject)
 		if got := v.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, v.Explanation(verdict.Warn))
 		}
@@ -103,7 +86,7 @@ func TestRecordsInFiles(t *testing.T) {
 		{"a Deployment that is being deleted", fixed("web", "u4, deletionTimestamp: '2024-01-01T00:00:00Z'", "below"), verdict.Warn},
 	} {
 		below := strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)
-		v := review.JudgePod(t.Context(), open(t, below+tt.world), config.Default(), s)
+		v := review.JudgePod(t.Context(), given.Inventory(t, below+tt.world), config.Default(), s)
 		if got := v.Decision(); got != tt.want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, got, tt.want, v.Explanation(verdict.Warn))
 		}

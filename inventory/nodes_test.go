@@ -9,6 +9,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // node is a Node that says it has one link.
@@ -43,16 +44,13 @@ func TestNodesInFiles(t *testing.T) {
 		strings.Replace(node("a", "eth0"), "v1", "example.com/v1", 1):    "",
 		strings.Replace(node("a-", "eth0"), "name:", "generateName:", 1): "",
 	} {
-		if got := saidOf(t, open(t, text)); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
+		if got := saidOf(t, given.Inventory(t, text)); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(node("a", "eth1")+node("a", "eth1")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = files.NewInventory("default", objects); err == nil || !strings.Contains(err.Error(), `node "a" is already at`) {
+	objects := given.Objects(t, node("a", "eth1")+node("a", "eth1"))
+	if _, err := files.NewInventory("default", objects); err == nil || !strings.Contains(err.Error(), `node "a" is already at`) {
 		t.Errorf("a node twice: %v", err)
 	}
 }

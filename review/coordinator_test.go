@@ -12,6 +12,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // remembering has a mode of coordinators in memory, or no answer, and reads what it is now.
@@ -44,7 +45,7 @@ func TestTheModeOfCoordinatorsIsConfirmed(t *testing.T) {
 	}
 	broken := pod.Answer[cniconf.CoordinatorMode]{Err: errors.New("connection refused")}
 	world := func(coordinator string) inventory.Inventory {
-		return open(t, `{apiVersion: v1, kind: Namespace, metadata: {name: default}}`+"\n---\n"+
+		return given.Inventory(t, `{apiVersion: v1, kind: Namespace, metadata: {name: default}}`+"\n---\n"+
 			`{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: a, namespace: default}, `+
 			`spec: {config: '{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"eth1"},`+coordinator+`]}'}}`+"\n")
 	}

@@ -9,28 +9,14 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
-
-// open makes an inventory of objects in YAML.
-func open(t testing.TB, yaml string) inventory.Inventory {
-	t.Helper()
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(yaml))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inv
-}
 
 // lagging answers from what it remembers, as a cluster does whose cache lags behind, and
 // keeps what it is asked.
@@ -119,7 +105,7 @@ var kindCases = []kindCase{
 // it were a creation where the old object cannot be read, and passes where the new one is
 // unreadable as the old one was.
 func TestUnreadableObjects(t *testing.T) {
-	inv := open(t, "")
+	inv := given.Inventory(t, "")
 	const passes, fails = "passes", "error"
 	for _, k := range kindCases {
 		for _, tt := range []struct {
@@ -179,12 +165,12 @@ func TestUnreadableObjects(t *testing.T) {
 func TestNamespace(t *testing.T) {
 	for _, k := range kindCases {
 		object := strings.Replace(strings.Replace(k.right, `,"namespace":"kube-system"`, "", 1), `"name":"a"`, `"name":"a","namespace":"own"`, 1)
-		for given, want := range map[string]string{"team-a": "team-a", "": "own"} {
-			outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), review.Change{
-				APIVersion: k.apiVersion, Kind: k.kind, Namespace: given, Operation: review.Create, New: []byte(object),
+		for named, want := range map[string]string{"team-a": "team-a", "": "own"} {
+			outcome, err := review.Judge(t.Context(), given.Inventory(t, ""), config.Default(), review.Change{
+				APIVersion: k.apiVersion, Kind: k.kind, Namespace: named, Operation: review.Create, New: []byte(object),
 			})
 			if err != nil || outcome.Object.Namespace != want {
-				t.Errorf("%s in %q: %+v, error %v", k.kind, given, outcome.Object, err)
+				t.Errorf("%s in %q: %+v, error %v", k.kind, named, outcome.Object, err)
 			}
 		}
 	}
@@ -210,7 +196,7 @@ func TestNetworkWithLargeLabels(t *testing.T) {
 		if tt.object != "" {
 			c.New = []byte(tt.object)
 		}
-		outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), c)
+		outcome, err := review.Judge(t.Context(), given.Inventory(t, ""), config.Default(), c)
 		if err != nil || outcome.Verdict.Decision() == verdict.Deny {
 			t.Errorf("%s: %+v, error %v", tt.name, outcome, err)
 		}
@@ -219,7 +205,7 @@ func TestNetworkWithLargeLabels(t *testing.T) {
 
 // A network that is deleted need not be readable, and who uses it is told all the same.
 func TestDeletion(t *testing.T) {
-	inv := open(t, "{apiVersion: v1, kind: Pod, metadata: {name: user, namespace: team-a, annotations: {k8s.v1.cni.cncf.io/networks: a}}}\n")
+	inv := given.Inventory(t, "{apiVersion: v1, kind: Pod, metadata: {name: user, namespace: team-a, annotations: {k8s.v1.cni.cncf.io/networks: a}}}\n")
 	for _, k := range kindCases {
 		for _, old := range []string{k.right, k.unreadable, k.alsoUnreadable, "{"} {
 			c := review.Change{APIVersion: k.apiVersion, Kind: k.kind, Namespace: "team-a", Name: "a", Operation: review.Delete, Old: []byte(old)}
@@ -242,7 +228,7 @@ func TestDeletion(t *testing.T) {
 func TestStoredNetwork(t *testing.T) {
 	const pod = "\n---\n{apiVersion: v1, kind: Pod, metadata: {name: user, namespace: team-a, annotations: {k8s.v1.cni.cncf.io/networks: a}}}\n"
 	veth := network(`{}`, `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"veth"}]}`)
-	stored := open(t, `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: a, namespace: team-a}, spec: {config: '{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}'}}`+pod)
+	stored := given.Inventory(t, `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: a, namespace: team-a}, spec: {config: '{"cniVersion":"0.3.1","plugins":[{"type":"macvlan"},{"type":"router"}]}'}}`+pod)
 	for _, tt := range []struct {
 		name      string
 		operation review.Operation
@@ -270,7 +256,7 @@ func TestStoredNetwork(t *testing.T) {
 func TestSpawned(t *testing.T) {
 	object := strings.Replace(kindCases[0].wrong, `"name":"a"`, `"name":"a","ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","controller":true}]`, 1)
 	for _, pass := range []bool{true, false} {
-		outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), review.Change{
+		outcome, err := review.Judge(t.Context(), given.Inventory(t, ""), config.Default(), review.Change{
 			APIVersion: "apps/v1", Kind: "ReplicaSet", Namespace: "team-a", Operation: review.Create, New: []byte(object), PassSpawned: pass,
 		})
 		if denied := outcome.Verdict.Decision() == verdict.Deny; err != nil || outcome.Spawned != pass || denied == pass {
@@ -281,10 +267,10 @@ func TestSpawned(t *testing.T) {
 
 func TestKindsThatAreNotJudged(t *testing.T) {
 	c := review.Change{APIVersion: "v1", Kind: "Secret", Operation: review.Create, New: []byte(`{}`)}
-	if outcome, err := review.Judge(t.Context(), open(t, ""), config.Default(), c); err == nil {
+	if outcome, err := review.Judge(t.Context(), given.Inventory(t, ""), config.Default(), c); err == nil {
 		t.Errorf("a Secret is judged: %+v", outcome)
 	}
-	if outcome, err := review.Complete(t.Context(), open(t, ""), config.Default(), c); err != nil || outcome.Patch != nil {
+	if outcome, err := review.Complete(t.Context(), given.Inventory(t, ""), config.Default(), c); err != nil || outcome.Patch != nil {
 		t.Errorf("a Secret is completed: %+v, error %v", outcome, err)
 	}
 }
@@ -294,15 +280,15 @@ func TestOverlapIsConfirmed(t *testing.T) {
 	subnet := func(cidr string) string {
 		return "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanSubnet, metadata: {name: old}, spec: {master: eth1, cidr: " + cidr + "}}\n"
 	}
-	stale := open(t, subnet("10.0.0.0/24"))
+	stale := given.Inventory(t, subnet("10.0.0.0/24"))
 	for _, tt := range []struct {
 		name string
 		now  inventory.Inventory
 		want verdict.Action
 	}{
 		{"still there", stale, verdict.Deny},
-		{"gone", open(t, ""), verdict.Allow},
-		{"elsewhere now", open(t, subnet("10.0.1.0/24")), verdict.Allow},
+		{"gone", given.Inventory(t, ""), verdict.Allow},
+		{"elsewhere now", given.Inventory(t, subnet("10.0.1.0/24")), verdict.Allow},
 	} {
 		outcome, err := review.Judge(t.Context(), &lagging{Inventory: stale, now: tt.now}, config.Default(), review.Change{
 			APIVersion: inventory.FlatNetworkVersion(flatnetwork.V1).String(), Kind: flatnetwork.V1.SubnetKind(), Operation: review.Create,
@@ -317,7 +303,7 @@ func TestOverlapIsConfirmed(t *testing.T) {
 // What is filled in rests on neither subnets nor addresses, so that no creation waits for
 // them twice.
 func TestCompleteAsksForPoolsAlone(t *testing.T) {
-	asked := &lagging{Inventory: open(t, ""), now: open(t, "")}
+	asked := &lagging{Inventory: given.Inventory(t, ""), now: given.Inventory(t, "")}
 	c := review.Change{
 		APIVersion: "v1", Kind: "Pod", Namespace: "default", Operation: review.Create, Final: true,
 		New: []byte(`{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach",` +

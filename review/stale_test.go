@@ -7,6 +7,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // A refusal that rests on what has changed meanwhile is none, whichever rule it is of, and
@@ -56,8 +57,8 @@ func TestRefusalIsConfirmed(t *testing.T) {
 				inventory *lagging
 				want      verdict.Action
 			}{
-				{"as remembered", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.stale)}, tt.before},
-				{"as it is now", &lagging{Inventory: open(t, tt.stale), now: open(t, tt.now)}, tt.after},
+				{"as remembered", &lagging{Inventory: given.Inventory(t, tt.stale), now: given.Inventory(t, tt.stale)}, tt.before},
+				{"as it is now", &lagging{Inventory: given.Inventory(t, tt.stale), now: given.Inventory(t, tt.now)}, tt.after},
 			} {
 				outcome, err := review.Judge(t.Context(), of.inventory, config, c)
 				if err != nil {

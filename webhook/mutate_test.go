@@ -13,9 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // twoVLANs are two networks, each with a pool of its own: one names it itself, the
@@ -32,14 +32,7 @@ func twoVLANs(t *testing.T) (inventory.Inventory, *config.Config) {
 			`{"apiVersion":"spiderpool.spidernet.io/v2beta1","kind":"SpiderIPPool","metadata":{"name":"vlan%[1]s-v4"},"spec":{"ipVersion":4,"subnet":"172.16.%[1]s.0/24","multusName":["kube-system/vlan%[1]s"]}},`,
 			vlan, annotation)
 	}
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(strings.TrimSuffix(text, ",")+"]}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := given.Inventory(t, strings.TrimSuffix(text, ",")+"]}")
 	config, err := policy.ParseConfig([]byte("apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\nippoolDefaults: [{networks: ['kube-system/vlan2*'], ipv4: [vlan200-v4]}]\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package webhook_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,10 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 // networkRequest is an AdmissionReview of a NetworkAttachmentDefinition; nil for no
@@ -64,10 +63,7 @@ func TestNetworkFixtures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := files.Read([]string{files.Stdin}, bytes.NewReader(fixtures.Inventory()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := given.Objects(t, string(fixtures.Inventory()))
 	networks := fixtureNetworks(t)
 	for _, f := range all {
 		if !f.OfNetwork() {
@@ -78,11 +74,7 @@ func TestNetworkFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			read, err := files.Read([]string{files.Stdin}, bytes.NewReader(f.Text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := read[0]
+			o := given.Objects(t, string(f.Text))[0]
 			if o.Namespace == "" {
 				o.Namespace = "default"
 			}

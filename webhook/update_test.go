@@ -17,9 +17,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
@@ -184,14 +184,7 @@ func testMode(t *testing.T, mode string, action verdict.Action, mayRelax bool, u
 	if mode != "" {
 		labels = fmt.Sprintf(`{"macvlan-webhook.io/mode":%q}`, mode)
 	}
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":`+labels+`}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := given.Inventory(t, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":`+labels+`}}`)
 	config := config.Default()
 	config.Exempt.Users = []string{"root"}
 	config.Rules = map[string]verdict.Action{"overlay-as-default-network": action}

@@ -11,8 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,31 +26,19 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
 // fixtureNetworks is the inventory of the fixtures.
 func fixtureNetworks(tb testing.TB) inventory.Inventory {
 	tb.Helper()
-	name := filepath.Join(tb.TempDir(), "networks.yaml")
-	if err := os.WriteFile(name, fixtures.Inventory(), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	objects, err := files.Read([]string{name}, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return inv
+	return given.Inventory(tb, string(fixtures.Inventory()))
 }
 
 // serve runs the handler over HTTP.
@@ -118,11 +104,7 @@ func TestFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			objects, err := files.Read([]string{files.Stdin}, bytes.NewReader(f.Text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := objects[0]
+			o := given.Objects(t, string(f.Text))[0]
 			kind := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 			namespace := o.Namespace
 			if namespace == "" {

@@ -23,6 +23,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 const below = `
@@ -332,7 +333,7 @@ func TestAModeThatCannotBeRead(t *testing.T) {
 		}
 	}
 	// The configured one stands in for a network that is written.
-	change := review.Change{APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Operation: review.Create, New: read(t, inherits)[0].JSON}
+	change := review.Change{APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Operation: review.Create, New: given.Objects(t, inherits)[0].JSON}
 	if outcome, err := review.Judge(t.Context(), inv, config.Default(), change); err != nil || outcome.Verdict.Undecided != nil {
 		t.Errorf("of a network: %+v, error %v", outcome.Verdict, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
 var errBroken = errors.New("connection refused")
@@ -35,7 +36,7 @@ type fakeCluster struct {
 func newCluster(t *testing.T, text string) *fakeCluster {
 	t.Helper()
 	return &fakeCluster{
-		t: t, objects: read(t, text), broken: map[string]error{}, unlisted: map[string]error{}, unread: map[string]error{},
+		t: t, objects: given.Objects(t, text), broken: map[string]error{}, unlisted: map[string]error{}, unread: map[string]error{},
 		lists: map[string]int{}, reads: map[string]int{},
 	}
 }
@@ -105,19 +106,10 @@ func forbidden(kind inventory.Kind) error {
 
 func missing(kind inventory.Kind) error { return apierrors.NewNotFound(kind.GroupResource(), "") }
 
-func read(t testing.TB, text string) []files.Object {
-	t.Helper()
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return objects
-}
-
 // ofFiles is the layer of a file.
 func ofFiles(t testing.TB, text string) *snapshot.Layer {
 	t.Helper()
-	layer, err := files.NewLayer("default", read(t, text))
+	layer, err := files.NewLayer("default", given.Objects(t, text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
@@ -82,14 +82,7 @@ func TestTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(string(fixtures.Inventory())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inv, err := files.NewInventory("default", objects)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := given.Inventory(t, string(fixtures.Inventory()))
 	refused, onlyWarned := 0, 0
 	for _, o := range all {
 		if !ofPod(&o.Fixture) {
