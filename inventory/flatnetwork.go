@@ -3,6 +3,7 @@ package inventory
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -61,21 +62,29 @@ func CompileRecord(g flatnetwork.Generation, namespace string, text []byte) (*po
 	return h, nil
 }
 
-// Named collects the networks and subnets that the claims of holders name, each once.
-// Networks without a namespace are in the one given.
-func Named(holders []pod.HolderFact, defaultNamespace string) (networks []object.Reference, subnets []flatnetwork.SubnetReference) {
+// AddNamed adds the networks and subnets that the claims of the holders name, as far as
+// they are known; each is looked up once. Networks without a namespace are in the one given.
+func AddNamed(
+	facts *pod.HolderFacts, defaultNamespace string,
+	network func(object.Reference) *cniconf.Network, subnet func(flatnetwork.SubnetReference) *flatnetwork.Subnet,
+) {
+	facts.Networks = map[object.Reference]*cniconf.Network{}
+	facts.Subnets = map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}
 	seen := map[any]bool{}
-	for _, h := range holders {
+	for _, h := range facts.Holders {
 		for _, c := range h.Claims {
 			if c.Subnet.Name != "" && !seen[c.Subnet] {
 				seen[c.Subnet] = true
-				subnets = append(subnets, c.Subnet)
+				if known := subnet(c.Subnet); known != nil {
+					facts.Subnets[c.Subnet] = known
+				}
 			}
 			if ref := c.NetworkIn(defaultNamespace); ref.Name != "" && !seen[ref] {
 				seen[ref] = true
-				networks = append(networks, ref)
+				if known := network(ref); known != nil {
+					facts.Networks[ref] = known
+				}
 			}
 		}
 	}
-	return networks, subnets
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -95,21 +93,21 @@ func (h *holders) read(ctx context.Context, holder *pod.Holder) holderAnswer {
 	}
 	read := h.following(text.Controller).reader.read(ctx, object.Reference{Namespace: text.Namespace, Name: text.Name})
 	switch {
-	case read.err != nil:
-		return holderAnswer{err: fmt.Errorf("%s %s: %w", text.Kind, quote.Value(text.Namespace+"/"+text.Name), read.err)}
-	case read.value == nil:
-		return holderAnswer{fresh: read.fresh}
+	case read.Err != nil:
+		return holderAnswer{err: fmt.Errorf("%s %s: %w", text.Kind, quote.Value(text.Namespace+"/"+text.Name), read.Err)}
+	case read.Value == nil:
+		return holderAnswer{fresh: read.Fresh}
 	}
 	var a holderAnswer
 	if holder.Record.Name != "" {
-		a = h.readPod(ctx, read.value)
+		a = h.readPod(ctx, read.Value)
 	} else {
 		var above ownership
-		above, a.err = h.above(ctx, read.value.Owner)
-		a.HolderFact = pod.HolderFact{Holder: read.value, Owners: above.owners, Ending: read.value.Deleting || above.ending}
+		above, a.err = h.above(ctx, read.Value.Owner)
+		a.HolderFact = pod.HolderFact{Holder: read.Value, Owners: above.owners, Ending: read.Value.Deleting || above.ending}
 		a.fresh = above.fresh
 	}
-	a.fresh = a.fresh && read.fresh
+	a.fresh = a.fresh && read.Fresh
 	return a
 }
 
@@ -121,38 +119,26 @@ func (h *holders) readPod(ctx context.Context, holder *pod.Holder) holderAnswer 
 	switch {
 	case err != nil:
 		return holderAnswer{err: err}
-	case p.value != nil:
-		above, err := h.above(ctx, p.value.controller)
-		fact := pod.HolderFact{Holder: holder, Owners: above.owners, Ending: p.value.ending || above.ending}
-		return holderAnswer{fact, p.fresh && above.fresh, err}
+	case p.Value != nil:
+		above, err := h.above(ctx, p.Value.controller)
+		fact := pod.HolderFact{Holder: holder, Owners: above.owners, Ending: p.Value.ending || above.ending}
+		return holderAnswer{fact, p.Fresh && above.fresh, err}
 	case holder.Owner.Name == "":
-		return holderAnswer{fresh: p.fresh}
+		return holderAnswer{fresh: p.Fresh}
 	}
 	above, err := h.above(ctx, holder.Owner)
 	if err != nil || above.gone {
-		return holderAnswer{fresh: p.fresh && above.fresh, err: err}
+		return holderAnswer{fresh: p.Fresh && above.fresh, err: err}
 	}
 	// Of the pod that there is now, or will be, the name is the same.
 	next := *holder
 	next.UID = ""
-	return holderAnswer{pod.HolderFact{Holder: &next, Owners: above.owners, Ending: above.ending}, p.fresh && above.fresh, nil}
+	return holderAnswer{pod.HolderFact{Holder: &next, Owners: above.owners, Ending: above.ending}, p.Fresh && above.fresh, nil}
 }
 
 // withNamed adds the networks and subnets that the claims name, as memory has them.
 func (i *Inventory) withNamed(q *pod.Questions, facts pod.HolderFacts) pod.HolderFacts {
-	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
-	facts.Networks = map[object.Reference]*cniconf.Network{}
-	facts.Subnets = map[flatnetwork.SubnetReference]*flatnetwork.Subnet{}
-	for _, ref := range networks {
-		if network := i.networks.lookup(ref); network != nil {
-			facts.Networks[ref] = network
-		}
-	}
-	for _, ref := range subnets {
-		if subnet := i.subnets.lookup(ref); subnet != nil {
-			facts.Subnets[ref] = subnet
-		}
-	}
+	inventory.AddNamed(&facts, q.DefaultNamespace, i.networks.lookup, i.subnets.lookup)
 	return facts
 }
 

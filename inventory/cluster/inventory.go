@@ -173,18 +173,18 @@ func (i *Inventory) coordinator(ctx context.Context, depended bool) pod.Answer[c
 // logged once, until it does. What memory says is not used then: it may be out of date.
 func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.CoordinatorMode] {
 	read := i.coordinators.reader.read(ctx, object.Reference{Name: inventory.CoordinatorName})
-	unknown, forbidden := read.err != nil, apierrors.IsForbidden(read.err)
+	unknown, forbidden := read.Err != nil, apierrors.IsForbidden(read.Err)
 	if i.modeUnknown.Swap(unknown) != unknown && unknown {
 		text := "failed to read SpiderCoordinator " + inventory.CoordinatorName + ": pods whose networks depend on its mode are refused"
 		if forbidden {
 			text = "cannot read SpiderCoordinator " + inventory.CoordinatorName + ": using spiderpool.coordinatorMode"
 		}
-		i.coordinators.logger.Warn(text, "error", read.err)
+		i.coordinators.logger.Warn(text, "error", read.Err)
 	}
 	if forbidden {
 		return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
 	}
-	return pod.Answer[cniconf.CoordinatorMode]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	return read
 }
 
 // Refresh implements [inventory.Inventory].
@@ -221,13 +221,11 @@ func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Fact
 }
 
 func (i *Inventory) readNetwork(ctx context.Context, ref object.Reference) pod.Answer[cniconf.Network] {
-	read := i.networks.reader.read(ctx, ref)
-	return pod.Answer[cniconf.Network]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	return i.networks.reader.read(ctx, ref)
 }
 
 func (i *Inventory) readNamespace(ctx context.Context, name string) pod.Answer[pod.Namespace] {
-	read := i.namespaces.reader.read(ctx, object.Reference{Name: name})
-	return pod.Answer[pod.Namespace]{Value: read.value, Err: read.err, Fresh: read.fresh}
+	return i.namespaces.reader.read(ctx, object.Reference{Name: name})
 }
 
 // Networks implements [inventory.Inventory] from memory. As long as the cache is not

@@ -50,13 +50,13 @@ func metadataReader(f *follower, client metadata.Interface, kind inventory.Kind)
 
 // readMeta asks the API server for an object that is a pod or a workload. One that was
 // created again under the same name is not the same.
-func (h *holders) readMeta(ctx context.Context, id object.Identity) (answer[objectMeta], error) {
+func (h *holders) readMeta(ctx context.Context, id object.Identity) (pod.Answer[objectMeta], error) {
 	read := h.metadata[id.Controller].read(ctx, object.Reference{Namespace: id.Namespace, Name: id.Name})
-	if read.err != nil {
-		return read, fmt.Errorf("%s %s: %w", id.Kind, quote.Value(id.Namespace+"/"+id.Name), read.err)
+	if read.Err != nil {
+		return read, fmt.Errorf("%s %s: %w", id.Kind, quote.Value(id.Namespace+"/"+id.Name), read.Err)
 	}
-	if read.value != nil && id.UID != "" && read.value.uid != id.UID {
-		read.value = nil
+	if read.Value != nil && id.UID != "" && read.Value.uid != id.UID {
+		read.Value = nil
 	}
 	return read, nil
 }
@@ -84,13 +84,13 @@ func (h *holders) above(ctx context.Context, first object.Identity) (ownership, 
 		if err != nil {
 			return o, err
 		}
-		o.fresh = o.fresh && read.fresh
-		if read.value == nil {
+		o.fresh = o.fresh && read.Fresh
+		if read.Value == nil {
 			o.gone, o.ending = len(o.owners) == 1, true
 			break
 		}
-		o.ending = o.ending || read.value.ending
-		next = read.value.controller
+		o.ending = o.ending || read.Value.ending
+		next = read.Value.controller
 	}
 	return o, nil
 }

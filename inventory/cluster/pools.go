@@ -92,12 +92,12 @@ func (p *pools) refresh(ctx context.Context, q *pod.Questions, facts pod.PoolFac
 // listAll asks the API server for all pools.
 func (p *pools) listAll(ctx context.Context) pod.PoolFacts {
 	all := p.lists.read(ctx, object.Reference{})
-	return pod.PoolFacts{Index: all.value, Err: all.err, EveryFresh: all.fresh}
+	return pod.PoolFacts{Index: all.Value, Err: all.Err, EveryFresh: all.Fresh}
 }
 
 // readNamed asks the API server for some pools and puts what it says over the facts.
 func (p *pools) readNamed(ctx context.Context, names []string, facts pod.PoolFacts) pod.PoolFacts {
-	answers := make([]answer[spiderpool.Pool], len(names))
+	answers := make([]pod.Answer[spiderpool.Pool], len(names))
 	var reads sync.WaitGroup
 	for n, name := range names {
 		reads.Go(func() { answers[n] = p.reader.read(ctx, object.Reference{Name: name}) })
@@ -111,14 +111,14 @@ func (p *pools) readNamed(ctx context.Context, names []string, facts pod.PoolFac
 	for n, name := range names {
 		read := &answers[n]
 		switch {
-		case read.err != nil:
-			return pod.PoolFacts{Err: fmt.Errorf("pool %s: %w", quote.Value(name), read.err)}
-		case read.value != nil:
-			out.Index.Set(read.value)
+		case read.Err != nil:
+			return pod.PoolFacts{Err: fmt.Errorf("pool %s: %w", quote.Value(name), read.Err)}
+		case read.Value != nil:
+			out.Index.Set(read.Value)
 		default:
 			out.Index.Delete(name)
 		}
-		out.Fresh[name] = read.fresh
+		out.Fresh[name] = read.Fresh
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 const (
@@ -26,15 +27,6 @@ const (
 // getFunc reads one object from the API server; nil without an error when there is
 // none.
 type getFunc[T any] func(context.Context, object.Reference) (*T, error)
-
-// answer is what a read found out. The value is nil when there is no such object,
-// and when err says why nothing could be found out. A fresh answer is one that was
-// asked for after the question came up.
-type answer[T any] struct {
-	value *T
-	err   error
-	fresh bool
-}
 
 // reader shares live reads between concurrent askers.
 //
@@ -71,14 +63,14 @@ func newReader[T any](get getFunc[T], limiter *rate.Limiter, timeout time.Durati
 }
 
 // read asks the API server for an object. It gives up when ctx ends.
-func (r *reader[T]) read(ctx context.Context, ref object.Reference) answer[T] {
+func (r *reader[T]) read(ctx context.Context, ref object.Reference) pod.Answer[T] {
 	r.mu.Lock()
 	call, ok := r.waiting[ref]
 	if !ok {
 		if _, busy := r.running[ref]; !busy && r.absentLately(ref) && r.limiter.Tokens() < 1 {
 			r.mu.Unlock()
 			r.count("remembered")
-			return answer[T]{}
+			return pod.Answer[T]{}
 		}
 		call = &read[T]{done: make(chan struct{})}
 		if _, busy := r.running[ref]; busy {
@@ -92,9 +84,9 @@ func (r *reader[T]) read(ctx context.Context, ref object.Reference) answer[T] {
 
 	select {
 	case <-call.done:
-		return answer[T]{value: call.value, err: call.err, fresh: call.err == nil}
+		return pod.Answer[T]{Value: call.value, Err: call.err, Fresh: call.err == nil}
 	case <-ctx.Done():
-		return answer[T]{err: fmt.Errorf("the API server did not answer in time: %w", ctx.Err())}
+		return pod.Answer[T]{Err: fmt.Errorf("the API server did not answer in time: %w", ctx.Err())}
 	}
 }
 

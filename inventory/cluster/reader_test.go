@@ -54,7 +54,7 @@ func TestReadsAreShared(t *testing.T) {
 		var askers sync.WaitGroup
 		for range 100 {
 			askers.Go(func() {
-				if f := r.read(t.Context(), vlan0); f.value == nil || f.err != nil || !f.fresh {
+				if f := r.read(t.Context(), vlan0); f.Value == nil || f.Err != nil || !f.Fresh {
 					t.Errorf("got %+v", f)
 				}
 			})
@@ -75,25 +75,25 @@ func TestAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 		r, _ := s.reader(rate.Inf, 1)
 		var askers sync.WaitGroup
 		askers.Go(func() {
-			if f := r.read(t.Context(), vlan0); f.value != nil || f.err != nil {
+			if f := r.read(t.Context(), vlan0); f.Value != nil || f.Err != nil {
 				t.Errorf("before it was created: %+v", f)
 			}
 		})
 		time.Sleep(time.Second / 2) // the first read is under way
 		s.network.Store(&cniconf.Network{Name: "vlan0"})
 		askers.Go(func() {
-			if f := r.read(t.Context(), vlan0); f.value == nil {
+			if f := r.read(t.Context(), vlan0); f.Value == nil {
 				t.Errorf("after it was created: %+v", f)
 			}
 		})
 		askers.Wait()
 		// And right after an answer that there is none.
 		s.network.Store(nil)
-		if f := r.read(t.Context(), vlan0); f.value != nil {
+		if f := r.read(t.Context(), vlan0); f.Value != nil {
 			t.Errorf("after it was deleted: %+v", f)
 		}
 		s.network.Store(&cniconf.Network{Name: "vlan0"})
-		if f := r.read(t.Context(), vlan0); f.value == nil || !f.fresh {
+		if f := r.read(t.Context(), vlan0); f.Value == nil || !f.Fresh {
 			t.Errorf("created again: %+v", f)
 		}
 	})
@@ -105,11 +105,11 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{}
 		r, results := s.reader(rate.Every(time.Hour), 1)
-		if f := r.read(t.Context(), vlan0); f.value != nil || !f.fresh {
+		if f := r.read(t.Context(), vlan0); f.Value != nil || !f.Fresh {
 			t.Errorf("first read: %+v", f)
 		}
 		for range 10 {
-			if f := r.read(t.Context(), vlan0); f.value != nil || f.err != nil || f.fresh {
+			if f := r.read(t.Context(), vlan0); f.Value != nil || f.Err != nil || f.Fresh {
 				t.Errorf("under pressure: %+v", f)
 			}
 		}
@@ -117,7 +117,7 @@ func TestAbsenceIsRememberedUnderPressure(t *testing.T) {
 			t.Errorf("%d reads, results %v", n, results)
 		}
 		time.Sleep(absenceKept)
-		if f := r.read(t.Context(), vlan0); f.err == nil {
+		if f := r.read(t.Context(), vlan0); f.Err == nil {
 			t.Errorf("an absence of more than a second ago is taken for an answer: %+v", f)
 		}
 	})
@@ -138,7 +138,7 @@ func TestNobodyIsTurnedAwayFromLists(t *testing.T) {
 		var askers sync.WaitGroup
 		for range seconds * 100 {
 			askers.Go(func() {
-				if f := r.read(t.Context(), object.Reference{}); f.value == nil || f.err != nil || !f.fresh {
+				if f := r.read(t.Context(), object.Reference{}); f.Value == nil || f.Err != nil || !f.Fresh {
 					t.Errorf("got %+v", f)
 				}
 			})
@@ -163,11 +163,11 @@ func TestListsTakeLongerThanReads(t *testing.T) {
 			}
 		}
 		lists := newReader(list, rate.NewLimiter(liveListsPerSecond, liveListBurst), 0, time.Now, func(string) {})
-		if f := lists.read(t.Context(), object.Reference{}); f.err != nil || !f.fresh {
+		if f := lists.read(t.Context(), object.Reference{}); f.Err != nil || !f.Fresh {
 			t.Errorf("a long list: %+v", f)
 		}
 		reads := newReader(list, rate.NewLimiter(rate.Inf, 1), readTimeout, time.Now, func(string) {})
-		if f := reads.read(t.Context(), vlan0); !errors.Is(f.err, context.DeadlineExceeded) {
+		if f := reads.read(t.Context(), vlan0); !errors.Is(f.Err, context.DeadlineExceeded) {
 			t.Errorf("a long read: %+v", f)
 		}
 	})
@@ -178,12 +178,12 @@ func TestFailureAndDeadline(t *testing.T) {
 		broken := errors.New("connection refused")
 		s := &source{err: broken}
 		r, _ := s.reader(rate.Inf, 1)
-		if f := r.read(t.Context(), vlan0); !errors.Is(f.err, broken) || f.fresh {
+		if f := r.read(t.Context(), vlan0); !errors.Is(f.Err, broken) || f.Fresh {
 			t.Errorf("failed read: %+v", f)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/10)
 		defer cancel()
-		if f := r.read(ctx, vlan0); !errors.Is(f.err, context.DeadlineExceeded) {
+		if f := r.read(ctx, vlan0); !errors.Is(f.Err, context.DeadlineExceeded) {
 			t.Errorf("past the deadline: %+v", f)
 		}
 		time.Sleep(readTimeout) // the read goes on without its asker, for so long at most

@@ -49,16 +49,15 @@ func (s subnets) read(ctx context.Context, ref flatnetwork.SubnetReference) pod.
 		return pod.Answer[flatnetwork.Subnet]{Unknown: true, Fresh: true}
 	}
 	read := w.reader.read(ctx, object.Reference{Namespace: ref.Generation.SubnetNamespace(), Name: ref.Name})
-	fact := pod.Answer[flatnetwork.Subnet]{Value: read.value, Err: read.err, Fresh: read.fresh}
-	if read.err == nil && read.value == nil && w.ready() != nil {
+	if read.Err == nil && read.Value == nil && w.ready() != nil {
 		// Nobody has found out yet whether the cluster has such subnets at all.
 		served, err := w.served(ctx)
 		if err != nil {
 			return pod.Answer[flatnetwork.Subnet]{Err: fmt.Errorf("find out whether the cluster has the resource %s: %w", w.kind.Resource, err)}
 		}
-		fact.Unknown = !served
+		read.Unknown = !served
 	}
-	return fact
+	return read
 }
 
 // Subnets implements [inventory.Inventory] from memory. As long as the caches are not

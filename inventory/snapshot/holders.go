@@ -18,11 +18,7 @@ func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.Holde
 	if err != nil {
 		return pod.HolderFacts{Err: err}
 	}
-	facts := pod.HolderFacts{
-		Networks: map[object.Reference]*cniconf.Network{},
-		Subnets:  map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
-		Fresh:    true,
-	}
+	facts := pod.HolderFacts{Fresh: true}
 	holders := index.Of(&q.Addresses)
 	if len(holders) == 0 {
 		return facts
@@ -41,17 +37,9 @@ func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.Holde
 			facts.Holders = append(facts.Holders, fact)
 		}
 	}
-	networks, subnets := inventory.Named(facts.Holders, q.DefaultNamespace)
-	for _, ref := range networks {
-		if n := i.network(ctx, ref).Value; n != nil {
-			facts.Networks[ref] = n
-		}
-	}
-	for _, ref := range subnets {
-		if s := i.subnet(ctx, ref).Value; s != nil {
-			facts.Subnets[ref] = s
-		}
-	}
+	inventory.AddNamed(&facts, q.DefaultNamespace,
+		func(ref object.Reference) *cniconf.Network { return i.network(ctx, ref).Value },
+		func(ref flatnetwork.SubnetReference) *flatnetwork.Subnet { return i.subnet(ctx, ref).Value })
 	return facts
 }
 
