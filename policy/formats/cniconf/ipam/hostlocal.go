@@ -27,6 +27,8 @@ type hostLocal struct {
 	ranges [][]hostLocalRange
 	store  string
 	fault  string
+	// direct says that the first set is the range given directly in "ipam".
+	direct bool
 }
 
 // hostLocalRange is a range as written: zero values are left to the plugin, which
@@ -79,7 +81,7 @@ func (p *hostLocal) read(s Source) (fault string) {
 	}
 	paths := make([]string, 0, 1+len(f.IPAM.Ranges))
 	if direct.Subnet.IsValid() {
-		p.ranges = append(p.ranges, []hostLocalRange{direct})
+		p.ranges, p.direct = append(p.ranges, []hostLocalRange{direct}), true
 		paths = append(paths, "ipam")
 	}
 	for i, set := range f.IPAM.Ranges {
@@ -122,6 +124,51 @@ func (p *hostLocal) Spans() []Span {
 		}
 	}
 	return spans
+}
+
+// Dated follows Canonicalize of backend/allocator/range.go, in versions 1.9.1 and 1.10.0.
+func (p *hostLocal) Dated() (found Dated, more int) {
+	for i, set := range p.ranges {
+		for j, r := range set {
+			key, text, want := r.dated()
+			switch {
+			case key == "":
+				continue
+			case found.Path != nil:
+				more++
+				continue
+			}
+			found = Dated{Path: p.place(i, j, key), Since: "1.10.0", Text: text, Want: want}
+		}
+	}
+	return found, more
+}
+
+// place is where a key of a range stands, by the indices of its set and in it.
+func (p *hostLocal) place(set, index int, key string) []any {
+	if p.direct {
+		if set == 0 {
+			return []any{"ipam", key}
+		}
+		set--
+	}
+	return []any{"ipam", "ranges", set, index, key}
+}
+
+// dated finds the value of a range without other faults that host-local refuses from
+// version 1.10.0 on; the key is empty where there is none.
+func (r hostLocalRange) dated() (key, text, want string) {
+	network := r.Subnet.Masked()
+	first, last := r.bounds()
+	switch {
+	case r.Gateway.IsValid() && !network.Contains(r.Gateway):
+		return "gateway", fmt.Sprintf("gateway %s outside the subnet %s", quote.Value(r.Gateway.String()), network),
+			fmt.Sprintf("a gateway within %s, or none: the default is %s", network, network.Addr().Next())
+	case last.Less(first):
+		return "rangeStart", fmt.Sprintf("rangeStart %s behind the last address that can be given in %s, which is %s", quote.Value(r.Start.String()), network, last),
+			fmt.Sprintf("a rangeStart from %s to %s, or none: the default is %s", network.Addr().Next(), last, network.Addr().Next())
+	}
+	return "", "", ""
 }
 
 // AddressFaults: the prefix length is none of host-local's concern, but of others that
@@ -218,8 +265,9 @@ func (r hostLocalRange) span() (hostLocalSpan, string) {
 	if r.End.IsValid() && s.Last.Less(s.First) {
 		return s, fmt.Sprintf("the rangeEnd %s before its first address %s", s.Last, s.First)
 	}
-	// A rangeStart on the broadcast address is accepted without a rangeEnd. The
-	// range has no addresses then, but may overlap with another all the same.
+	// Versions before 1.10.0 accept a rangeStart on the broadcast address without a
+	// rangeEnd. The range has no addresses then, but may overlap with another all the
+	// same.
 	if s.Last.Less(s.First) {
 		s.First, s.Last = s.Last, s.First
 	}

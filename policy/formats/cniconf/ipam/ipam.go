@@ -24,6 +24,11 @@ type Plugin interface {
 	// not. The version is empty where the configuration names none.
 	VersionFault(cniVersion string) string
 
+	// Dated finds a value that older versions of the plugin take and newer ones refuse:
+	// the first one as written, and how many more there are. Its Path is nil where there
+	// is none. Every value is looked at anew, so it is for a network that is judged.
+	Dated() (first Dated, more int)
+
 	// AddressFaults says what comes in the way of the addresses that a pod asks for by
 	// "ips"; nil where it gets them all, and where nothing can be said. There is at
 	// least one address, and the plugin has no [Plugin.Fault].
@@ -51,6 +56,20 @@ type Span struct{ First, Last netip.Addr }
 
 // Pools are names of Spiderpool's pools. Entries may be patterns.
 type Pools struct{ IPv4, IPv6 []string }
+
+// Dated is a value of a plugin's fields that its newer versions refuse, for every pod
+// that is started and for every pod that ends.
+type Dated struct {
+	// Path is where it stands in the main plugin's configuration: a string for a key, an
+	// int, from 0, for an index.
+	Path []any
+	// Since is the first version that refuses it.
+	Since string
+	// Text is the fact, such as `gateway "10.2.0.1" outside the subnet 10.1.0.0/24`.
+	Text string
+	// Want says what is accepted.
+	Want string
+}
 
 // Source is what an IPAM plugin is compiled from.
 type Source struct {
@@ -101,6 +120,7 @@ type ordinary struct{}
 
 func (ordinary) Fault() string              { return "" }
 func (ordinary) VersionFault(string) string { return "" }
+func (ordinary) Dated() (Dated, int)        { return Dated{}, 0 }
 func (ordinary) Assigns(Chain) bool         { return false }
 func (ordinary) Spans() []Span              { return nil }
 func (ordinary) Store() string              { return "" }
