@@ -17,6 +17,7 @@ var Rules = []Rule{
 	ruleNADVLANWithoutEffect,
 	ruleNADVLANMismatch,
 	ruleNADHostLocalOnSharedLink,
+	ruleNADGatewayOutsideSubnet,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
 	ruleNADInUse,

@@ -22,9 +22,9 @@ func Locate(config string, path ...any) int {
 	return jsonplace.Root(config).At(path...).Start
 }
 
-// Locate is where a key of the main plugin stands in the config that the network was
-// compiled from, or else the plugin.
-func (n *Network) Locate(config, key string) int {
+// Locate is where a value of the main plugin stands in the config that the network was
+// compiled from, by its path as in [Locate], or else the last one on the way.
+func (n *Network) Locate(config string, path ...any) int {
 	var single struct {
 		Type string `json:"type"`
 	}
@@ -33,9 +33,9 @@ func (n *Network) Locate(config, key string) int {
 		return 0
 	}
 	if single.Type != "" {
-		return Locate(config, key)
+		return Locate(config, path...)
 	}
-	return Locate(config, "plugins", mainIndex(n.Plugins), key)
+	return Locate(config, append([]any{"plugins", mainIndex(n.Plugins)}, path...)...)
 }
 
 // LocateUnusable is where the reason stands that [Network.Unusable] names.
