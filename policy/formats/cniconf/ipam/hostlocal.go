@@ -14,6 +14,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/cidr"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -25,6 +26,7 @@ type hostLocal struct {
 	// ranges are sets of them: each pod gets one address from every set. A range
 	// given directly in "ipam" is a set of its own and comes first.
 	ranges [][]hostLocalRange
+	routes []Route
 	store  string
 	fault  string
 	// direct says that the first set is the range given directly in "ipam".
@@ -71,7 +73,7 @@ func (p *hostLocal) read(s Source) (fault string) {
 	if err := json.Unmarshal(s.Main, &f); err != nil {
 		return field.Fault("", err)
 	}
-	if fault := routesFault(f.IPAM.Routes); fault != "" {
+	if p.routes, fault = readRoutes(f.IPAM.Routes); fault != "" {
 		return fault
 	}
 	p.store = storeOf(f.IPAM.DataDir, s.Network)
@@ -126,22 +128,76 @@ func (p *hostLocal) Spans() []Span {
 	return spans
 }
 
-// Dated follows Canonicalize of backend/allocator/range.go, in versions 1.9.1 and 1.10.0.
-func (p *hostLocal) Dated() (found Dated, more int) {
+// AddressFaults: the prefix length is none of host-local's concern, but of others that
+// read CNI_ARGS.
+func (p *hostLocal) AddressFaults(asked Request, chain Chain) []AddressFault {
+	return slices.Concat(p.requestFaults(asked.IPs), prefixFaults(asked.IPs, chain.PlainReader))
+}
+
+func (p *hostLocal) Routes() []Route { return p.routes }
+
+// Given: an interface is in a subnet of each set. Which range of a set its address comes from
+// is known where there is one.
+func (p *hostLocal) Given(Request, Chain) Given {
+	g := Given{Known: true}
+	for _, set := range p.ranges {
+		for i := range set {
+			g.Prefixes = append(g.Prefixes, set[i].Subnet.Masked())
+		}
+		gateway := set[0].gateway()
+		if len(set) > 1 || !set[0].Subnet.Contains(gateway) {
+			continue
+		}
+		if gateway.Is4() && !g.Gateway4.IsValid() {
+			g.Gateway4 = gateway
+		}
+		if gateway.Is6() && !g.Gateway6.IsValid() {
+			g.Gateway6 = gateway
+		}
+	}
+	return g
+}
+
+// Flaws: whatever a pod asks for, it has an address of every set.
+func (p *hostLocal) Flaws() []flaw.Flaw {
+	if p.fault != "" {
+		return nil
+	}
+	return slices.Concat(p.datedRanges(), p.emptySets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
+}
+
+// datedRanges is what host-local takes up to version 1.9.1 and refuses from 1.10.0 on
+// (Canonicalize in backend/allocator/range.go), at the first such range: the others are
+// counted, as there may be any number.
+func (p *hostLocal) datedRanges() []flaw.Flaw {
+	var found *flaw.Flaw
+	more := 0
 	for i, set := range p.ranges {
 		for j, r := range set {
 			key, text, want := r.dated()
 			switch {
 			case key == "":
-				continue
-			case found.Path != nil:
+			case found != nil:
 				more++
-				continue
+			default:
+				found = &flaw.Flaw{
+					Kind: flaw.Gateway, Effect: flaw.FailsNewer, Path: p.place(i, j, key), Text: text,
+					Want: want + "; then delete and recreate the pods of this network before a node gets host-local 1.10.0",
+				}
 			}
-			found = Dated{Path: p.place(i, j, key), Since: "1.10.0", Text: text, Want: want}
 		}
 	}
-	return found, more
+	if found == nil {
+		return nil
+	}
+	switch {
+	case more == 1:
+		found.Text += " (likewise in 1 more range)"
+	case more > 1:
+		found.Text += fmt.Sprintf(" (likewise in %d more ranges)", more)
+	}
+	found.Text += ", which host-local refuses from version 1.10.0 on"
+	return []flaw.Flaw{*found}
 }
 
 // place is where a key of a range stands, by the indices of its set and in it.
@@ -162,19 +218,34 @@ func (r hostLocalRange) dated() (key, text, want string) {
 	first, last := r.bounds()
 	switch {
 	case r.Gateway.IsValid() && !network.Contains(r.Gateway):
-		return "gateway", fmt.Sprintf("gateway %s outside the subnet %s", quote.Value(r.Gateway.String()), network),
-			fmt.Sprintf("a gateway within %s, or none: the default is %s", network, network.Addr().Next())
+		return "gateway", fmt.Sprintf(`"gateway" %s is outside the subnet %s`, quote.Value(r.Gateway.String()), network),
+			fmt.Sprintf("write a gateway within %s, or remove it (default: %s)", network, network.Addr().Next())
 	case last.Less(first):
-		return "rangeStart", fmt.Sprintf("rangeStart %s behind the last address that can be given in %s, which is %s", quote.Value(r.Start.String()), network, last),
-			fmt.Sprintf("a rangeStart from %s to %s, or none: the default is %s", network.Addr().Next(), last, network.Addr().Next())
+		return "rangeStart", fmt.Sprintf(`"rangeStart" %s is the broadcast address of %s, and there is no "rangeEnd"`, quote.Value(r.Start.String()), network),
+			fmt.Sprintf("write a rangeStart up to %s, or remove it (default: %s)", last, network.Addr().Next())
 	}
 	return "", "", ""
 }
 
-// AddressFaults: the prefix length is none of host-local's concern, but of others that
-// read CNI_ARGS.
-func (p *hostLocal) AddressFaults(asked []Asked, chain Chain) []AddressFault {
-	return slices.Concat(p.requestFaults(asked), prefixFaults(asked, chain.PlainReader))
+// emptySets are the sets whose only address is the gateway, which no pod gets.
+func (p *hostLocal) emptySets() []flaw.Flaw {
+	var flaws []flaw.Flaw
+	for _, set := range p.ranges {
+		if slices.ContainsFunc(set, func(r hostLocalRange) bool { return !r.onlyGateway() }) {
+			continue
+		}
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Address, Effect: flaw.FailsAll, Path: []any{"ipam"},
+			Text: "host-local has no address to give: " + set[0].text() + " holds the gateway " + set[0].gateway().String() + " and nothing else",
+			Want: "write a larger range, or another gateway",
+		})
+	}
+	return flaws
+}
+
+func (r hostLocalRange) onlyGateway() bool {
+	first, last := r.bounds()
+	return first == last && first == r.gateway()
 }
 
 // readRange decodes a range; the subnet may be missing.

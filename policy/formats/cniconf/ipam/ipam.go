@@ -7,7 +7,11 @@
 // [Plugin]; [ordinary] answers it for the others.
 package ipam
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
+)
 
 // Plugin is an IPAM plugin with its part of one network's configuration. It is
 // immutable.
@@ -24,15 +28,22 @@ type Plugin interface {
 	// not. The version is empty where the configuration names none.
 	VersionFault(cniVersion string) string
 
-	// Dated finds a value that older versions of the plugin take and newer ones refuse:
-	// the first one as written, and how many more there are. Its Path is nil where there
-	// is none. Every value is looked at anew, so it is for a network that is judged.
-	Dated() (first Dated, more int)
+	// Flaws are what the plugin refuses or ignores of its own fields, beside its Fault; their
+	// paths begin with "ipam". Nil where there is nothing to say.
+	Flaws() []flaw.Flaw
 
-	// AddressFaults says what comes in the way of the addresses that a pod asks for by
-	// "ips"; nil where it gets them all, and where nothing can be said. There is at
-	// least one address, and the plugin has no [Plugin.Fault].
-	AddressFaults(asked []Asked, chain Chain) []AddressFault
+	// AddressFaults says what comes in the way of the addresses that a pod asks for; nil
+	// where it gets them all, and where nothing can be said. There is at least one address,
+	// and the plugin has no [Plugin.Fault].
+	AddressFaults(asked Request, chain Chain) []AddressFault
+	// Given is what an interface gets that asks for the addresses of a request, or for none.
+	Given(asked Request, chain Chain) Given
+	// Fails says why the plugin, or the kernel after it, refuses what the network itself
+	// says for an attachment with a request, as in `its IPAM static has no address, and …`;
+	// empty where it does not. What fails every pod is a flaw, and not said again.
+	Fails(asked Request, chain Chain) string
+	// Routes are those that the plugin hands on, in order; nil without any.
+	Routes() []Route
 	// Assigns says whether an address that a pod asks for reaches its interface, where
 	// AddressFaults knows nothing against it.
 	Assigns(chain Chain) bool
@@ -56,20 +67,6 @@ type Span struct{ First, Last netip.Addr }
 
 // Pools are names of Spiderpool's pools. Entries may be patterns.
 type Pools struct{ IPv4, IPv6 []string }
-
-// Dated is a value of a plugin's fields that its newer versions refuse, for every pod
-// that is started and for every pod that ends.
-type Dated struct {
-	// Path is where it stands in the main plugin's configuration: a string for a key, an
-	// int, from 0, for an index.
-	Path []any
-	// Since is the first version that refuses it.
-	Since string
-	// Text is the fact, such as `gateway "10.2.0.1" outside the subnet 10.1.0.0/24`.
-	Text string
-	// Want says what is accepted.
-	Want string
-}
 
 // Source is what an IPAM plugin is compiled from.
 type Source struct {
@@ -118,11 +115,14 @@ func Compile(s Source) Plugin {
 // takes no memory, and answer themselves what is different.
 type ordinary struct{}
 
-func (ordinary) Fault() string              { return "" }
-func (ordinary) VersionFault(string) string { return "" }
-func (ordinary) Dated() (Dated, int)        { return Dated{}, 0 }
-func (ordinary) Assigns(Chain) bool         { return false }
-func (ordinary) Spans() []Span              { return nil }
-func (ordinary) Store() string              { return "" }
-func (ordinary) NodeLocal() bool            { return false }
-func (ordinary) Pools() *Pools              { return nil }
+func (ordinary) Fault() string               { return "" }
+func (ordinary) VersionFault(string) string  { return "" }
+func (ordinary) Flaws() []flaw.Flaw          { return nil }
+func (ordinary) Given(Request, Chain) Given  { return Given{} }
+func (ordinary) Fails(Request, Chain) string { return "" }
+func (ordinary) Routes() []Route             { return nil }
+func (ordinary) Assigns(Chain) bool          { return false }
+func (ordinary) Spans() []Span               { return nil }
+func (ordinary) Store() string               { return "" }
+func (ordinary) NodeLocal() bool             { return false }
+func (ordinary) Pools() *Pools               { return nil }
