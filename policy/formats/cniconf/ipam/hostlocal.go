@@ -137,7 +137,8 @@ func (p *hostLocal) AddressFaults(asked Request, chain Chain) []AddressFault {
 func (p *hostLocal) Routes() []Route { return p.routes }
 
 // Given: an interface is in a subnet of each set. Which range of a set its address comes from
-// is known where there is one.
+// is known where there is one. A gateway outside of them is as written: versions that take it
+// fail at the routes that go by it.
 func (p *hostLocal) Given(Request, Chain) Given {
 	g := Given{Known: true}
 	for _, set := range p.ranges {
@@ -145,7 +146,7 @@ func (p *hostLocal) Given(Request, Chain) Given {
 			g.Prefixes = append(g.Prefixes, set[i].Subnet.Masked())
 		}
 		gateway := set[0].gateway()
-		if len(set) > 1 || !set[0].Subnet.Contains(gateway) {
+		if len(set) > 1 {
 			continue
 		}
 		if gateway.Is4() && !g.Gateway4.IsValid() {
