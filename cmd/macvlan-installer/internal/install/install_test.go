@@ -21,7 +21,7 @@ import (
 
 // TestAll installs all that is bundled into an empty folder.
 func TestAll(t *testing.T) {
-	names := []string{"macvlan", "host-local", "static", "dhcp"}
+	names := []string{"macvlan", "host-local", "static", "dhcp", "tuning"}
 	b := realBundle(t, names...)
 	dir := t.TempDir()
 	var steps []string
@@ -47,7 +47,7 @@ func TestAll(t *testing.T) {
 	}
 	// macvlan is never there without what it delegates to.
 	for _, there := range steps {
-		if strings.Contains(there, "macvlan") && len(strings.Fields(there)) != 4 {
+		if strings.Contains(there, "macvlan") && len(strings.Fields(there)) != len(names) {
 			t.Errorf("macvlan came before others: %s", there)
 		}
 	}
@@ -391,6 +391,37 @@ func TestUpdate(t *testing.T) {
 	}
 	uninstall(t, newer.installer(t, dir, IfNewer))
 	same(t, dir, before)
+}
+
+// TestHeldBack: a plugin that is not wanted any more stays in the version that was placed, is
+// not put back when it goes, and goes with the others in the end.
+func TestHeldBack(t *testing.T) {
+	static, hostLocal := realPlugin(t, "static"), realPlugin(t, "host-local")
+	dir := t.TempDir()
+	last := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.10"), "host-local": otherVersion(t, hostLocal, "v1.9.10")})
+	if _, err := last.installer(t, dir, IfNewer, "host-local", "static").Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	held := snapshot(t, dir)["host-local"]
+	newer := realBundle(t, "static", "host-local").installer(t, dir, IfNewer, "static")
+	for range 2 {
+		if p := installOne(t, newer); p.Version != "v1.10.0" {
+			t.Errorf("%+v", p)
+		}
+	}
+	if got := snapshot(t, dir)["host-local"]; got != held {
+		t.Errorf("host-local is %s, and was %s", got, held)
+	}
+	if err := os.Remove(filepath.Join(dir, "host-local")); err != nil {
+		t.Fatal(err)
+	}
+	installOne(t, newer)
+	if got := snapshot(t, dir)["host-local"]; got != "" {
+		t.Errorf("host-local has come back: %s", got)
+	}
+	writeFile(t, filepath.Join(dir, "host-local"), otherVersion(t, hostLocal, "v1.9.10"), 0o755)
+	uninstall(t, newer)
+	same(t, dir, map[string]string{})
 }
 
 // TestRollBack brings plugins that do not work here.
@@ -831,7 +862,7 @@ func TestFolderOfOurName(t *testing.T) {
 // BenchmarkNothingToDo is an installation that finds all as it should be, by an
 // installer that knows nothing yet.
 func BenchmarkNothingToDo(b *testing.B) {
-	names := []string{"macvlan", "host-local", "static", "dhcp"}
+	names := []string{"macvlan", "host-local", "static", "dhcp", "tuning"}
 	bundle := realBundle(b, names...)
 	dir := b.TempDir()
 	installOne(b, bundle.installer(b, dir, IfNewer, names...))
