@@ -51,7 +51,9 @@ func additional(networks string) string {
 const auto = `{"type":"coordinator","mode":"auto"}`
 
 // list is a configuration of Spiderpool's.
-func list(plugins string) string { return `{"cniVersion":"0.3.1","name":"net","plugins":[` + plugins + `]}` }
+func list(plugins string) string {
+	return `{"cniVersion":"0.3.1","name":"net","plugins":[` + plugins + `]}`
+}
 
 func TestConfig(t *testing.T) {
 	tests := []struct {
@@ -88,6 +90,7 @@ func TestConfig(t *testing.T) {
 			list(`{"type":"macvlan","mode":"bridge","master":"eth1"},{"type":"coordinator","mode":"overlay","podDefaultRouteNic":"net1","hijackCIDR":["10.0.0.0/8"]}`), "kube-system/net", ""},
 		{"custom, with nothing chained", spider(`cniType: custom, customCNI: '{"type":"macvlan"}', chainCNIJsonData: ['{"type":"sbr"}']`), `{"type":"macvlan"}`, "kube-system/net", ""},
 		{"custom by default, on the node", spider(""), "", "kube-system/net", ""},
+		{"a type of later versions", spider("cniType: bridge, bridge: {}"), "", "kube-system/net", ""},
 		{"names and version", `{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderMultusConfig, metadata: {name: net, annotations:
 			{multus.spidernet.io/cr-name: other, cni.spidernet.io/cniconfig-name: third, multus.spidernet.io/cni-version: 1.0.0}},
 			spec: {cniType: ipoib, ipoib: {master: ib0}, enableCoordinator: false, disableIPAM: true}}`,
@@ -182,7 +185,6 @@ func sameJSON(t *testing.T, a, b string) bool {
 // nobody is told that it is missing.
 func TestRefused(t *testing.T) {
 	tests := []struct{ name, spec, field, problem string }{
-		{"unknown type", "cniType: bridge", "spec.cniType", `cniType "bridge" is not one of macvlan, `},
 		{"the part of another type", "cniType: macvlan, ipvlan: {master: [eth1]}", "spec.cniType", `cniType is "macvlan", and spec.macvlan is missing`},
 		{"no sriov", "cniType: sriov", "spec.cniType", `cniType is "sriov", and spec.sriov is missing`},
 		{"no ib-sriov", "cniType: ib-sriov", "spec.cniType", `cniType is "ib-sriov", and spec.ibsriov is missing`},

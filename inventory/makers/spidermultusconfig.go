@@ -135,6 +135,11 @@ func ofSpiderMultusConfig(namespace string, object []byte) ([]nad.Made, error) {
 		return []nad.Made{n}, nil
 	}
 	plugins, made, resource, fault := c.plugins(cniType)
+	if made == "" {
+		// A later version may know the type: nothing can be told of such a network.
+		n.Origin.Field = "spec"
+		return []nad.Made{n}, nil
+	}
 	n.Origin.Field = made
 	if fault == nil {
 		fault = c.chain(&plugins)
@@ -161,7 +166,7 @@ func ofSpiderMultusConfig(namespace string, object []byte) ([]nad.Made, error) {
 type spiderPlugins struct{ before, after []any }
 
 // plugins are those that Spiderpool makes of the part that belongs to a type, the field of
-// that part, and the resource of its devices.
+// that part, and the resource of its devices. The field is empty for a type that is not known.
 func (c *spiderMultusConfig) plugins(cniType string) (p spiderPlugins, field, resource string, fault *spiderFault) {
 	s := &c.Spec
 	switch cniType {
@@ -204,8 +209,7 @@ func (c *spiderMultusConfig) plugins(cniType string) (p spiderPlugins, field, re
 		p.before = []any{c.ovs(s.OVS)}
 		return p, "spec.ovs", resource, nil
 	default:
-		return p, "spec", "", &spiderFault{"spec.cniType", "cniType " + quote.Value(cniType) +
-			" is not one of macvlan, ipvlan, vlan, sriov, ovs, ib-sriov, ipoib and custom"}
+		return p, "", "", nil
 	}
 }
 
