@@ -15,16 +15,7 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 	ID:      "standalone-mixed-with-overlay",
 	Default: verdict.Deny,
 	Check: func(p *pod.View) []verdict.Finding {
-		var standalone, overlay *pod.Interface
-		for i := range p.Interfaces() {
-			iface := &p.Interfaces()[i]
-			switch {
-			case standalone == nil && (iface.Role() == cniconf.RoleStandalone || i == 0 && iface.Role() == cniconf.RoleAuto):
-				standalone = iface
-			case overlay == nil && iface.Role() == cniconf.RoleOverlay:
-				overlay = iface
-			}
-		}
+		standalone, overlay := mixture(p)
 		if standalone == nil || overlay == nil {
 			return nil
 		}
@@ -38,9 +29,30 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 			Place: object.AtAnnotation(at.Annotation, p.LocateNetwork(at)),
 			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
 				overlay.Label() + " (" + overlay.Because() + ") cannot be used by the same pod; accepted: networks of one of the two kinds",
-			Remedy: separate(p, standalone, overlay),
+			Remedy:   separate(p, standalone, overlay),
+			Softened: standalone.ByName() || overlay.ByName(),
 		}}
 	},
+}
+
+// mixture is the first network of each kind, nil for none: those of which it is known for
+// certain come before those that only their names make one.
+func mixture(p *pod.View) (standalone, overlay *pod.Interface) {
+	better := func(than, i *pod.Interface) bool { return than == nil || than.ByName() && !i.ByName() }
+	for n := range p.Interfaces() {
+		i := &p.Interfaces()[n]
+		switch role := i.Role(); {
+		case role == cniconf.RoleStandalone || n == 0 && role == cniconf.RoleAuto:
+			if better(standalone, i) {
+				standalone = i
+			}
+		case role == cniconf.RoleOverlay:
+			if better(overlay, i) {
+				overlay = i
+			}
+		}
+	}
+	return standalone, overlay
 }
 
 // separate says how to keep one of the two kinds: the one that the pod's first

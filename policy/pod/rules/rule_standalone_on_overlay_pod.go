@@ -27,7 +27,8 @@ var ruleStandaloneOnOverlayPod = pod.Rule{
 				Place: object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
 				Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
 					"whose first interface is on the cluster's own network; accepted: overlay networks",
-				Remedy: settleStandalone(p),
+				Remedy:   settleStandalone(p),
+				Softened: iface.ByName(),
 			})
 		}
 		return found
