@@ -68,6 +68,8 @@ type Network struct {
 	// only to plugins that declare it; the IPAM plugin gets what the main plugin
 	// gets.
 	Capabilities, MainCapabilities Capabilities
+	// routed says that the network brings routes of its own.
+	routed bool
 
 	// ResourceName is the value of [ResourceNameAnnotation].
 	ResourceName string
@@ -212,6 +214,7 @@ func (n *Network) describe(c chain) {
 	n.IPAM = readIPAM(main, c)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
+	n.routed = readRoutes(main.Bytes)
 }
 
 func (c *Capabilities) add(p *libcni.PluginConfig) {
@@ -228,6 +231,10 @@ const (
 	pluginVeth        = "veth"
 	pluginRouter      = "router"
 	pluginCoordinator = "coordinator"
+	// Reference plugins beside the main one that see to routes: sbr gives the interface a
+	// table of its own, chosen by the source address, route-override writes routes anew.
+	pluginSBR           = "sbr"
+	pluginRouteOverride = "route-override"
 )
 
 // common are strings that most networks share, so that thousands of networks
@@ -237,7 +244,7 @@ var common = func() map[string]string {
 	for _, s := range []string{
 		pluginMacvlan, pluginIPvlan, pluginSRIOV, pluginIfacer, pluginVeth, pluginRouter,
 		pluginCoordinator, "host-local", "static", "dhcp", "spiderpool", "whereabouts",
-		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", "sbr", "tuning",
+		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", pluginSBR, pluginRouteOverride, "tuning",
 		"vlan", "vrf", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
 		"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 	} {
