@@ -29,7 +29,7 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 			Place: object.AtAnnotation(at.Annotation, p.LocateNetwork(at)),
 			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
 				overlay.Label() + " (" + overlay.Because() + ") cannot be used by the same pod; accepted: networks of one of the two kinds",
-			Remedy:   separate(p, standalone, overlay),
+			Remedy:   separate(p),
 			Softened: standalone.ByName() || overlay.ByName(),
 		}}
 	},
@@ -57,15 +57,21 @@ func mixture(p *pod.View) (standalone, overlay *pod.Interface) {
 
 // separate says how to keep one of the two kinds: the one that the pod's first
 // interface is of, else the overlay networks.
-func separate(p *pod.View, standalone, overlay *pod.Interface) string {
-	switch p.First() {
-	case standalone:
-		return "leave out the overlay networks:\n  " + pasteNetworks(p, kept(p, notOverlay, nil)) +
+func separate(p *pod.View) string {
+	switch first := p.First(); first.Role() {
+	case cniconf.RoleStandalone, cniconf.RoleAuto:
+		return "leave out the overlay networks:" + rearranged(p, first, kept(p, notOverlay, nil)) +
 			"\nor use the standalone networks of the same VLANs instead"
-	case overlay:
-		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +
-			pasteNetworks(p, append([]*pod.Interface{overlay}, kept(p, notStandalone, nil)...))
+	case cniconf.RoleOverlay:
+		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":" +
+			rearranged(p, nil, append([]*pod.Interface{first}, kept(p, notStandalone, nil)...))
 	default:
-		return "leave out the standalone networks:\n  " + pasteNetworks(p, kept(p, notStandalone, nil))
+		return leaveOutStandalone(p)
 	}
+}
+
+// leaveOutStandalone says how to keep the first interface and what fits beside the overlay
+// networks.
+func leaveOutStandalone(p *pod.View) string {
+	return "leave out the standalone networks:" + rearranged(p, p.First(), kept(p, notStandalone, nil))
 }
