@@ -68,8 +68,6 @@ type Network struct {
 	// only to plugins that declare it; the IPAM plugin gets what the main plugin
 	// gets.
 	Capabilities, MainCapabilities Capabilities
-	// routed says that the network brings routes of its own.
-	routed bool
 
 	// ResourceName is the value of [ResourceNameAnnotation].
 	ResourceName string
@@ -84,8 +82,7 @@ type Network struct {
 	Unusable string
 
 	annotated, chained, fallback *ground
-	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
-	ipvlanMaster string
+	extra                        *extra
 }
 
 // DefaultPools are the Spiderpool pools that a network gives to pods that name none.
@@ -178,7 +175,7 @@ func (n *Network) Shared() bool {
 func (n *Network) L2() string {
 	switch {
 	case n.Macvlan == nil:
-		return n.ipvlanMaster
+		return n.ipvlanMaster()
 	case n.Macvlan.LinkInContainer:
 		return ""
 	default:
@@ -208,13 +205,10 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginMacvlan {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
-	if n.Main() == pluginIPvlan {
-		n.ipvlanMaster = readIPvlanMaster(main.Bytes)
-	}
 	n.IPAM = readIPAM(main, c)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
-	n.routed = readRoutes(main.Bytes)
+	n.findFlaws(&c)
 }
 
 func (c *Capabilities) add(p *libcni.PluginConfig) {
@@ -231,10 +225,6 @@ const (
 	pluginVeth        = "veth"
 	pluginRouter      = "router"
 	pluginCoordinator = "coordinator"
-	// Reference plugins beside the main one that see to routes: sbr gives the interface a
-	// table of its own, chosen by the source address, route-override writes routes anew.
-	pluginSBR           = "sbr"
-	pluginRouteOverride = "route-override"
 )
 
 // common are strings that most networks share, so that thousands of networks
@@ -244,7 +234,7 @@ var common = func() map[string]string {
 	for _, s := range []string{
 		pluginMacvlan, pluginIPvlan, pluginSRIOV, pluginIfacer, pluginVeth, pluginRouter,
 		pluginCoordinator, "host-local", "static", "dhcp", "spiderpool", "whereabouts",
-		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", pluginSBR, pluginRouteOverride, "tuning",
+		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", "sbr", "route-override", "tuning",
 		"vlan", "vrf", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
 		"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 	} {

@@ -57,25 +57,9 @@ func readCoordinator(conf []byte) (*ground, string) {
 		", which is not one of auto, underlay, overlay and disable"
 }
 
-// readRoutes says whether the IPAM part of a main plugin's configuration has routes.
-func readRoutes(conf []byte) bool {
-	var f struct {
-		IPAM struct {
-			Routes []json.RawMessage `json:"routes"`
-		} `json:"ipam"`
-	}
-	return json.Unmarshal(conf, &f) == nil && len(f.IPAM.Routes) > 0
-}
-
 // Coordinated says that a plugin stands in the chain which adjusts the pod's routes, be it
 // switched off: the nodes have it.
 func (n *Network) Coordinated() bool { return n.chained != nil }
-
-// SettlesRoutes says that the network itself sees to the routes of its interface, without
-// any plugin of Spiderpool's: it has routes, or a plugin that is for nothing else.
-func (n *Network) SettlesRoutes() bool {
-	return n.routed || slices.Contains(n.Plugins, pluginSBR) || slices.Contains(n.Plugins, pluginRouteOverride)
-}
 
 // cniVersionFault says why a version of the specification will be refused.
 func cniVersionFault(v string) string {

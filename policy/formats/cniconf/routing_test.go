@@ -2,7 +2,7 @@ package cniconf
 
 import "testing"
 
-func TestSettlesRoutes(t *testing.T) {
+func TestHasOwnRoutes(t *testing.T) {
 	macvlan := func(ipam string) string { return `{"type":"macvlan","master":"eth1","ipam":` + ipam + `}` }
 	for _, tt := range []struct {
 		name, config         string
@@ -15,6 +15,7 @@ func TestSettlesRoutes(t *testing.T) {
 		{"routes of a chained plugin", chained(`{"type":"tuning"}`), false, false},
 		{"sbr", chained(`{"type":"sbr"}`), true, false},
 		{"route-override", chained(`{"type":"route-override","addroutes":[{"dst":"10.0.0.0/8"}]}`), true, false},
+		{"vrf", chained(`{"type":"vrf","vrfname":"blue"}`), true, false},
 		{"coordinator", chained(`{"type":"coordinator","mode":"disable"}`), false, true},
 		{"veth", chartStandalone, false, true},
 		{"router", chartOverlay, false, true},
@@ -22,8 +23,8 @@ func TestSettlesRoutes(t *testing.T) {
 		{"unusable", "{", false, false},
 	} {
 		n := Compile(Source{Name: "a", Config: tt.config})
-		if n.SettlesRoutes() != tt.settled || n.Coordinated() != tt.coordinated {
-			t.Errorf("%s: routes are settled: %t, coordinated: %t", tt.name, n.SettlesRoutes(), n.Coordinated())
+		if n.HasOwnRoutes() != tt.settled || n.Coordinated() != tt.coordinated {
+			t.Errorf("%s: routes are settled: %t, coordinated: %t", tt.name, n.HasOwnRoutes(), n.Coordinated())
 		}
 	}
 }

@@ -26,7 +26,7 @@ var ruleNetworkNotCoordinated = pod.Rule{
 		var found []verdict.Finding
 		for i := range p.Extras() {
 			iface := &p.Extras()[i]
-			if iface.Role() != cniconf.RoleNeutral || routesSettled(p, iface) || unusable(iface.Network()) != "" || !p.Coordinates() {
+			if iface.Role() != cniconf.RoleNeutral || routesSettled(p, iface) || iface.Network().FailsAll() != "" || !p.Coordinates() {
 				continue
 			}
 			found = append(found, verdict.Finding{
@@ -44,7 +44,7 @@ var ruleNetworkNotCoordinated = pod.Rule{
 // coordinator: the network, whoever annotated it as one for DPDK, which takes the interface
 // away from the kernel, or the pod.
 func routesSettled(p *pod.View, i *pod.Interface) bool {
-	if i.Evidence() == cniconf.EvidenceAnnotation || i.Network().SettlesRoutes() || len(i.Element.DefaultRoutes) > 0 {
+	if i.Evidence() == cniconf.EvidenceAnnotation || i.Network().HasOwnRoutes() || len(i.Element.DefaultRoutes) > 0 {
 		return true
 	}
 	fromSpiderpool, _ := p.FromSpiderpool(i)
