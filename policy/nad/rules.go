@@ -24,6 +24,7 @@ var Rules = []Rule{
 	ruleNADGatewayOutsideSubnet,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
+	ruleNADMasterBusy,
 	ruleNADInUse,
 }
 
