@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -39,6 +40,16 @@ type Layer struct {
 	userOrder []key
 	// owners is what the pods and workloads are as owners of others.
 	owners map[object.Identity]ownerObject
+	// unplaced are networks whose file names no namespace, by name.
+	unplaced map[string]unplaced
+	// concealed are things that are there, and of which nothing is known.
+	concealed map[thing]bool
+	// partial says that there may be networks besides those in the files, and why, as in
+	// [pod.Doubt].
+	partial string
+	// aside says that the layer answers what is asked for by name, and is compared with
+	// nothing.
+	aside bool
 
 	// cluster is nil for a layer of files.
 	cluster *cluster
@@ -60,6 +71,12 @@ type ownerObject struct {
 	deleting bool
 }
 
+// unplaced is a network whose file names no namespace, and where it stands.
+type unplaced struct {
+	network *cniconf.Network
+	place   string
+}
+
 func emptyLayer() *Layer {
 	return &Layer{
 		networks:   map[object.Reference]*cniconf.Network{},
@@ -77,14 +94,66 @@ func emptyLayer() *Layer {
 // object cannot be decoded, or when a network, a namespace, a node, a pool or a subnet
 // stands twice; the error names the places.
 func NewLayer(namespace string, objects []Object) (*Layer, error) {
+	l, errs := Compile(namespace, objects)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return l, nil
+}
+
+// Compile is NewLayer for who wants a layer of what can be read. What an object that cannot
+// be decoded ([*Undecoded]) is about is there, and nothing is known of it. Of things that
+// stand twice the last one counts.
+func Compile(namespace string, objects []Object) (*Layer, []error) {
 	b := newBuilder(namespace)
+	var errs []error
 	for i := range objects {
-		if err := b.add(&objects[i]); err != nil {
-			return nil, err
+		err := b.add(&objects[i])
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		var undecoded *Undecoded
+		if errors.As(err, &undecoded) {
+			b.conceal(&objects[i])
 		}
 	}
 	b.addGenerated()
-	return b.Layer, nil
+	return b.Layer, errs
+}
+
+// Conceal is a layer in which the objects are there, and nothing is known of them.
+func Conceal(namespace string, objects []Object) *Layer {
+	b := newBuilder(namespace)
+	for i := range objects {
+		b.conceal(&objects[i])
+	}
+	return b.Layer
+}
+
+// Partial is a layer that holds the same, and to which other networks may belong as well: the
+// reason is that of [pod.Doubt].
+func (l *Layer) Partial(reason string) *Layer {
+	out := *l
+	out.partial = reason
+	return &out
+}
+
+// Aside is a layer that answers what is asked for by name, as one that belongs to something
+// else: its pods, networks and subnets are compared with no others. Unless its pools are
+// shared, none of them is a default.
+func (l *Layer) Aside(shared bool) *Layer {
+	out := *l
+	out.aside, out.holders, out.users, out.userOrder, out.owners = true, nil, nil, nil, nil
+	if !shared {
+		out.pools = make(map[string]*spiderpool.Pool, len(l.pools))
+		for name, pool := range l.pools {
+			named := *pool
+			named.Default = false
+			out.pools[name] = &named
+		}
+	}
+	return &out
 }
 
 // builder makes a layer in which each thing stands once.
@@ -104,6 +173,13 @@ func newBuilder(namespace string) *builder {
 	}
 }
 
+// Sorts of things.
+const (
+	networkSort   = "network"
+	namespaceSort = "namespace"
+	poolSort      = "pool"
+)
+
 // thing is what an object of an inventory is about.
 type thing struct {
 	// sort is what messages call it.
@@ -121,26 +197,56 @@ func (t thing) name() string {
 
 // add compiles one object.
 func (b *builder) add(o *Object) error {
+	if add := adderOf(o); add != nil && !o.Deleted {
+		return add(b, o)
+	}
+	return nil
+}
+
+// adderOf is what compiles objects of that kind; nil for one that is ignored.
+func adderOf(o *Object) func(*builder, *Object) error {
 	switch {
-	case o.Deleted:
-		return nil
 	case pod.HoldsPod(o.APIVersion, o.Kind):
-		b.addSubject(o)
-		return nil
+		return (*builder).addSubject
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
-		return b.addCoordinator(o)
+		return (*builder).addCoordinator
 	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
-		return b.addSpiderMultusConfig(o)
+		return (*builder).addSpiderMultusConfig
 	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
-		return b.addPool(o)
+		return (*builder).addPool
 	case isKind(o, inventory.Namespaces):
-		return b.addNamespace(o)
+		return (*builder).addNamespace
 	case isKind(o, inventory.Nodes):
-		return b.addNode(o)
+		return (*builder).addNode
 	case isKind(o, inventory.Networks):
-		return b.addNetwork(o)
+		return (*builder).addNetwork
 	default:
-		return b.addFlatNetwork(o)
+		return flatNetworkAdder(o)
+	}
+}
+
+// conceal notes that what an object is about is there, and that nothing is known of it.
+func (b *builder) conceal(o *Object) {
+	if b.concealed == nil {
+		b.concealed = map[thing]bool{}
+	}
+	ref := o.Reference(b.namespace)
+	switch {
+	case isKind(o, inventory.Namespaces):
+		b.concealed[thing{namespaceSort, ref}] = true
+	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
+		b.concealed[thing{poolSort, object.Reference{}}] = true
+	default:
+		if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
+			b.concealSubnet(g, o)
+			return
+		}
+		// What makes a network makes one of its own name, unless it says otherwise.
+		ref.Name = cmp.Or(generatedName(o), ref.Name)
+		b.concealed[thing{networkSort, ref}] = true
+		if o.Namespace == "" {
+			b.concealed[thing{networkSort, object.Reference{Name: ref.Name}}] = true
+		}
 	}
 }
 
@@ -171,11 +277,20 @@ func (b *builder) addNetwork(o *Object) error {
 	}
 	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
 	ref := object.Reference{Namespace: nad.Namespace, Name: nad.Name}
-	if err := b.claim(o, thing{"network", ref}); err != nil {
-		return err
-	}
 	b.networks[ref] = inventory.CompileNetwork(&nad)
-	return nil
+	b.leaveUnplaced(o, b.networks[ref])
+	return b.claim(o, thing{networkSort, ref})
+}
+
+// leaveUnplaced notes a network that may come to be in any namespace.
+func (b *builder) leaveUnplaced(o *Object, n *cniconf.Network) {
+	if o.Namespace != "" {
+		return
+	}
+	if b.unplaced == nil {
+		b.unplaced = map[string]unplaced{}
+	}
+	b.unplaced[n.Name] = unplaced{n, o.place()}
 }
 
 func (b *builder) addSpiderMultusConfig(o *Object) error {
@@ -184,12 +299,13 @@ func (b *builder) addSpiderMultusConfig(o *Object) error {
 		return o.undecoded(err)
 	}
 	b.generated[object.Reference{Namespace: network.Namespace, Name: network.Name}] = network
+	b.leaveUnplaced(o, network)
 	return nil
 }
 
 func (b *builder) addGenerated() {
 	for ref, network := range b.generated {
-		if _, written := b.places[thing{"network", ref}]; !written {
+		if _, written := b.places[thing{networkSort, ref}]; !written {
 			b.networks[ref] = network
 		}
 	}
@@ -206,7 +322,7 @@ func (b *builder) addNamespace(o *Object) error {
 		return nil
 	}
 	b.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
-	return b.claim(o, thing{"namespace", object.Reference{Name: namespace.Name}})
+	return b.claim(o, thing{namespaceSort, object.Reference{Name: namespace.Name}})
 }
 
 func (b *builder) addPool(o *Object) error {
@@ -218,7 +334,7 @@ func (b *builder) addPool(o *Object) error {
 		return nil
 	}
 	b.pools[pool.Name] = inventory.CompilePool(&pool)
-	return b.claim(o, thing{"pool", object.Reference{Name: pool.Name}})
+	return b.claim(o, thing{poolSort, object.Reference{Name: pool.Name}})
 }
 
 func (b *builder) addNode(o *Object) error {
@@ -244,15 +360,15 @@ func (b *builder) addCoordinator(o *Object) error {
 	return nil
 }
 
-// addFlatNetwork compiles a subnet or a record of the flat network, and ignores
-// any other object.
-func (b *builder) addFlatNetwork(o *Object) error {
+// flatNetworkAdder is what compiles a subnet or a record of the flat network; nil for any
+// other object.
+func flatNetworkAdder(o *Object) func(*builder, *Object) error {
 	if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
-		return b.addSubnet(g, o)
+		return func(b *builder, o *Object) error { return b.addSubnet(g, o) }
 	}
 	for _, g := range flatnetwork.Generations {
 		if isKind(o, inventory.Records(g)) {
-			return b.addRecord(g, o)
+			return func(b *builder, o *Object) error { return b.addRecord(g, o) }
 		}
 	}
 	return nil
@@ -284,10 +400,10 @@ func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
 
 // addSubject notes a pod or workload. One that cannot be decoded is reported where it is
 // judged; here it uses nothing that could be told.
-func (b *builder) addSubject(o *Object) {
+func (b *builder) addSubject(o *Object) error {
 	s, err := b.subject(o)
 	if err != nil {
-		return
+		return nil
 	}
 	id := s.Identity()
 	id.UID = ""
@@ -297,6 +413,7 @@ func (b *builder) addSubject(o *Object) {
 		b.addUser(s)
 		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
 	}
+	return nil
 }
 
 func (b *builder) addUser(s *pod.Subject) {

@@ -83,6 +83,20 @@ func compileSpiderMultusConfig(o *Object, namespace string) (*cniconf.Network, e
 	return nad.Compile(source), nil
 }
 
+// generatedName is how an object that cannot be decoded calls the network that is made of
+// it; empty where it does not say.
+func generatedName(o *Object) string {
+	var m struct {
+		Metadata struct {
+			Annotations map[string]any `json:"annotations"`
+		} `json:"metadata"`
+	}
+	// What else is wrong has been said.
+	_ = o.decode(&m)
+	name, _ := m.Metadata.Annotations[crNameAnnotation].(string)
+	return name
+}
+
 func (c *spiderMultusConfig) config(name string) (string, error) {
 	main := map[string]any{"type": c.Spec.CNIType}
 	link := map[string]*spiderLink{"macvlan": c.Spec.Macvlan, "ipvlan": c.Spec.IPVlan, "sriov": c.Spec.Sriov}[c.Spec.CNIType]
