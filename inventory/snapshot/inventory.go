@@ -47,7 +47,7 @@ var _ inventory.Inventory = (*Inventory)(nil)
 func New(layers ...*Layer) *Inventory {
 	i := &Inventory{layers: layers}
 	i.ofFiles = !slices.ContainsFunc(layers, func(l *Layer) bool { return l.cluster != nil })
-	i.namesOnly = i.ofFiles && i.Len() == 0
+	i.namesOnly = i.ofFiles && i.Len() == 0 && !slices.ContainsFunc(layers, (*Layer).concealsNetworks)
 	if reason := i.partial(); reason != "" {
 		i.doubt = &pod.Doubt{Partial: reason}
 	}
@@ -55,19 +55,24 @@ func New(layers ...*Layer) *Inventory {
 }
 
 // partial is why there may be other networks than those that are known; empty where these are
-// all: a cluster tells, and files tell that have any and are not partial.
+// all: a cluster tells, and files tell that have any and are not partial, as long as all of
+// them can be read.
 func (i *Inventory) partial() string {
 	reason := ""
-	for _, l := range i.downwards() {
-		switch {
-		case l.partial != "":
-			reason = cmp.Or(reason, l.partial)
-		case l.cluster != nil || len(l.networks) > 0:
-			return ""
+	for _, l := range i.layers {
+		if l.lacking != "" {
+			return l.lacking
 		}
+		reason = cmp.Or(reason, l.partial)
+	}
+	if slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.partial == "" && (l.cluster != nil || len(l.networks) > 0) }) {
+		return ""
 	}
 	return reason
 }
+
+// NamesOnly says that there is no network at all, so that they are judged by their names.
+func (i *Inventory) NamesOnly() bool { return i.namesOnly }
 
 // Len is the number of networks in files.
 func (i *Inventory) Len() int {

@@ -42,11 +42,11 @@ type Layer struct {
 	owners map[object.Identity]ownerObject
 	// unplaced are networks whose file names no namespace, by name.
 	unplaced map[string]unplaced
-	// concealed are things that are there, and of which nothing is known.
+	// concealed are things that are there, and of which nothing is known. A network without
+	// a namespace is one whose file names none; pools are concealed together, without a name.
 	concealed map[thing]bool
-	// partial says that there may be networks besides those in the files, and why, as in
-	// [pod.Doubt].
-	partial string
+	// partial and lacking say why there may be other networks ([Layer.Partial]).
+	partial, lacking string
 	// aside says that the layer answers what is asked for by name, and is compared with
 	// nothing.
 	aside bool
@@ -131,11 +131,12 @@ func Conceal(namespace string, objects []Object) *Layer {
 	return b.Layer
 }
 
-// Partial is a layer that holds the same, and to which other networks may belong as well: the
-// reason is that of [pod.Doubt].
-func (l *Layer) Partial(reason string) *Layer {
+// Partial is a layer that holds the same, and says why there may be other networks besides, as
+// [pod.Doubt] does: because files do not tell of a cluster, or because part of what would
+// tell cannot be read. Either reason may be empty.
+func (l *Layer) Partial(partial, lacking string) *Layer {
 	out := *l
-	out.partial = reason
+	out.partial, out.lacking = partial, lacking
 	return &out
 }
 
@@ -225,29 +226,43 @@ func adderOf(o *Object) func(*builder, *Object) error {
 	}
 }
 
-// conceal notes that what an object is about is there, and that nothing is known of it.
+// conceal notes that what an object is about is there, and that nothing is known of it. Of
+// most kinds that is how things are without the object.
 func (b *builder) conceal(o *Object) {
+	g, isSubnet := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind)
+	ref := o.Reference(b.namespace)
+	switch {
+	case isSubnet:
+		b.concealSubnet(g, o)
+	case isKind(o, inventory.Namespaces):
+		b.hide(thing{namespaceSort, ref})
+	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
+		// Which pools there are is known of all or of none.
+		b.hide(thing{poolSort, object.Reference{}})
+	case isKind(o, inventory.Networks), o.Kind == spiderMultusConfigKind && inSpiderpool(o):
+		ref.Name = cmp.Or(generatedName(o), ref.Name)
+		b.hide(thing{networkSort, ref})
+		if o.Namespace == "" {
+			b.hide(thing{networkSort, object.Reference{Name: ref.Name}})
+		}
+	}
+}
+
+// concealsNetworks says whether there are networks of which nothing is known.
+func (l *Layer) concealsNetworks() bool {
+	for t := range l.concealed {
+		if t.sort == networkSort {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) hide(t thing) {
 	if b.concealed == nil {
 		b.concealed = map[thing]bool{}
 	}
-	ref := o.Reference(b.namespace)
-	switch {
-	case isKind(o, inventory.Namespaces):
-		b.concealed[thing{namespaceSort, ref}] = true
-	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
-		b.concealed[thing{poolSort, object.Reference{}}] = true
-	default:
-		if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
-			b.concealSubnet(g, o)
-			return
-		}
-		// What makes a network makes one of its own name, unless it says otherwise.
-		ref.Name = cmp.Or(generatedName(o), ref.Name)
-		b.concealed[thing{networkSort, ref}] = true
-		if o.Namespace == "" {
-			b.concealed[thing{networkSort, object.Reference{Name: ref.Name}}] = true
-		}
-	}
+	b.concealed[t] = true
 }
 
 // isKind says whether an object is of a kind, in the version that is read.

@@ -38,12 +38,27 @@ func Text(w io.Writer, r *Report) error {
 	if r.Summary.Skipped > 0 {
 		fmt.Fprintf(&b, "; %s of other kinds skipped", Plural(r.Summary.Skipped, "object"))
 	}
+	if r.Summary.PassedOver > 0 {
+		fmt.Fprintf(&b, "; %s without Kubernetes objects passed over", Plural(r.Summary.PassedOver, "file"))
+	}
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func title(o Object) string { return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name) }
+// title names an object, as far as it could be read.
+func title(o Object) string {
+	switch {
+	case o.Kind == "":
+		return "document"
+	case o.Name == "":
+		return o.Kind
+	case o.Namespace == "":
+		return o.Kind + " " + quote.Value(o.Name)
+	default:
+		return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name)
+	}
+}
 
 // Plural is a number with its noun.
 func Plural(n int, noun string) string {
