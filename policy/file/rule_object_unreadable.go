@@ -17,10 +17,9 @@ var ruleObjectUnreadable = Rule{
 		if s.Kind == "" {
 			subject, remedy = "this document cannot be read: ", "correct the text, so that it is an object in YAML or JSON; kubectl refuses it as it is"
 		}
-		f := verdict.Finding{Place: s.Unread.Place(), Message: subject + s.Unread.Error(), Remedy: remedy, Softened: s.Stray}
 		if s.Stray {
-			f.Remedy += ". If it is no Kubernetes object, move it to another folder, or check files by their names"
+			remedy = "correct the text, so that it is an object in YAML or JSON, or move it out of the folder if it is to be none"
 		}
-		return []verdict.Finding{f}
+		return []verdict.Finding{{Place: s.Unread.Place(), Message: subject + s.Unread.Error(), Remedy: remedy, Softened: s.Stray}}
 	},
 }

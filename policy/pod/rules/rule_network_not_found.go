@@ -55,7 +55,7 @@ func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *
 		return nil
 	case doubt != nil:
 		return &verdict.Finding{
-			Message: fmt.Sprintf("network %s is not among the networks that are known: no NetworkAttachmentDefinition there has that namespace and name, but %s",
+			Message: fmt.Sprintf("network %s is not known: no NetworkAttachmentDefinition that was read has that namespace and name; it may exist all the same, because %s",
 				iface.Label(), doubt.Partial),
 			Remedy: "make sure that it exists before the pod starts; check with --inventory or --live to know",
 		}

@@ -24,7 +24,11 @@ func Text(w io.Writer, r *Report) error {
 			fmt.Fprintf(&b, "%s:%d: patch: %s\n  admission adds %s: %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), op.Path, op.Value)
 		}
 		for _, f := range result.Findings {
-			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s: %s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, f.Path, f.Message)
+			place := ""
+			if f.Path != "" {
+				place = f.Path + ": "
+			}
+			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s%s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, place, f.Message)
 			if f.Remedy != "" {
 				fmt.Fprintf(&b, "  To fix it: %s\n", strings.ReplaceAll(f.Remedy, "\n", "\n  "))
 			}
