@@ -12,12 +12,9 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
-// Why there may be other networks than those in files, as clauses.
-const (
-	// Alone is the reason for files that say nothing of what a cluster holds besides.
-	Alone  = "only the checked files were read"
-	unread = "part of the files cannot be read"
-)
+// Alone is why there may be other networks than those in the files that are checked, as a
+// clause.
+const Alone = "only the checked files were read"
 
 // Tree is objects in their folders. A repository may hold several variants of what is applied
 // to a cluster, such as a folder for each: then one object stands in several places, and
@@ -233,7 +230,7 @@ func (t *Tree) findCopies(several [][]occurrence) {
 
 // compile makes the layers of the variants.
 func (t *Tree) compile() {
-	overridden, lacking := map[int]bool{}, ""
+	overridden, lacks := map[int]bool{}, false
 	for n, d := range t.doubles {
 		for _, o := range d.occurrences {
 			overridden[o.object] = t.ofFile[t.paths[o.object]].holds[n].value != o.value
@@ -247,7 +244,7 @@ func (t *Tree) compile() {
 		case o.Fault != nil:
 			t.faults[i] = o.Fault.Err
 			if o.Name == "" {
-				lacking = unread
+				lacks = true
 			} else {
 				unreadable = append(unreadable, o.compiled())
 			}
@@ -269,7 +266,7 @@ func (t *Tree) compile() {
 				}
 			}
 		}
-		v.layer = layer.Partial(t.partial, lacking)
+		v.layer = layer.Partial(t.partial, lacks)
 	}
 	if len(unreadable) > 0 {
 		t.unreadable = snapshot.Conceal(t.namespace, unreadable)

@@ -214,7 +214,7 @@ func TestUnreadable(t *testing.T) {
 	wrong := "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: lan, namespace: default}, spec: {config: [1]}}\n"
 	generated := "{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderMultusConfig, metadata: {name: a, namespace: default, annotations: {multus.spidernet.io/cr-name: made}}, spec: {macvlan: 1}}\n"
 	tree := plant(t, map[string]string{"a.yaml": wrong + "---\n" + generated, "b.yaml": network("other", "eth0"), "c.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: []}}"})
-	for name, want := range map[string]string{"lan": "unknown", "made": "unknown", "other": "eth0", "none": "missing"} {
+	for name, want := range map[string]string{"lan": "unknown", "a": "unknown", "other": "eth0", "none": "missing"} {
 		if got := met(t, tree, "b.yaml", name); got != want {
 			t.Errorf("network %s is %s, want %s", name, got, want)
 		}

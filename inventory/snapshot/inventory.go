@@ -60,8 +60,8 @@ func New(layers ...*Layer) *Inventory {
 func (i *Inventory) partial() string {
 	reason := ""
 	for _, l := range i.layers {
-		if l.lacking != "" {
-			return l.lacking
+		if l.lacks {
+			return "part of the files cannot be read"
 		}
 		reason = cmp.Or(reason, l.partial)
 	}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
@@ -45,8 +46,10 @@ type Layer struct {
 	// concealed are things that are there, and of which nothing is known. A network without
 	// a namespace is one whose file names none; pools are concealed together, without a name.
 	concealed map[thing]bool
-	// partial and lacking say why there may be other networks ([Layer.Partial]).
-	partial, lacking string
+	// partial is why there may be other networks, and lacks says that there may be because part
+	// of what would tell cannot be read ([Layer.Partial]).
+	partial string
+	lacks   bool
 	// aside says that the layer answers what is asked for by name, and is compared with
 	// nothing.
 	aside bool
@@ -131,12 +134,12 @@ func Conceal(namespace string, objects []Object) *Layer {
 	return b.Layer
 }
 
-// Partial is a layer that holds the same, and says why there may be other networks besides, as
-// [pod.Doubt] does: because files do not tell of a cluster, or because part of what would
-// tell cannot be read. Either reason may be empty.
-func (l *Layer) Partial(partial, lacking string) *Layer {
+// Partial is a layer that holds the same, and to which other networks may belong. partial is
+// why, as in [pod.Doubt], where that is because files do not tell of a cluster; empty where
+// they do. lacks says that part of what would tell cannot be read.
+func (l *Layer) Partial(partial string, lacks bool) *Layer {
 	out := *l
-	out.partial, out.lacking = partial, lacking
+	out.partial, out.lacks = partial, l.lacks || lacks
 	return &out
 }
 
@@ -162,8 +165,8 @@ type builder struct {
 	*Layer
 	namespace string
 	places    map[thing]string
-	// generated are the networks of the objects from which Spiderpool generates
-	// networks. A dump of a cluster has both: then what was generated counts.
+	// generated are the networks that programs make of other objects. A dump of a cluster has
+	// both: then what was made counts.
 	generated map[object.Reference]*cniconf.Network
 }
 
@@ -211,8 +214,8 @@ func adderOf(o *Object) func(*builder, *Object) error {
 		return (*builder).addSubject
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
 		return (*builder).addCoordinator
-	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
-		return (*builder).addSpiderMultusConfig
+	case makers.Known(o.APIVersion, o.Kind):
+		return (*builder).addMade
 	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
 		return (*builder).addPool
 	case isKind(o, inventory.Namespaces):
@@ -239,8 +242,9 @@ func (b *builder) conceal(o *Object) {
 	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
 		// Which pools there are is known of all or of none.
 		b.hide(thing{poolSort, object.Reference{}})
-	case isKind(o, inventory.Networks), o.Kind == spiderMultusConfigKind && inSpiderpool(o):
-		ref.Name = cmp.Or(generatedName(o), ref.Name)
+	case isKind(o, inventory.Networks), makers.Known(o.APIVersion, o.Kind):
+		// What makes networks may make others than one of its own name.
+		b.lacks = b.lacks || !isKind(o, inventory.Networks)
 		b.hide(thing{networkSort, ref})
 		if o.Namespace == "" {
 			b.hide(thing{networkSort, object.Reference{Name: ref.Name}})
@@ -293,28 +297,40 @@ func (b *builder) addNetwork(o *Object) error {
 	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
 	ref := object.Reference{Namespace: nad.Namespace, Name: nad.Name}
 	b.networks[ref] = inventory.CompileNetwork(&nad)
-	b.leaveUnplaced(o, b.networks[ref])
+	if o.Namespace == "" {
+		b.leaveUnplaced(o, b.networks[ref])
+	}
 	return b.claim(o, thing{networkSort, ref})
 }
 
 // leaveUnplaced notes a network that may come to be in any namespace.
 func (b *builder) leaveUnplaced(o *Object, n *cniconf.Network) {
-	if o.Namespace != "" {
-		return
-	}
 	if b.unplaced == nil {
 		b.unplaced = map[string]unplaced{}
 	}
 	b.unplaced[n.Name] = unplaced{n, o.place()}
 }
 
-func (b *builder) addSpiderMultusConfig(o *Object) error {
-	network, err := compileSpiderMultusConfig(o, b.namespace)
+// addMade notes the networks that a program makes of an object. A name that is still to be
+// made up is one that nobody can write yet.
+func (b *builder) addMade(o *Object) error {
+	made, err := makers.Networks(o.APIVersion, o.Kind, o.Namespace, o.JSON)
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.generated[object.Reference{Namespace: network.Namespace, Name: network.Name}] = network
-	b.leaveUnplaced(o, network)
+	for i := range made {
+		source := &made[i].Source
+		if source.Name == "" || made[i].NameBegins {
+			continue
+		}
+		placed := source.Namespace != ""
+		source.Namespace = cmp.Or(source.Namespace, b.namespace)
+		network := nad.Compile(*source)
+		b.generated[object.Reference{Namespace: source.Namespace, Name: source.Name}] = network
+		if !placed {
+			b.leaveUnplaced(o, network)
+		}
+	}
 	return nil
 }
 
