@@ -56,6 +56,7 @@ func newCheck(s streams) *cobra.Command {
 			"flat network in files and folders.\n\n" +
 			"The networks that pods ask for are looked up in the files themselves, and in --inventory or, with --live, in a cluster. Without\n" +
 			"any network in either, networks are checked by their names only, and none is reported as missing.\n\n" +
+			"One object that cannot be read is reported, and the others are checked. In a folder, what is no Kubernetes object is passed over.\n\n" +
 			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be run.",
 		Example: "  kubectl macvlan check -f pods.yaml --inventory networks/\n" +
 			"  kustomize build . | kubectl macvlan check -f - --live -o json",

@@ -213,16 +213,17 @@ func steps(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == filepath.Separator })
 }
 
-// findCopies marks what stands in one variant more than once, but for the first.
+// findCopies marks what stands in one variant more than once, but for the first. Updates of
+// one object are the same only where they replace the same.
 func (t *Tree) findCopies(several [][]occurrence) {
 	type copied struct {
-		in    *variant
-		value string
+		in         *variant
+		value, old string
 	}
 	for _, occurrences := range several {
 		seen := map[copied]bool{}
 		for _, o := range occurrences {
-			c := copied{t.ofFile[t.paths[o.object]], o.value}
+			c := copied{t.ofFile[t.paths[o.object]], o.value, string(t.objects[o.object].Old)}
 			t.copies[o.object], seen[c] = seen[c], true
 		}
 	}
