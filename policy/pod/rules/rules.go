@@ -22,6 +22,7 @@ var Table = []pod.Rule{
 	ruleIPRequestInvalid,
 	ruleGUIDRequestInvalid,
 	ruleDefaultRouteConflict,
+	ruleNetworkAnnotationUnknownField,
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
