@@ -77,7 +77,7 @@ type networkAnnotations struct {
 
 // UnmarshalJSON keeps the values of networkAnnotationKeys.
 func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
-	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys)
+	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys, nil)
 	return err
 }
 

@@ -13,6 +13,7 @@ func Judge(v *pod.View) verdict.Verdict { return v.Judge(Table) }
 // found, and what does not fit together.
 var Table = []pod.Rule{
 	ruleHostNetwork,
+	ruleAnnotationMisplaced,
 
 	ruleNetworkAnnotationInvalid,
 	ruleDefaultNetworkCount,
