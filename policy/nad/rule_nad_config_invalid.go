@@ -3,6 +3,8 @@ package nad
 import (
 	"cmp"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -11,6 +13,15 @@ var ruleNADConfigInvalid = Rule{
 	ID:      "nad-config-invalid",
 	Default: verdict.Deny,
 	Check: func(n *view) []verdict.Finding {
+		if n.misplaced != "" {
+			return []verdict.Finding{{
+				Place: object.AtField(n.misplaced),
+				Message: "spec.config is empty, and Multus does not read the configuration under " + quote.Value(n.misplaced) +
+					": pods that use the network fail, unless a file on the node has a network of this name",
+				Remedy:   "move it to spec.config, as a text in JSON",
+				Softened: true,
+			}}
+		}
 		const remedy = "correct spec.config: it is a CNI configuration in JSON, with a \"type\" or a list of \"plugins\""
 		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault())
 		if why == "" {

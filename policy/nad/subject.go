@@ -37,7 +37,10 @@ type Subject struct {
 	// Deleted says that the object is about to go.
 	Deleted bool
 
-	source   cniconf.Source
+	source cniconf.Source
+	// misplaced is the path of a configuration that stands elsewhere, where spec.config is
+	// empty; empty without any.
+	misplaced string
 	compiled *cniconf.Network
 	// old is what the object said before; nil when there was none.
 	old *cniconf.Network
@@ -111,6 +114,9 @@ func Decode(namespace string, object, old []byte) (*Subject, error) {
 	var err error
 	if s.source, generated, err = decodeNetwork(namespace, object); err != nil {
 		return nil, err
+	}
+	if s.source.Config == "" && !s.Deleted {
+		s.misplaced = misplacedConfig(string(object))
 	}
 	s.Namespace, s.Name = s.source.Namespace, s.source.Name
 	if generated {
