@@ -41,7 +41,7 @@ type Subject struct {
 	// misplaced is the path of a configuration that stands elsewhere, where spec.config is
 	// empty; empty without any.
 	misplaced string
-	compiled *cniconf.Network
+	compiled  *cniconf.Network
 	// old is what the object said before; nil when there was none.
 	old *cniconf.Network
 	// oldSource is what old was made of; nil where that is not known.
