@@ -27,6 +27,7 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleRouteInvalid,
 	ruleNamespaceIsolation,
 
 	ruleOverlayAsDefaultNetwork,
@@ -34,6 +35,7 @@ var Table = []pod.Rule{
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
 	ruleNetworkNotCoordinated,
+	ruleDefaultRouteTaken,
 
 	ruleFlatNetworkKeysMixed,
 	ruleFlatNetworkNotAttached,
