@@ -26,7 +26,12 @@ func SyntaxFault(text string) (offset int, detail string) {
 	case strings.Trim(text, Space) == "":
 		return 0, "is empty but for white space"
 	}
-	return offset, "is not valid JSON: " + Position(text, offset) + ": " + faultAt(text, offset)
+	shown := offset
+	if offset == len(text) {
+		// What is missing is missing behind what is there.
+		shown = len(strings.TrimRight(text, Space))
+	}
+	return offset, "is not valid JSON: " + Position(text, shown) + ": " + faultAt(text, offset)
 }
 
 // Position is a place in a text as people who look for it in an editor call it.

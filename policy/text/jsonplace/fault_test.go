@@ -64,7 +64,7 @@ func TestSyntaxFault(t *testing.T) {
 		"too deep":            {strings.Repeat("[", 10001), "[", "values cannot be nested more than 10000 deep, not '['"},
 	} {
 		offset, detail := SyntaxFault(test.text)
-		want := "is not valid JSON: " + Position(test.text, max(offset, 0)) + ": " + test.want
+		want := "is not valid JSON: " + Position(test.text, min(max(offset, 0), len(strings.TrimRight(test.text, Space)))) + ": " + test.want
 		if strings.HasPrefix(test.want, "is empty") {
 			want = test.want
 		}
