@@ -90,7 +90,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"too-many-address-pairs", "address-count-mismatch", "address-duplicate", "address-not-assignable", "too-few-addresses", "address-in-use", "label-value-too-long",
 		"flat-network-annotation-invalid", "flat-network-keys-mixed", "flat-network-subnet-missing", "flat-network-subnet-not-found",
 		"flat-network-not-attached", "flat-network-project", "flat-network-subnet-invalid", "flat-network-subnet-overlap",
-		"object-unreadable", "object-ambiguous",
+		"object-unreadable", "object-ambiguous", "value-is-placeholder",
 	} {
 		if !IsRule(id) {
 			t.Errorf("rule %s is gone", id)

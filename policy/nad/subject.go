@@ -28,6 +28,10 @@ var networkAnnotationKeys = []string{
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
 
+// AnnotationKeys are the annotations of a NetworkAttachmentDefinition that rules read. The
+// slice is the caller's own.
+func AnnotationKeys() []string { return slices.Clone(networkAnnotationKeys) }
+
 // Subject is a NetworkAttachmentDefinition that is written or deleted.
 type Subject struct {
 	Namespace string
