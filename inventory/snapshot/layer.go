@@ -32,6 +32,9 @@ type Layer struct {
 	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
 	coordinatorMode *cniconf.CoordinatorMode
+	// spiderpool says that there is an object of Spiderpool's kinds, or a network whose
+	// plugins tell that the nodes have its plugins.
+	spiderpool bool
 	// holders are the pods, workloads and records that keep addresses from others, in the
 	// order of the objects.
 	holders []keyedHolder
@@ -201,7 +204,11 @@ func (t thing) name() string {
 
 // add compiles one object.
 func (b *builder) add(o *Object) error {
-	if add := adderOf(o); add != nil && !o.Deleted {
+	if o.Deleted {
+		return nil
+	}
+	b.spiderpool = b.spiderpool || inSpiderpool(o)
+	if add := adderOf(o); add != nil {
 		return add(b, o)
 	}
 	return nil
@@ -296,9 +303,11 @@ func (b *builder) addNetwork(o *Object) error {
 	}
 	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
 	ref := object.Reference{Namespace: nad.Namespace, Name: nad.Name}
-	b.networks[ref] = inventory.CompileNetwork(&nad)
+	network := inventory.CompileNetwork(&nad)
+	b.networks[ref] = network
+	b.spiderpool = b.spiderpool || network.Coordinated() || network.IPAM.Pools() != nil
 	if o.Namespace == "" {
-		b.leaveUnplaced(o, b.networks[ref])
+		b.leaveUnplaced(o, network)
 	}
 	return b.claim(o, thing{networkSort, ref})
 }
@@ -467,6 +476,7 @@ func (l *Layer) take(other *Layer) {
 	maps.Copy(l.nodes, other.nodes)
 	maps.Copy(l.pools, other.pools)
 	maps.Copy(l.subnets, other.subnets)
+	l.spiderpool = l.spiderpool || other.spiderpool
 	if other.coordinatorMode != nil {
 		l.coordinatorMode = other.coordinatorMode
 	}

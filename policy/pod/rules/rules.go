@@ -27,6 +27,7 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleMasterBusy,
 	ruleRouteInvalid,
 	ruleNamespaceIsolation,
 
