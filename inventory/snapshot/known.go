@@ -116,6 +116,28 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	return l.coordinatorMode, err
 }
 
+// ownNetworkOf is the network that Spiderpool's settings name as the cluster's own; nil where
+// they name none, or may not be read. Whoever may not list the DaemonSets may still read
+// what is in the namespace given.
+func (l *Layer) ownNetworkOf(ctx context.Context, namespace string) (*object.Reference, error) {
+	defer l.lock()()
+	if l.cluster == nil || l.ownNetwork != nil {
+		return l.ownNetwork, nil
+	}
+	const follows = "some settings of Spiderpool cannot be read: whether the cluster's own network is one of Spiderpool's is unknown"
+	listed, err := l.list(ctx, inventory.Agents, (*builder).addAgent)
+	if err != nil || l.ownNetwork != nil {
+		return l.ownNetwork, err
+	}
+	if listed.extent == hidden {
+		if _, err := l.readOnce(ctx, inventory.Agents, object.Reference{Namespace: namespace, Name: inventory.AgentName}, (*builder).addAgent, follows); err != nil || l.ownNetwork != nil {
+			return l.ownNetwork, err
+		}
+	}
+	_, err = l.readOnce(ctx, inventory.Settings, object.Reference{Namespace: namespace, Name: inventory.SettingsName}, (*builder).addSettings, follows)
+	return l.ownNetwork, err
+}
+
 // subnet is nil where there is none of that name, or where it is not known; of its
 // generation so many are. One of those that may not be listed may still be read.
 func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*flatnetwork.Subnet, extent, error) {
@@ -239,7 +261,7 @@ func (l *Layer) everyUser(ctx context.Context, unnamed bool) (map[key]*pod.Subje
 		return l.users, l.userOrder, nil
 	}
 	if unnamed && !l.cluster.keepsUnnamed {
-		delete(l.cluster.listings, inventory.Pods.GroupVersionResource)
+		delete(l.cluster.listings, inventory.Pods)
 	}
 	found, err := l.list(ctx, inventory.Pods, func(b *builder, o *Object) error {
 		if s, err := b.subject(o); err == nil && (unnamed || namesNetwork(s)) {

@@ -8,7 +8,6 @@ import (
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -30,6 +29,9 @@ type Layer struct {
 	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
 	coordinatorMode *cniconf.CoordinatorMode
+	// ownNetwork is what Spiderpool's settings name as the cluster's own network; nil where
+	// they name none.
+	ownNetwork *object.Reference
 	// holders are the pods, workloads and records that keep addresses from others, in the
 	// order of the objects.
 	holders []keyedHolder
@@ -126,7 +128,12 @@ func (b *builder) add(o *Object) error {
 		return nil
 	case pod.HoldsPod(o.APIVersion, o.Kind):
 		b.addSubject(o)
+		if isKind(o, inventory.Agents) {
+			return b.addAgent(o)
+		}
 		return nil
+	case isKind(o, inventory.Settings):
+		return b.addSettings(o)
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
 		return b.addCoordinator(o)
 	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
@@ -222,7 +229,7 @@ func (b *builder) addPool(o *Object) error {
 }
 
 func (b *builder) addNode(o *Object) error {
-	var node metav1.PartialObjectMetadata
+	var node inventory.Node
 	if err := o.decode(&node); err != nil {
 		return o.undecoded(err)
 	}
@@ -240,6 +247,23 @@ func (b *builder) addCoordinator(o *Object) error {
 	}
 	if c.Name == inventory.CoordinatorName {
 		b.coordinatorMode = &c.Spec.Mode
+	}
+	return nil
+}
+
+// addAgent reads the settings of Spiderpool's agent, and addSettings the ConfigMap that it
+// shares with Multus. What both say is the same, and the agent's counts: it is what
+// Spiderpool goes by.
+func (b *builder) addAgent(o *Object) error {
+	if network := inventory.OwnNetworkOfAgent(cmp.Or(o.Namespace, b.namespace), o.JSON); network != nil {
+		b.ownNetwork = network
+	}
+	return nil
+}
+
+func (b *builder) addSettings(o *Object) error {
+	if b.ownNetwork == nil {
+		b.ownNetwork = inventory.OwnNetworkOfSettings(cmp.Or(o.Namespace, b.namespace), o.JSON)
 	}
 	return nil
 }
@@ -321,6 +345,9 @@ func (l *Layer) take(other *Layer) {
 	maps.Copy(l.subnets, other.subnets)
 	if other.coordinatorMode != nil {
 		l.coordinatorMode = other.coordinatorMode
+	}
+	if other.ownNetwork != nil {
+		l.ownNetwork = other.ownNetwork
 	}
 	l.holders = append(l.holders, other.holders...)
 	for _, user := range other.userOrder {

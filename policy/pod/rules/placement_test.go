@@ -102,7 +102,7 @@ func TestPlacement(t *testing.T) {
 
 func TestClusterNetworkFromConfiguration(t *testing.T) {
 	c := config.Default()
-	c.Multus.ClusterNetwork = "kube-system/plain"
+	c.Multus.ClusterNetwork = new("kube-system/plain")
 	// The cluster's own network counts as such although its plugin says nothing.
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/veth"})); got != "deny standalone-on-overlay-pod" {
 		t.Errorf("standalone beside it: %q", got)
@@ -115,7 +115,7 @@ func TestClusterNetworkFromConfiguration(t *testing.T) {
 		t.Errorf("first interface %+v", got)
 	}
 	// A cluster whose own network is a standalone one.
-	c.Multus.ClusterNetwork = "kube-system/veth"
+	c.Multus.ClusterNetwork = new("kube-system/veth")
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/router"})); got != "deny standalone-mixed-with-overlay" {
 		t.Errorf("overlay beside a standalone cluster network: %q", got)
 	}

@@ -1,10 +1,13 @@
 package rules
 
 import (
+	"fmt"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -16,17 +19,22 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 	Default: verdict.Deny,
 	Check: func(p *pod.View) []verdict.Finding {
 		var standalone, overlay *pod.Interface
+		// One that the pod asks for itself comes before one that every pod gets.
+		unset := func(i *pod.Interface) bool { return i == nil || i.Added }
 		for i := range p.Interfaces() {
 			iface := &p.Interfaces()[i]
 			switch {
-			case standalone == nil && (iface.Role() == cniconf.RoleStandalone || i == 0 && iface.Role() == cniconf.RoleAuto):
+			case unset(standalone) && (iface.Role() == cniconf.RoleStandalone || i == 0 && iface.Role() == cniconf.RoleAuto):
 				standalone = iface
-			case overlay == nil && iface.Role() == cniconf.RoleOverlay:
+			case unset(overlay) && iface.Role() == cniconf.RoleOverlay:
 				overlay = iface
 			}
 		}
 		if standalone == nil || overlay == nil {
 			return nil
+		}
+		if standalone.Added || overlay.Added {
+			return mixedWithAdded(p, standalone, overlay)
 		}
 		// The one that stands later is where the reader has to look; the
 		// cluster's own network stands nowhere.
@@ -41,6 +49,24 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 			Remedy: separate(p, standalone, overlay),
 		}}
 	},
+}
+
+// mixedWithAdded is the finding where one of the two is on a network that every pod gets.
+// Where both are, the author of the pod can do nothing.
+func mixedWithAdded(p *pod.View, standalone, overlay *pod.Interface) []verdict.Finding {
+	asked, added, is, other := standalone, overlay, "a standalone", "an overlay"
+	if standalone.Added {
+		asked, added, is, other = overlay, standalone, other, is
+	}
+	if asked.Annotation == "" {
+		return nil
+	}
+	return []verdict.Finding{{
+		Place: object.AtAnnotation(asked.Annotation, p.LocateNetwork(asked)),
+		Message: fmt.Sprintf("network %s is %s network (%s) and cannot be used beside %s, which Multus gives every pod (multus.defaultNetworks) and which is %s one (%s)",
+			asked.Label(), is, asked.Because(), added.Label(), other, added.Because()),
+		Remedy: "use a network of the other kind, or ask the platform team to put namespace " + quote.Value(p.Subject.Namespace) + " among Multus' systemNamespaces",
+	}}
 }
 
 // separate says how to keep one of the two kinds: the one that the pod's first

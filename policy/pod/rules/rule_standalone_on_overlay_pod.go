@@ -28,6 +28,9 @@ var ruleStandaloneOnOverlayPod = pod.Rule{
 				Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
 					"whose first interface is on the cluster's own network; accepted: overlay networks",
 				Remedy: settleStandalone(p),
+				// The cluster's own network is likely to be one of Spiderpool's, and these
+				// are standalone as a rule.
+				Softened: p.UnsaidNetwork() != nil,
 			})
 		}
 		return found
