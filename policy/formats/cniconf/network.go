@@ -69,8 +69,10 @@ type Network struct {
 	// gets.
 	Capabilities, MainCapabilities Capabilities
 
-	// ResourceName is the value of [ResourceNameAnnotation].
+	// ResourceName is the value of [ResourceNameAnnotation]. NeedsDevice says that the main
+	// plugin can do nothing without a device of that resource.
 	ResourceName string
+	NeedsDevice  bool
 
 	// DefaultPools are those of pods that name none; nil where the network says nothing
 	// of them. [Compile] does not set them: see package nad.
@@ -210,6 +212,7 @@ func (n *Network) describe(c chain) {
 		n.ipvlanMaster = readIPvlanMaster(main.Bytes)
 	}
 	n.IPAM = readIPAM(main, c)
+	n.NeedsDevice = n.ResourceName != "" && needsDevice(main.Network.Type, main.Bytes)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
 }
@@ -224,6 +227,7 @@ const (
 	pluginMacvlan     = "macvlan"
 	pluginIPvlan      = "ipvlan"
 	pluginSRIOV       = "sriov"
+	pluginHostDevice  = "host-device"
 	pluginIfacer      = "ifacer"
 	pluginVeth        = "veth"
 	pluginRouter      = "router"

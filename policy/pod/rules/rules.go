@@ -25,12 +25,14 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleResourceNotRequested,
 	ruleNamespaceIsolation,
 
 	ruleOverlayAsDefaultNetwork,
 	ruleStandaloneMixedWithOverlay,
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
+	ruleDefaultNetworkUnusable,
 	ruleNetworkNotCoordinated,
 
 	ruleFlatNetworkKeysMixed,

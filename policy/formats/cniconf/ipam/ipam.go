@@ -32,6 +32,9 @@ type Plugin interface {
 	// AddressFaults knows nothing against it.
 	Assigns(chain Chain) bool
 
+	// GivesNone says that a pod which asks for no address gets none.
+	GivesNone() bool
+
 	// Spans are the addresses that the plugin hands out by itself, in no order; nil
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
 	Spans() []Span
@@ -102,6 +105,7 @@ type ordinary struct{}
 func (ordinary) Fault() string              { return "" }
 func (ordinary) VersionFault(string) string { return "" }
 func (ordinary) Assigns(Chain) bool         { return false }
+func (ordinary) GivesNone() bool            { return false }
 func (ordinary) Spans() []Span              { return nil }
 func (ordinary) Store() string              { return "" }
 func (ordinary) NodeLocal() bool            { return false }

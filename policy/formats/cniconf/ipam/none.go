@@ -10,7 +10,8 @@ type none struct{ ordinary }
 
 func readNone(Source) Plugin { return None }
 
-func (none) Type() string { return noneType }
+func (none) Type() string    { return noneType }
+func (none) GivesNone() bool { return true }
 
 func (none) AddressFaults(asked []Asked, chain Chain) []AddressFault {
 	// Another plugin of the chain may take what the main plugin does not.

@@ -20,7 +20,10 @@ const staticType = "static"
 type static struct {
 	ordinary
 	addresses []staticAddress
-	fault     string
+	// empty says that the configuration names no address at all, not even one that cannot
+	// be read.
+	empty bool
+	fault string
 }
 
 // staticAddress is an address of static.
@@ -52,6 +55,9 @@ func (p *static) read(conf []byte) (fault string) {
 			} `json:"addresses"`
 			DNS types.DNS `json:"dns"`
 		} `json:"ipam"`
+		// Addresses may stand here as well; where there is anything, some may.
+		Args          json.RawMessage `json:"args"`
+		RuntimeConfig json.RawMessage `json:"runtimeConfig"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
 		return field.Fault("", err)
@@ -59,6 +65,7 @@ func (p *static) read(conf []byte) (fault string) {
 	if fault := routesFault(f.IPAM.Routes); fault != "" {
 		return fault
 	}
+	p.empty = len(f.IPAM.Addresses) == 0 && f.Args == nil && f.RuntimeConfig == nil
 	for i, a := range f.IPAM.Addresses {
 		gateway, fault := readAddr(fmt.Sprintf("ipam.addresses[%d].gateway", i), a.Gateway)
 		if fault != "" {
@@ -76,8 +83,9 @@ func (p *static) read(conf []byte) (fault string) {
 	return ""
 }
 
-func (*static) Type() string    { return staticType }
-func (p *static) Fault() string { return p.fault }
+func (*static) Type() string      { return staticType }
+func (p *static) Fault() string   { return p.fault }
+func (p *static) GivesNone() bool { return p.empty }
 
 func (p *static) Spans() []Span {
 	var spans []Span
