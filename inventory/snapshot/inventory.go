@@ -166,10 +166,7 @@ func (i *Inventory) coordinator(ctx context.Context) pod.Answer[cniconf.Coordina
 // ownNetwork is what Spiderpool's settings name as the cluster's own network.
 func (i *Inventory) ownNetwork(ctx context.Context, namespace string) pod.Answer[pod.OwnNetwork] {
 	for _, l := range i.downwards() {
-		switch ref, err := l.ownNetworkOf(ctx, namespace); {
-		case err != nil:
-			return pod.Answer[pod.OwnNetwork]{Err: err}
-		case ref != nil:
+		if ref := l.ownNetworkOf(ctx, namespace); ref != nil {
 			return pod.Answer[pod.OwnNetwork]{Value: &pod.OwnNetwork{Reference: *ref, Network: i.network(ctx, *ref).Value}, Fresh: true}
 		}
 	}

@@ -117,25 +117,30 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 }
 
 // ownNetworkOf is the network that Spiderpool's settings name as the cluster's own; nil where
-// they name none, or may not be read. Whoever may not list the DaemonSets may still read
-// what is in the namespace given.
-func (l *Layer) ownNetworkOf(ctx context.Context, namespace string) (*object.Reference, error) {
+// they name none, or cannot be read: then everything is as where they name none. Whoever
+// may not list the DaemonSets may still read what is in the namespace given.
+func (l *Layer) ownNetworkOf(ctx context.Context, namespace string) *object.Reference {
 	defer l.lock()()
-	if l.cluster == nil || l.ownNetwork != nil {
-		return l.ownNetwork, nil
+	if l.cluster == nil || l.ownNetwork != nil || l.cluster.said[noSettings] {
+		return l.ownNetwork
 	}
-	const follows = "some settings of Spiderpool cannot be read: whether the cluster's own network is one of Spiderpool's is unknown"
+	err := l.readSettings(ctx, namespace)
+	l.cluster.doWithout(ctx, noSettings, err)
+	return l.ownNetwork
+}
+
+const noSettings = "some settings of Spiderpool cannot be read: it is not known whether they name the cluster's own network"
+
+// readSettings looks for Spiderpool's settings, until one names a network.
+func (l *Layer) readSettings(ctx context.Context, namespace string) error {
 	listed, err := l.list(ctx, inventory.Agents, (*builder).addAgent)
-	if err != nil || l.ownNetwork != nil {
-		return l.ownNetwork, err
+	if err == nil && listed.extent == hidden {
+		_, err = l.readOnce(ctx, inventory.Agents, object.Reference{Namespace: namespace, Name: inventory.AgentName}, (*builder).addAgent, noSettings)
 	}
-	if listed.extent == hidden {
-		if _, err := l.readOnce(ctx, inventory.Agents, object.Reference{Namespace: namespace, Name: inventory.AgentName}, (*builder).addAgent, follows); err != nil || l.ownNetwork != nil {
-			return l.ownNetwork, err
-		}
+	if err == nil && l.ownNetwork == nil {
+		_, err = l.readOnce(ctx, inventory.Settings, object.Reference{Namespace: namespace, Name: inventory.SettingsName}, (*builder).addSettings, noSettings)
 	}
-	_, err = l.readOnce(ctx, inventory.Settings, object.Reference{Namespace: namespace, Name: inventory.SettingsName}, (*builder).addSettings, follows)
-	return l.ownNetwork, err
+	return err
 }
 
 // subnet is nil where there is none of that name, or where it is not known; of its

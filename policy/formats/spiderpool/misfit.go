@@ -160,12 +160,6 @@ func mayMatch(s labels.Selector, r *Request) bool {
 func (o *Owner) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
 func (p *Pool) networkMisfit(r *Request) string {
-	if r.Network == NoNetwork {
-		if len(p.MultusNames) == 0 {
-			return ""
-		}
-		return "is only for network " + some(p.MultusNames) + " (spec.multusName), and the interface is on no network for Spiderpool"
-	}
 	if r.Network == (MultusName{}) {
 		return "cannot serve an interface on the cluster's own network, for which no NetworkAttachmentDefinition is set (Multus' clusterNetwork)"
 	}

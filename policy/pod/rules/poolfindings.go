@@ -100,11 +100,11 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 	case c.Misfit != spiderpool.MisfitNetwork || name.String() == s.Interface.Reference.String():
 		counted = false
 	case counted:
-		f.Message += "; Multus gives every pod networks of its own (multus.defaultNetworks), which Spiderpool does not count, so it takes this interface for "
+		f.Message += "; Multus gives every pod networks of its own (multus.defaultNetworks), which Spiderpool does not count: it takes "
 		if name == spiderpool.NoNetwork {
-			f.Message += "none of the annotation"
+			f.Message += "no network of the annotation for that of this interface"
 		} else {
-			f.Message += "that of " + quote.Value(name.String())
+			f.Message += quote.Value(name.String()) + " for the network of this interface"
 		}
 	default:
 		f.Message += fmt.Sprintf("; Spiderpool uses its own namespace for a default-network without one, so it reads this one as %s", quote.Value(name.String()))
