@@ -8,6 +8,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -173,5 +174,49 @@ func TestInterfaces(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// Where Spiderpool's settings name the cluster's own network and nobody says so in the
+// configuration, nothing is refused because that network is none of Spiderpool's.
+func TestOwnNetworkThatNobodySays(t *testing.T) {
+	annotations := func() *pod.Subject {
+		return podOf("networks", "kube-system/further", "ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["any-v4b"]}]`)
+	}
+	for _, row := range []struct {
+		config, own, want string
+	}{
+		{"", "", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"", "kube-system/first", "warn standalone-on-overlay-pod"},
+		{"multus: {clusterNetwork: ''}", "kube-system/first", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"", "kube-system/calico", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"multus: {clusterNetwork: first}", "kube-system/first", ""},
+	} {
+		c := newCluster(t)
+		if row.own != "" {
+			c.own = &pod.OwnNetwork{Reference: reference(row.own), Network: c.networks[reference(row.own)]}
+		}
+		if v := c.judge(annotations(), configOf(t, row.config)); ids(v) != row.want {
+			t.Errorf("%q and own %q: %q, want %q\n%s", row.config, row.own, ids(v), row.want, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+// What every node runs decides whether a first interface without an address is refused; the
+// configuration counts before the nodes.
+func TestContainerRuntimeOfTheNodes(t *testing.T) {
+	for _, row := range []struct{ config, nodes, want string }{
+		{"", "", "warn default-network-unusable"},
+		{"", "containerd", "deny default-network-unusable"},
+		{"", "cri-o", "warn default-network-unusable"},
+		{"containerRuntime: cri-o", "containerd", "warn default-network-unusable"},
+		{"containerRuntime: containerd", "", "deny default-network-unusable"},
+	} {
+		c := newCluster(t)
+		c.runtime = row.nodes
+		c.networks[reference("kube-system/bare")] = nad.Compile(cniconf.Source{Namespace: "kube-system", Name: "bare", Config: `{"cniVersion":"0.3.1","type":"macvlan"}`})
+		if got := ids(c.judge(podOf("first", "kube-system/bare"), configOf(t, row.config))); got != row.want {
+			t.Errorf("%q on %q: %q, want %q", row.config, row.nodes, got, row.want)
+		}
 	}
 }
