@@ -17,11 +17,14 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -126,6 +129,9 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if problem := o.clusterNetworkProblem(ctx, inv, config); problem != nil {
+		fmt.Fprintln(o.err, "kubectl-macvlan:", problem)
+	}
 	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: verdict.Mode(o.mode), Stored: stored})
 	if err != nil {
 		return err
@@ -212,6 +218,19 @@ func (o *checkOptions) openInventory(objects []files.Object, namespace string, t
 		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are checked by their names, but not whether they exist")
 	}
 	return inv, stored, nil
+}
+
+// clusterNetworkProblem says that the network which the configuration names as the cluster's
+// own is not there, as far as that is known.
+func (o *checkOptions) clusterNetworkProblem(ctx context.Context, inv *snapshot.Inventory, c *config.Config) error {
+	own := c.ClusterNetwork()
+	if !o.live || own == (object.Reference{}) {
+		return inventory.ClusterNetworkProblem(c, inv.Networks(ctx), false)
+	}
+	if answer := inv.Facts(ctx, pod.Questions{Networks: []object.Reference{own}}).Networks[0]; answer.Value != nil || answer.Err != nil || answer.Unknown {
+		return nil
+	}
+	return inventory.NoClusterNetwork(own)
 }
 
 // openStored is what there is without the checked files.
