@@ -28,6 +28,9 @@ type Element struct {
 	MAC string
 	// IPs are the addresses asked for, each with or without a prefix length.
 	IPs []string
+	// ArgIPs are the addresses in "ips" of "cni-args", which Multus writes into the
+	// configuration of every plugin (args.cni); nil where there is no such list.
+	ArgIPs []string
 	// GUID is the InfiniBand GUID asked for, as it was written; "" for none.
 	GUID string
 	// DefaultRoutes are the gateways that this network is to route by. A null

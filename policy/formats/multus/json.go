@@ -114,10 +114,32 @@ func (s *selection) element(namespace string) Element {
 	if e.Interface == "" {
 		e.Interface = s.InterfaceRequest
 	}
+	if s.CNIArgs != nil {
+		e.ArgIPs = argIPs(*s.CNIArgs)
+	}
 	if s.DefaultRoutes != nil {
 		e.DefaultRoutes, e.HasDefaultRoute = *s.DefaultRoutes, true
 	}
 	return e
+}
+
+// argIPs is the list of addresses in "cni-args", with its key in any case, as the plugins
+// decode it; nil where there is none of strings.
+func argIPs(args map[string]any) []string {
+	for key, value := range args {
+		list, ok := value.([]any)
+		if !ok || !strings.EqualFold(key, "ips") {
+			continue
+		}
+		ips := make([]string, len(list))
+		for i := range list {
+			if ips[i], ok = list[i].(string); !ok {
+				return nil
+			}
+		}
+		return ips
+	}
+	return nil
 }
 
 // check is the test of one string in a selection.

@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"strings"
-
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -46,32 +43,21 @@ func misnamedFirst(p *pod.View, i *pod.Interface) []verdict.Finding {
 
 // unaddressedFirst is the finding that the first interface gets no address.
 func unaddressedFirst(p *pod.View, i *pod.Interface) []verdict.Finding {
+	// What fails the pod whatever the runtime is has findings of its own.
 	n := i.Network()
-	if n == nil || !n.GivesNoAddress() || n.IPAM.Type() != "" && asksForAddress(p, i) {
+	if n == nil || !n.Addressless(i.Ask()) || n.FailsAll() != "" || n.Fails(i.Ask()) != "" {
 		return nil
+	}
+	why := ""
+	if n.IPAM.Type() == "" {
+		why = ": its configuration has no IPAM plugin"
 	}
 	return []verdict.Finding{atFirst(p, verdict.Finding{
 		Place:   object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
-		Message: "network " + i.Label() + " gives the pod's first interface no address: " + whyNoAddress(n),
+		Message: "network " + i.Label() + " gives the pod's first interface no address" + why,
 		Remedy: "use a network with addresses here, or ask for this one as an extra network (" + multus.NetworksAnnotation +
 			"), which needs none",
 	}, true)}
-}
-
-// whyNoAddress says where a network's addresses would have to come from.
-func whyNoAddress(n *cniconf.Network) string {
-	if n.IPAM.Type() == "" {
-		return "its configuration has no IPAM plugin"
-	}
-	return "its IPAM plugin " + quote.Value(n.IPAM.Type()) + " has no addresses, and the pod asks for none"
-}
-
-// asksForAddress says whether the pod names addresses for its first interface: Multus hands
-// it no capability, but "ips" go into CNI_ARGS, and "cni-args" into the configuration. These
-// are looked for in the text, as they may be written in any case and with escapes.
-func asksForAddress(p *pod.View, i *pod.Interface) bool {
-	value := p.Subject.Annotations[i.Annotation]
-	return len(i.Element.IPs) > 0 || strings.ContainsRune(value, '\\') || strings.Contains(strings.ToLower(value), "cni-args")
 }
 
 // atFirst completes a finding about the first interface by what the container runtime makes

@@ -25,6 +25,7 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleRouteInvalid,
 	ruleResourceNotRequested,
 	ruleNamespaceIsolation,
 
@@ -34,6 +35,7 @@ var Table = []pod.Rule{
 	ruleInterfaceNameUnsupported,
 	ruleDefaultNetworkUnusable,
 	ruleNetworkNotCoordinated,
+	ruleDefaultRouteTaken,
 
 	ruleFlatNetworkKeysMixed,
 	ruleFlatNetworkNotAttached,

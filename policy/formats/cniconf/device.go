@@ -2,26 +2,14 @@ package cniconf
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/containernetworking/cni/pkg/version"
 )
 
-// referenceMains and referenceMetas are the plugins of containernetworking/plugins 1.9.1
-// that make an interface, and that change what another has made. What they answer with is
-// known: an interface of the name that was asked for, and the addresses that the IPAM
-// plugin gave.
-var (
-	referenceMains = []string{pluginMacvlan, pluginIPvlan, "bridge", "dummy", pluginHostDevice, "ptp", "tap", "vlan"}
-	referenceMetas = []string{"bandwidth", "firewall", "portmap", "sbr", "tuning", "vrf"}
-)
-
-// OnlyReference says that every plugin of the chain is known to answer for one interface,
-// with nothing but the addresses of the IPAM plugin.
-func (n *Network) OnlyReference() bool {
-	return len(n.Plugins) > 0 && slices.Contains(referenceMains, n.Plugins[0]) &&
-		!slices.ContainsFunc(n.Plugins[1:], func(p string) bool { return !slices.Contains(referenceMetas, p) })
-}
+// OnlyReference says that every plugin of the chain is one of the reference plugins
+// (containernetworking/plugins): it is known what they answer with, an interface of the
+// name that was asked for and nothing but the addresses of the IPAM plugin.
+func (n *Network) OnlyReference() bool { return len(n.Plugins) > 0 && n.ofReference() }
 
 // NamesInterface says that the result of the chain names the interface that has the
 // addresses: before version 0.3.0 of the specification, which is also what counts where
@@ -29,12 +17,6 @@ func (n *Network) OnlyReference() bool {
 func (n *Network) NamesInterface() bool {
 	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
 	return modern
-}
-
-// GivesNoAddress says that no pod gets an address of the network, as far as it asks for
-// none; false where that is not known.
-func (n *Network) GivesNoAddress() bool {
-	return n.Unusable == "" && n.OnlyReference() && n.IPAM.Fault() == "" && n.IPAM.GivesNone()
 }
 
 // deviceKeys are those by which a configuration itself names the device that it hands
