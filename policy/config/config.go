@@ -145,6 +145,7 @@ func Default() *Config {
 		Multus: MultusConfig{
 			DefaultNetworkNamespace: "kube-system",
 			GlobalNamespaces:        []string{"default"},
+			DefaultNetworks:         []string{},
 			SystemNamespaces:        []string{"kube-system"},
 		},
 		Spiderpool: SpiderpoolConfig{

@@ -220,3 +220,30 @@ func TestContainerRuntimeOfTheNodes(t *testing.T) {
 		}
 	}
 }
+
+// As long as something may still add a request, nothing is said of devices, and never of
+// templates.
+func TestDevicesOfWhatIsStored(t *testing.T) {
+	c := newCluster(t)
+	c.networks[reference("kube-system/vf")] = nad.Compile(cniconf.Source{
+		Namespace: "kube-system", Name: "vf", Config: `{"cniVersion":"0.3.1","plugins":[{"type":"sriov"},{"type":"coordinator","mode":"overlay"}]}`,
+		Annotations: map[string]string{cniconf.ResourceNameAnnotation: "example.com/vf"},
+	})
+	for _, row := range []struct {
+		final, template bool
+		want            string
+	}{
+		{false, false, ""},
+		{true, false, "warn resource-not-requested"},
+		{true, true, ""},
+	} {
+		s := situation{subject: podOf("networks", "kube-system/vf")}
+		if row.template {
+			onTemplate(t, &s)
+		}
+		s.subject.Final = row.final
+		if got := ids(c.judge(s.subject, config.Default())); got != row.want {
+			t.Errorf("%+v: %q", row, got)
+		}
+	}
+}
