@@ -28,9 +28,6 @@ type Element struct {
 	MAC string
 	// IPs are the addresses asked for, each with or without a prefix length.
 	IPs []string
-	// ArgIPs are the addresses in "ips" of "cni-args", which Multus writes into the
-	// configuration of every plugin (args.cni); nil where there is no such list.
-	ArgIPs []string
 	// GUID is the InfiniBand GUID asked for, as it was written; "" for none.
 	GUID string
 	// DefaultRoutes are the gateways that this network is to route by. A null
@@ -40,6 +37,12 @@ type Element struct {
 	// empty list: Multus then takes the default routes of all other networks
 	// away.
 	HasDefaultRoute bool
+	// ArgIPs is "ips" in "cni-args", which Multus merges into "args" of the plugins: empty,
+	// but not nil, where it takes away what the network says there. ArgIPsFault says why no
+	// plugin can read it; empty where one can. ArgMAC is "mac" there.
+	ArgIPs      []string
+	ArgIPsFault string
+	ArgMAC      string
 	// Offset is where the element's text starts in a comma list, in bytes; -1
 	// in the JSON form, whose places [Locate] finds.
 	Offset int

@@ -46,16 +46,6 @@ func TestInterfaceNames(t *testing.T) {
 	}
 }
 
-// Addresses in "cni-args" are read with their key in any case, and only where they are a list of strings.
-func TestAddressesInArguments(t *testing.T) {
-	for args, want := range map[string][]string{`{"ips":["10.0.0.7/24"]}`: {"10.0.0.7/24"}, `{"IPs":["a"],"b":[]}`: {"a"}, `{"ips":[]}`: {}, `{"ips":"a"}`: nil, `{"ips":[1]}`: nil, `{}`: nil} {
-		elements, faults := ParseNetworks(`[{"name":"a","cni-args":`+args+`}]`, "b")
-		if len(faults) > 0 || !slices.Equal(elements[0].ArgIPs, want) || (elements[0].ArgIPs == nil) != (want == nil) {
-			t.Errorf("%s: %q, %v, want %q", args, elements[0].ArgIPs, faults, want)
-		}
-	}
-}
-
 func TestByPosition(t *testing.T) {
 	networks := []Element{{Name: "a"}, {Name: "b", Interface: "net3"}, {Name: "c"}}
 	for name, want := range map[string]int{"net1": 0, "net2": -1, "net3": 1, "net4": -1, "eth0": -1} {
