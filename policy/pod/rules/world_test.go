@@ -37,6 +37,7 @@ func (c *cluster) facts(q pod.Questions) pod.Facts {
 		Namespace: pod.Answer[pod.Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
 		Pools:     pod.PoolFacts{Index: c.pools, Err: c.poolsErr},
 
+		Spiderpool:       c.pools != nil,
 		ContainerRuntime: func() string { return c.runtime },
 	}
 	if q.SpiderpoolNamespace != "" {
