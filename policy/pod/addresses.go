@@ -275,8 +275,8 @@ func (s *Subject) GivenClaims(defaultNamespace string, network func(object.Refer
 			continue
 		}
 		ask := i.ask()
-		fixed := known.Fixed(&ask)
-		for _, c := range givenClaims(&fixed, ref) {
+		fixed, ips := known.Fixed(&ask)
+		for _, c := range givenClaims(&fixed, ips, ref) {
 			if len(claims) < MaxClaims && !slices.Contains(claims, c) {
 				claims = append(claims, c)
 			}
@@ -289,9 +289,9 @@ func (s *Subject) GivenClaims(defaultNamespace string, network func(object.Refer
 func (s *Subject) podless() bool { return s.Template() && !s.Scale.PerNode && s.Scale.Pods == 0 }
 
 // givenClaims are those to the addresses that a network fixes.
-func givenClaims(f *cniconf.Fixed, network object.Reference) []Claim {
+func givenClaims(f *cniconf.Fixed, ips []netip.Addr, network object.Reference) []Claim {
 	var claims []Claim
-	for _, ip := range f.IPs {
+	for _, ip := range ips {
 		claims = append(claims, Claim{IP: ip, By: ByNetwork, Network: network})
 	}
 	if f.OwnMAC {
@@ -307,11 +307,9 @@ func (v *View) fix(n int) {
 		return
 	}
 	ask := i.ask()
-	i.fixed = i.network.Fixed(&ask)
-	if !i.fixed.OfNetwork() {
-		return
-	}
-	for _, c := range givenClaims(&i.fixed, i.Reference) {
+	fixed, ips := i.network.Fixed(&ask)
+	i.fixed = fixed
+	for _, c := range givenClaims(&fixed, ips, i.Reference) {
 		text := c.MAC.String()
 		if c.IP.IsValid() {
 			text = c.IP.String()

@@ -13,24 +13,19 @@ type Fixed struct {
 	// ByIPs and ByArgs say that the addresses of the element's "ips", and those of its
 	// "cni-args", reach the interface.
 	ByIPs, ByArgs bool
-	// IPs are those that the network itself gives every pod that asks as this one does; nil
-	// for most networks.
-	IPs []netip.Addr
 	// MAC is the hardware address of the interface, the zero Address where it is not known;
 	// OwnMAC says that the network gives it to every pod that asks as this one does.
 	MAC    mac.Address
 	OwnMAC bool
 }
 
-// OfNetwork says that the network itself fixes an address.
-func (f *Fixed) OfNetwork() bool { return len(f.IPs) > 0 || f.OwnMAC }
-
-// Fixed says what an attachment's element, or the network in place of it, makes sure of.
-func (n *Network) Fixed(a *Ask) Fixed {
+// Fixed says what an attachment's element, or the network in place of it, makes sure of. The
+// addresses are those that the network itself gives every pod that asks as this one does; nil
+// for most networks.
+func (n *Network) Fixed(a *Ask) (f Fixed, ofNetwork []netip.Addr) {
 	if n.Plugins == nil {
-		return Fixed{}
+		return Fixed{}, nil
 	}
-	var f Fixed
 	f.MAC, f.OwnMAC = n.hardwareAddress(a)
 	asked := ipam.Ways{IPs: len(a.IPs) > 0, Args: len(a.ArgIPs) > 0, Runtime: n.handsOnIPs(a)}
 	ownArgs := n.extra != nil && a.ArgIPs == nil && len(n.extra.argIPs) > 0
@@ -40,33 +35,35 @@ func (n *Network) Fixed(a *Ask) Fixed {
 	f.ByArgs = asked.Args && heeded.Args && n.Unusable == "" && n.IPAM.Fault() == ""
 	if n.FailsAll() != "" {
 		f.OwnMAC = false
-		return f
+		return f, nil
 	}
 	if heeded.Own {
 		for _, s := range n.IPAM.Spans() {
-			f.addOwn(s.First)
+			ofNetwork = withAddress(ofNetwork, s.First)
 		}
 	}
 	if ownArgs && heeded.Args {
-		f.addAsked(n.extra.argIPs)
+		ofNetwork = withAsked(ofNetwork, n.extra.argIPs)
 	}
 	if ownRuntime && heeded.Runtime {
-		f.addAsked(n.extra.runtimeIPs)
+		ofNetwork = withAsked(ofNetwork, n.extra.runtimeIPs)
 	}
-	return f
+	return f, ofNetwork
 }
 
-func (f *Fixed) addAsked(ips []string) {
-	for _, a := range ipam.ReadAsked(ips) {
-		f.addOwn(a.Addr)
+func withAsked(ips []netip.Addr, asked []string) []netip.Addr {
+	for _, a := range ipam.ReadAsked(asked) {
+		ips = withAddress(ips, a.Addr)
 	}
+	return ips
 }
 
-// addOwn adds an address of the network's own. The kernel drops 0.0.0.0 silently.
-func (f *Fixed) addOwn(ip netip.Addr) {
-	if !ip.IsUnspecified() && !slices.Contains(f.IPs, ip) {
-		f.IPs = append(f.IPs, ip)
+// withAddress adds an address that is not among some. The kernel drops 0.0.0.0 silently.
+func withAddress(ips []netip.Addr, ip netip.Addr) []netip.Addr {
+	if ip.IsUnspecified() || slices.Contains(ips, ip) {
+		return ips
 	}
+	return append(ips, ip)
 }
 
 // handsOnIPs says that the main plugin gets an element's "ips" as runtimeConfig.ips.
@@ -143,8 +140,8 @@ func (n *Network) OneLink() bool {
 
 // FixesAny says whether the network itself fixes an address, for some pods at least.
 func (n *Network) FixesAny() bool {
-	f := n.Fixed(&Ask{})
-	return f.OfNetwork()
+	f, ips := n.Fixed(&Ask{})
+	return f.OwnMAC || len(ips) > 0
 }
 
 // Attachment is one of a pod: a network, and what the pod asks of it.
