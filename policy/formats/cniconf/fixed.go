@@ -34,7 +34,9 @@ func (n *Network) Fixed(a *Ask) (f Fixed, ofNetwork []netip.Addr) {
 	f.ByIPs = asked.IPs && (heeded.IPs || heeded.Runtime && asked.Runtime) && n.Assigns()
 	f.ByArgs = asked.Args && heeded.Args && n.Unusable == "" && n.IPAM.Fault() == ""
 	if n.FailsAll() != "" {
-		f.OwnMAC = false
+		if f.OwnMAC {
+			f.MAC, f.OwnMAC = mac.Address{}, false
+		}
 		return f, nil
 	}
 	if heeded.Own {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Take is what one attachment of a pod takes of an IPAM plugin.
@@ -64,7 +66,7 @@ func (p *hostLocal) shortOf(set int, takes []Take, first int) (index int, text s
 			if room != 1 {
 				addresses = fmt.Sprintf("%d addresses", room)
 			}
-			return n, "host-local has " + addresses + " to give of " + p.ranges[set][0].text()
+			return n, "host-local has " + addresses + " to give from " + quote.Some(p.ranges[set], mostRanges, hostLocalRange.text)
 		}
 	}
 	return -1, ""
