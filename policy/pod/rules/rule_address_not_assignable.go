@@ -49,7 +49,7 @@ var ruleAddressNotAssignable = pod.Rule{
 		if i, why := p.Shortage(); i != nil {
 			found.Add(false, func() verdict.Finding {
 				f := verdict.Finding{Place: object.AtAnnotation(i.Annotation, p.LocateNetwork(i))}
-				f.Message = "interface " + quote.Value(i.Name) + " (network " + i.Label() + ") gets no address: " + why + ", the pod's interfaces before it take them all"
+				f.Message = "interface " + quote.Value(i.Name) + " (network " + i.Label() + ") gets no address: " + why + ", which the pod's interfaces before it take"
 				f.Remedy = "attach the network less often, or use one with a larger range"
 				return f
 			})
