@@ -21,8 +21,10 @@ var Rules = []Rule{
 	ruleNADVLANWithoutEffect,
 	ruleNADVLANMismatch,
 	ruleNADHostLocalOnSharedLink,
+	ruleNADGatewayOutsideSubnet,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
+	ruleNADMasterBusy,
 	ruleNADInUse,
 }
 
