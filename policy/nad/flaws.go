@@ -31,5 +31,6 @@ func flaws(kind flaw.Kind) func(*view) []verdict.Finding {
 var effects = map[flaw.Effect]string{
 	flaw.FailsAll:  "no pod can use this network: ",
 	flaw.FailsSome: "pods that bring nothing in its place fail: ",
+	flaw.MayFail:   "pods may fail: ",
 	flaw.Ignored:   "pods start, but not as it seems to be meant: ",
 }

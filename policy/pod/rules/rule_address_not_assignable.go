@@ -59,7 +59,7 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 		if fault.Duplicate {
 			continue // a rule of its own
 		}
-		found.Add(fault.Effect == ipam.EffectIgnored, func() verdict.Finding {
+		found.Add(fault.Effect != ipam.EffectFails, func() verdict.Finding {
 			f := p.AtElement(i, "ips", fault.Index)
 			f.Message = "the addresses that interface " + quote.Value(i.Name) + " asks for"
 			if fault.Index >= 0 {

@@ -51,10 +51,12 @@ type Plugin interface {
 	// Spans are the addresses that the plugin hands out by itself, in no order; nil
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
 	Spans() []Span
-	// Store is where the plugin notes which addresses of Spans are in use: networks
-	// with the same one never hand out an address twice on one node. It is empty where
-	// nothing is noted.
-	Store() string
+	// Shares says that what another network has handed out of its Spans is seen by the plugin,
+	// so that the two never hand out an address twice on one node.
+	Shares(with Plugin) bool
+	// Room is how many interfaces in the cluster can have an address of the network at once;
+	// negative where that is not known.
+	Room() int
 	// NodeLocal says that each node hands out all addresses of Spans by itself.
 	NodeLocal() bool
 	// Pools are the pools of Spiderpool that the network names for pods and namespaces
@@ -72,7 +74,9 @@ type Pools struct{ IPv4, IPv6 []string }
 type Source struct {
 	// Type is "ipam.type" of the main plugin's configuration.
 	Type string
-	// Main is that configuration in JSON. Nothing of it is kept.
+	// Caller is the type of the main plugin.
+	Caller string
+	// Main is the main plugin's configuration in JSON. Nothing of it is kept.
 	Main []byte
 	// Completed says that the main plugin calls the IPAM plugin with another
 	// configuration, which it makes of its own one on the node.
@@ -97,6 +101,7 @@ var known = []reader{
 	{hostLocalType, true, readHostLocal},
 	{staticType, true, readStatic},
 	{dhcpType, true, readDHCP},
+	{whereaboutsType, true, readWhereabouts},
 	{spiderpoolType, false, readSpiderpool},
 }
 
@@ -123,6 +128,7 @@ func (ordinary) Fails(Request, Chain) string { return "" }
 func (ordinary) Routes() []Route             { return nil }
 func (ordinary) Assigns(Chain) bool          { return false }
 func (ordinary) Spans() []Span               { return nil }
-func (ordinary) Store() string               { return "" }
+func (ordinary) Shares(Plugin) bool          { return false }
+func (ordinary) Room() int                   { return -1 }
 func (ordinary) NodeLocal() bool             { return false }
 func (ordinary) Pools() *Pools               { return nil }
