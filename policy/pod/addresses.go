@@ -127,7 +127,7 @@ func (r *Request) parseAddresses() {
 			continue
 		}
 		for m, text := range i.Element.IPs {
-			r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), Network: i.Reference}, Text: text, Index: m, Field: "ips", asked: n})
+			r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), Plain: !strings.Contains(text, "/"), Network: i.Reference}, Text: text, Index: m, Field: "ips", asked: n})
 		}
 		if address, fault := mac.Parse(i.Element.MAC); fault == "" {
 			r.ask(RequestedAddress{Claim: Claim{MAC: address, Network: i.Reference}, Text: i.Element.MAC, Index: -1, Field: "mac", asked: n})
@@ -293,7 +293,7 @@ func (v *View) Fixes(a *RequestedAddress) bool {
 // gives says whether a network gives a pod the address that it asks for.
 func gives(n *cniconf.Network, c *Claim) bool {
 	if c.IP.IsValid() {
-		return n.Assigns()
+		return n.Assigns(c.Plain)
 	}
 	return n.Macvlan != nil
 }

@@ -31,6 +31,8 @@ type Claim struct {
 	// IP or MAC: one of them is set.
 	IP  netip.Addr
 	MAC mac.Address
+	// Plain says that an IP is asked of a network without a prefix length.
+	Plain bool
 	// Subnet that it belongs to, of a flat network; otherwise Network, which the
 	// address was asked of. Both are set where only the network tells whether it is one
 	// of the flat network. A Network without a namespace is a default-network, which is

@@ -48,9 +48,9 @@ func (n *Network) AddressFaults(a *Ask) []ipam.AddressFault {
 }
 
 // Assigns says whether an address that a pod asks for reaches its interface, where
-// [Network.AddressFaults] knows nothing against it.
-func (n *Network) Assigns() bool {
-	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(n.around(false))
+// [Network.AddressFaults] knows nothing against it; plain is one without a prefix length.
+func (n *Network) Assigns(plain bool) bool {
+	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(plain, n.around(false))
 }
 
 // around is what the IPAM plugin has to do with in the chain.

@@ -181,16 +181,16 @@ func TestAssigns(t *testing.T) {
 	}
 	for _, tt := range tests {
 		n := Compile(Source{Name: "a", Config: tt.config})
-		if n.Assigns() != tt.assigns || n.L2() != tt.l2 {
-			t.Errorf("%s: assigns %t on %q, want %t on %q", tt.config, n.Assigns(), n.L2(), tt.assigns, tt.l2)
+		if n.Assigns(false) != tt.assigns || n.L2() != tt.l2 {
+			t.Errorf("%s: assigns %t on %q, want %t on %q", tt.config, n.Assigns(false), n.L2(), tt.assigns, tt.l2)
 		}
 	}
 	// Another plugin of the chain may give what the main plugin does not.
 	taken := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0"},{"type":"other","capabilities":{"ips":true}}]}`})
-	if faults := taken.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24"}}); faults != nil || taken.Assigns() {
+	if faults := taken.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24"}}); faults != nil || taken.Assigns(false) {
 		t.Errorf("%+v is said of addresses that another plugin may take", faults)
 	}
-	if n := FromName("default", "a"); n.Assigns() || n.L2() != "" || n.AddressFaults(&Ask{IPs: []string{"10.0.0.7"}}) != nil {
+	if n := FromName("default", "a"); n.Assigns(false) || n.L2() != "" || n.AddressFaults(&Ask{IPs: []string{"10.0.0.7"}}) != nil {
 		t.Error("something is said of a network of which only the name is known")
 	}
 }

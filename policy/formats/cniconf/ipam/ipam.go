@@ -45,8 +45,8 @@ type Plugin interface {
 	// Routes are those that the plugin hands on, in order; nil without any.
 	Routes() []Route
 	// Assigns says whether an address that a pod asks for reaches its interface, where
-	// AddressFaults knows nothing against it.
-	Assigns(chain Chain) bool
+	// AddressFaults knows nothing against it; plain is one without a prefix length.
+	Assigns(plain bool, chain Chain) bool
 
 	// Spans are the addresses that the plugin hands out by itself, in no order; nil
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
@@ -126,7 +126,7 @@ func (ordinary) Flaws() []flaw.Flaw          { return nil }
 func (ordinary) Given(Request, Chain) Given  { return Given{} }
 func (ordinary) Fails(Request, Chain) string { return "" }
 func (ordinary) Routes() []Route             { return nil }
-func (ordinary) Assigns(Chain) bool          { return false }
+func (ordinary) Assigns(bool, Chain) bool    { return false }
 func (ordinary) Spans() []Span               { return nil }
 func (ordinary) Shares(Plugin) bool          { return false }
 func (ordinary) Room() int                   { return -1 }

@@ -90,7 +90,7 @@ func TestAnswers(t *testing.T) {
 		p := Compile(Source{Type: kind, Main: []byte(ranged), Network: "a", CNIVersion: "1.0.0"})
 		got := answers{
 			spans: len(p.Spans()), nodeLocal: p.NodeLocal(), pools: p.Pools() != nil, shares: p.Shares(p), old: p.VersionFault("0.2.0") == "",
-			assigns: p.Assigns(Chain{}), besideReader: p.Assigns(Chain{PlainReader: "router"}),
+			assigns: p.Assigns(false, Chain{}), besideReader: p.Assigns(false, Chain{PlainReader: "router"}),
 		}
 		if got != want {
 			t.Errorf("%q\n got %+v\nwant %+v", kind, got, want)

@@ -216,7 +216,7 @@ func (p *static) Spans() []Span {
 	return spans
 }
 
-func (*static) Assigns(chain Chain) bool { return chain.PlainReader == "" }
+func (*static) Assigns(plain bool, chain Chain) bool { return !plain && chain.PlainReader == "" }
 
 // AddressFaults follows plugins/ipam/static/main.go: with the capability the addresses
 // take the place of those of the network, without it they are added to them.

@@ -526,10 +526,10 @@ func sloppyPrefix(text string) (host netip.Addr, subnet netip.Prefix, ok bool) {
 	return addrOf(ip), subnet, err == nil
 }
 
-func (*whereabouts) Type() string         { return whereaboutsType }
-func (p *whereabouts) Fault() string      { return p.fault }
-func (p *whereabouts) Routes() []Route    { return p.routes }
-func (*whereabouts) Assigns(c Chain) bool { return c.PlainReader == "" }
+func (*whereabouts) Type() string                         { return whereaboutsType }
+func (p *whereabouts) Fault() string                      { return p.fault }
+func (p *whereabouts) Routes() []Route                    { return p.routes }
+func (*whereabouts) Assigns(plain bool, chain Chain) bool { return !plain && chain.PlainReader == "" }
 func (p *whereabouts) Flaws() []flaw.Flaw {
 	if p.fault != "" {
 		return nil
