@@ -25,6 +25,7 @@ var Rules = []Rule{
 	ruleNADHostLocalOnSharedLink,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
+	ruleNADMasterBusy,
 	ruleNADInUse,
 }
 

@@ -638,6 +638,9 @@ func countOf(spans []Span) int {
 // addresses of the ranges, and not looked for in any pool.
 func (p *whereabouts) AddressFaults(request Request, chain Chain) []AddressFault {
 	const none = `no "ips": whereabouts gives each pod an address of its own`
+	if len(request.IPs) == 0 {
+		return []AddressFault{unheeded(true, "whereabouts does not read them, and gives each pod an address of its own", `no "ips" in "cni-args"`)}
+	}
 	if chain.PlainReader != "" {
 		return []AddressFault{{
 			Index: -1, Effect: EffectFails,
