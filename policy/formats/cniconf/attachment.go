@@ -61,6 +61,16 @@ func (n *Network) Assigns(plain bool) bool {
 	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(plain, n.around())
 }
 
+// Room is how many interfaces in the cluster can have an address of the network at once;
+// negative where that is not known, and where no pod gets one.
+func (n *Network) Room() int {
+	room := n.IPAM.Room()
+	if room >= 0 && n.FailsAll() != "" {
+		return -1
+	}
+	return room
+}
+
 // ReadsArgs says that the IPAM plugin reads "ips" of "cni-args", and fails for what is no list
 // of addresses.
 func (n *Network) ReadsArgs() bool {

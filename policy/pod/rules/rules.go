@@ -48,6 +48,7 @@ var Table = []pod.Rule{
 	ruleAddressDuplicate,
 	ruleAddressNotAssignable,
 	ruleTooFewAddresses,
+	ruleAddressesRunningOut,
 	ruleAddressInUse,
 	ruleLabelValueTooLong,
 
