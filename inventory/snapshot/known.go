@@ -116,6 +116,20 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	return l.coordinatorMode, err
 }
 
+// hasSpiderpool says whether Spiderpool is there: files have something of it, and a cluster
+// its kinds. Nothing but advice depends on it, so what is not known is not there.
+func (l *Layer) hasSpiderpool(ctx context.Context) bool {
+	defer l.lock()()
+	if l.cluster == nil || l.spiderpool {
+		return l.spiderpool
+	}
+	if listed, asked := l.cluster.listings[inventory.Pools.GroupVersionResource]; asked && listed.extent != hidden {
+		return listed.extent == complete
+	}
+	found, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, (*builder).addCoordinator, "")
+	return err == nil && (found == there || found == gone)
+}
+
 // subnet is nil where there is none of that name, or where it is not known; of its
 // generation so many are. One of those that may not be listed may still be read.
 func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*flatnetwork.Subnet, extent, error) {
@@ -176,12 +190,16 @@ func (l *Layer) subnetsOfFiles(g flatnetwork.Generation) extent {
 func subnetAdder(g flatnetwork.Generation) func(*builder, *Object) error {
 	return func(b *builder, o *Object) error {
 		if b.addSubnet(g, o) != nil {
-			// It is there, and nothing is known of it.
-			ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
-			b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
+			b.concealSubnet(g, o)
 		}
 		return nil
 	}
+}
+
+// concealSubnet adds a subnet that is there, and of which nothing is known.
+func (b *builder) concealSubnet(g flatnetwork.Generation, o *Object) {
+	ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
+	b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
 }
 
 // everyHolder are the objects that may keep addresses from others. Many who may write a

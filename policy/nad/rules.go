@@ -23,6 +23,7 @@ var Rules = []Rule{
 	ruleNADVLANWithoutEffect,
 	ruleNADVLANMismatch,
 	ruleNADHostLocalOnSharedLink,
+	ruleNADGatewayOutsideSubnet,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
 	ruleNADMasterBusy,

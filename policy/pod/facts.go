@@ -51,6 +51,18 @@ type Answer[T any] struct {
 	// cluster that does not have the kind and in files without any. Then none is
 	// missing.
 	Unknown bool
+	// Doubt is nil unless there is one about the answer.
+	Doubt *Doubt
+}
+
+// Doubt is why an answer may be another one in a cluster.
+type Doubt struct {
+	// Partial says why there may be more objects of the kind than those that are known, as a
+	// clause: so one without a value may be there. Empty where they are all known.
+	Partial string
+	// Unplaced is where the value stands, which is taken for what was asked for although its
+	// file names no namespace; empty for any other.
+	Unplaced string
 }
 
 // settled says that asking again would tell nothing new: the answer is fresh, or the source
@@ -128,6 +140,11 @@ type Facts struct {
 	// is none, when it may not be read, and where nothing depends on it. Then the configured
 	// mode stands in.
 	Coordinator Answer[cniconf.CoordinatorMode]
+	// Spiderpool says that plugins which coordinate routes can be had: the cluster has
+	// Spiderpool's kinds, or among files there is an object of them or a network with such a
+	// plugin. It may be false where no network of the pod lacks one ([LackCoordination]), and
+	// where it is not known.
+	Spiderpool bool
 	// Namespace is the pod's. No rule rests on one that is not known.
 	Namespace Answer[Namespace]
 	Pools     PoolFacts
@@ -140,6 +157,17 @@ type Facts struct {
 // coordinators.
 func InheritMode(networks []Answer[cniconf.Network]) bool {
 	return slices.ContainsFunc(networks, func(n Answer[cniconf.Network]) bool { return n.Value != nil && n.Value.Inherits() })
+}
+
+// LackCoordination says whether any of the networks may have nobody to adjust a pod's routes.
+func LackCoordination(networks []Answer[cniconf.Network]) bool {
+	return slices.ContainsFunc(networks, func(n Answer[cniconf.Network]) bool {
+		if n.Value == nil {
+			return false
+		}
+		role, _ := n.Value.Role(cniconf.ModeDisable)
+		return role == cniconf.RoleNeutral
+	})
 }
 
 // CoordinatorMode is that of the cluster's SpiderCoordinator; empty when there is none, when

@@ -18,7 +18,8 @@ const (
 	Chain
 	// Plugin is a field of one plugin of the chain.
 	Plugin
-	// Gateway is one outside of its subnet, which host-local refuses from version 1.10.0 on.
+	// Gateway is one outside of its subnet, or a start behind its last address, which
+	// host-local refuses from version 1.10.0 on.
 	Gateway
 )
 
@@ -32,6 +33,9 @@ const (
 	FailsSome
 	// MayFail: pods fail, unless something is otherwise that cannot be seen here.
 	MayFail
+	// FailsNewer: every pod fails on a node with a newer version of the plugin, when it
+	// starts and when it ends.
+	FailsNewer
 	// Ignored: pods start, without what the configuration seems to mean.
 	Ignored
 )
