@@ -57,6 +57,13 @@ type Plugin interface {
 	// Room is how many interfaces in the cluster can have an address of the network at once;
 	// negative where that is not known.
 	Room() int
+	// Ledgers name the objects of the cluster in which the plugin notes which addresses are in
+	// use, one for each range; nil where it notes nothing there, and where they are not known.
+	Ledgers() []string
+	// Full says which range has no address left, as in `all 5 addresses of 10.0.0.5-10.0.0.9
+	// are in use (IPPool "10.0.0.0-24")`; empty where each has, and where that is not known.
+	// The function says what is in use by a name of Ledgers, nil for what is not known.
+	Full(reserved func(ledger string) *Reserved) string
 	// NodeLocal says that each node hands out all addresses of Spans by itself.
 	NodeLocal() bool
 	// Pools are the pools of Spiderpool that the network names for pods and namespaces
@@ -120,15 +127,17 @@ func Compile(s Source) Plugin {
 // takes no memory, and answer themselves what is different.
 type ordinary struct{}
 
-func (ordinary) Fault() string               { return "" }
-func (ordinary) VersionFault(string) string  { return "" }
-func (ordinary) Flaws() []flaw.Flaw          { return nil }
-func (ordinary) Given(Request, Chain) Given  { return Given{} }
-func (ordinary) Fails(Request, Chain) string { return "" }
-func (ordinary) Routes() []Route             { return nil }
-func (ordinary) Assigns(bool, Chain) bool    { return false }
-func (ordinary) Spans() []Span               { return nil }
-func (ordinary) Shares(Plugin) bool          { return false }
-func (ordinary) Room() int                   { return -1 }
-func (ordinary) NodeLocal() bool             { return false }
-func (ordinary) Pools() *Pools               { return nil }
+func (ordinary) Fault() string                      { return "" }
+func (ordinary) VersionFault(string) string         { return "" }
+func (ordinary) Flaws() []flaw.Flaw                 { return nil }
+func (ordinary) Given(Request, Chain) Given         { return Given{} }
+func (ordinary) Fails(Request, Chain) string        { return "" }
+func (ordinary) Routes() []Route                    { return nil }
+func (ordinary) Assigns(bool, Chain) bool           { return false }
+func (ordinary) Spans() []Span                      { return nil }
+func (ordinary) Shares(Plugin) bool                 { return false }
+func (ordinary) Room() int                          { return -1 }
+func (ordinary) Ledgers() []string                  { return nil }
+func (ordinary) NodeLocal() bool                    { return false }
+func (ordinary) Full(func(string) *Reserved) string { return "" }
+func (ordinary) Pools() *Pools                      { return nil }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -609,6 +610,47 @@ func (p *whereabouts) Room() int {
 		}
 	}
 	return room
+}
+
+// Ledgers follows IPPoolName of pkg/storage/kubernetes.
+func (p *whereabouts) Ledgers() []string {
+	if p.sliced || p.unread {
+		return nil
+	}
+	var names []string
+	for i := range p.ranges {
+		names = append(names, p.ledger(&p.ranges[i]))
+	}
+	return names
+}
+
+func (p *whereabouts) ledger(r *whereaboutsRange) string {
+	name := strings.NewReplacer(":", "-", "/", "-").Replace(r.subnet.String())
+	if p.network != "" {
+		return p.network + "-" + name
+	}
+	return name
+}
+
+// Full: a pod needs an address of each range.
+func (p *whereabouts) Full(reserved func(string) *Reserved) string {
+	if p.sliced || p.unread {
+		return ""
+	}
+	for i := range p.ranges {
+		r := &p.ranges[i]
+		taken := reserved(p.ledger(r))
+		if taken == nil || slices.ContainsFunc(r.free, func(s Span) bool { return len(without(s, taken.Taken)) > 0 }) {
+			continue
+		}
+		what := "all " + strconv.Itoa(countOf(r.free)) + " addresses of "
+		if countOf(r.free) == 1 {
+			what = "the only address of "
+		}
+		text := what + r.free[0].First.String() + "-" + r.free[len(r.free)-1].Last.String()
+		return text + " " + map[bool]string{true: "is", false: "are"}[countOf(r.free) == 1] + " in use (IPPool " + quote.Value(p.ledger(r)) + ")"
+	}
+	return ""
 }
 
 // mostCounted is where counting addresses ends: more pods than that there are not.
