@@ -1,0 +1,233 @@
+package node
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	podpolicy "github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+	"github.com/macvlan-webhook/macvlan-webhook/review"
+	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
+	"github.com/macvlan-webhook/macvlan-webhook/test/given"
+)
+
+// networkOf reads a NetworkAttachmentDefinition.
+func networkOf(t *testing.T, o *files.Object) network {
+	t.Helper()
+	var nad struct {
+		Metadata struct {
+			Annotations map[string]string
+		}
+		Spec struct{ Config string }
+	}
+	if err := json.Unmarshal(o.JSON, &nad); err != nil {
+		t.Fatalf("%s: %v", o.Name, err)
+	}
+	return network{Namespace: cmp.Or(o.Namespace, "default"), Name: o.Name, Annotations: nad.Metadata.Annotations, Config: nad.Spec.Config}
+}
+
+// networksOf are the networks among objects.
+func networksOf(t *testing.T, objects []files.Object) []network {
+	t.Helper()
+	var networks []network
+	for i := range objects {
+		if objects[i].Kind == inventory.NetworkKind {
+			networks = append(networks, networkOf(t, &objects[i]))
+		}
+	}
+	return networks
+}
+
+// mtusOf are the sizes that Nodes have published of their links.
+func mtusOf(t *testing.T, objects []files.Object) map[string]int {
+	t.Helper()
+	mtus := map[string]int{}
+	for _, o := range objects {
+		var node struct {
+			Metadata struct{ Annotations map[string]string }
+		}
+		if o.Kind != "Node" {
+			continue
+		}
+		if err := json.Unmarshal(o.JSON, &node); err != nil {
+			t.Fatal(err)
+		}
+		var published struct {
+			Links []struct {
+				Name string
+				MTU  int
+			}
+		}
+		if text := node.Metadata.Annotations["macvlan-webhook.io/links"]; text != "" {
+			if err := json.Unmarshal([]byte(text), &published); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, l := range published.Links {
+			mtus[l.Name] = l.MTU
+		}
+	}
+	return mtus
+}
+
+// judge is the verdict on a change.
+func judge(t *testing.T, inv inventory.Inventory, f *fixtures.Fixture, o *files.Object) verdict.Verdict {
+	t.Helper()
+	config, err := policy.ParseConfig(f.PolicyConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := review.Judge(t.Context(), inv, config, review.Change{
+		APIVersion: o.APIVersion, Kind: o.Kind, Namespace: cmp.Or(o.Namespace, "default"), Name: o.Name,
+		Operation: review.Create, New: o.JSON, Stored: inv, Final: f.Bypassed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome.Verdict.Undecided != nil {
+		t.Fatal(outcome.Verdict.Undecided)
+	}
+	return outcome.Verdict
+}
+
+// TestFixtures runs the pods of the fixtures, and pods on their networks.
+func TestFixtures(t *testing.T) {
+	all, err := fixtures.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := given.Objects(t, string(fixtures.Inventory()))
+	inv, err := files.NewInventory("default", cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks, mtus := networksOf(t, cluster), mtusOf(t, cluster)
+
+	var trials []*trial
+	passedOver := map[string]int{}
+	for i := range all {
+		f := &all[i]
+		if f.OfSubnet() {
+			passedOver["subnets, of which a node knows nothing"]++
+			continue
+		}
+		config, err := policy.ParseConfig(f.PolicyConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &given.Objects(t, string(f.Text))[0]
+		v := judge(t, inv, f, o)
+		c := &trial{title: f.Path, findings: v.Findings, pod: &pod{Name: "pod", Multus: multusAs(config)}}
+		if f.OfNetwork() {
+			n := networkOf(t, o)
+			c.pod.Namespace = n.Namespace
+			c.pod.Networks = append([]network{n}, slices.DeleteFunc(slices.Clone(networks), func(other network) bool {
+				return other.Namespace == n.Namespace && other.Name == n.Name
+			})...)
+			c.pod.Annotations = onNetwork(&n)
+			// The pod is judged as well: what it must ask for it is asked here.
+			pod := podObject(t, c.pod)
+			with, err := files.NewInventory("default", slices.Concat(slices.DeleteFunc(slices.Clone(cluster), func(other files.Object) bool {
+				return other.Kind == inventory.NetworkKind && cmp.Or(other.Namespace, "default") == n.Namespace && other.Name == n.Name
+			}), []files.Object{*o}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := judge(t, with, f, pod)
+			c.findings = append(slices.Clone(c.findings), v.Findings...)
+		} else {
+			subject, err := podpolicy.Decode(o.APIVersion, o.Kind, cmp.Or(o.Namespace, "default"), o.JSON)
+			if err != nil {
+				t.Fatalf("%s: %v", f.Path, err)
+			}
+			switch {
+			case subject.HostNetwork:
+				passedOver["pods on the host's network, for which nobody calls Multus"]++
+				continue
+			case v.Exempt != "":
+				passedOver["pods that are not judged"]++
+				continue
+			}
+			c.pod.Namespace, c.pod.Annotations, c.pod.Networks = subject.Namespace, subject.Annotations, networks
+		}
+		c.pod.onNode(mtus)
+		trials = append(trials, c)
+	}
+	t.Logf("passed over: %v", passedOver)
+	r := try(t, trials)
+	r.check(t)
+	r.knownNeeds(t)
+}
+
+// knownNeeds demands that nothing keeps pods from being run but what is known to.
+func (r *report) knownNeeds(t *testing.T) {
+	t.Helper()
+	known := map[string]bool{"a DHCP server": true, "a kubelet with a device plugin": true}
+	for _, owner := range foreign {
+		known[owner] = true
+	}
+	for kind := range kinds {
+		known["a kernel with links of kind "+kind] = true
+	}
+	for _, needs := range slices.Sorted(maps.Keys(r.needs)) {
+		if !known[needs] {
+			t.Errorf("%d pods need %s, which nobody expects", r.needs[needs], needs)
+		}
+	}
+}
+
+// onNetwork are the annotations of a pod that asks for no more than a network, and for an
+// address where nobody else says one.
+func onNetwork(n *network) map[string]string {
+	element := map[string]any{"namespace": n.Namespace, "name": n.Name}
+	var conf struct {
+		IPAM    map[string]any
+		Args    map[string]any
+		Plugins []struct {
+			IPAM map[string]any
+			Args map[string]any
+		}
+	}
+	// A configuration that cannot be read has no IPAM.
+	_ = json.Unmarshal([]byte(n.Config), &conf)
+	ipam, args := conf.IPAM, conf.Args
+	if len(conf.Plugins) > 0 {
+		ipam, args = conf.Plugins[0].IPAM, conf.Plugins[0].Args
+	}
+	if addresses, _ := ipam["addresses"].([]any); ipam["type"] == "static" && len(addresses) == 0 && args == nil {
+		element["ips"] = []string{"10.250.0.5/24"}
+	}
+	text, err := json.Marshal([]any{element})
+	if err != nil {
+		panic(err) // maps and texts
+	}
+	return map[string]string{networksKey: string(text)}
+}
+
+// podObject is a pod as it is written.
+func podObject(t *testing.T, p *pod) *files.Object {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{"namespace": p.Namespace, "name": p.Name, "annotations": p.Annotations},
+		"spec":     map[string]any{"containers": []any{map[string]any{"name": "app", "image": "app:1"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := given.Objects(t, string(text))
+	if len(objects) != 1 {
+		t.Fatal(fmt.Errorf("%d objects", len(objects)))
+	}
+	return &objects[0]
+}
+
+var _ = strings.TrimSpace
