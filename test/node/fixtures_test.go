@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -132,7 +131,12 @@ func TestFixtures(t *testing.T) {
 			c.pod.Networks = append([]network{n}, slices.DeleteFunc(slices.Clone(networks), func(other network) bool {
 				return other.Namespace == n.Namespace && other.Name == n.Name
 			})...)
-			c.pod.Annotations = onNetwork(&n)
+			c.pod.Annotations, c.plain = onNetwork(&n)
+			// A link of the pod is there once something before has made it.
+			if net1 := readConfig(n.Config); len(net1) > 0 && net1[0].LinkInContainer == true && net1[0].Master == "net1" {
+				c.pod.Networks = append(c.pod.Networks, network{Namespace: "default", Name: "before", Config: `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1"}`})
+				c.pod.Annotations[networksKey] = `[{"namespace":"default","name":"before"},` + c.pod.Annotations[networksKey][1:]
+			}
 			// The pod is judged as well: what it must ask for it is asked here.
 			pod := podObject(t, c.pod)
 			with, err := files.NewInventory("default", slices.Concat(slices.DeleteFunc(slices.Clone(cluster), func(other files.Object) bool {
@@ -186,7 +190,7 @@ func (r *report) knownNeeds(t *testing.T) {
 
 // onNetwork are the annotations of a pod that asks for no more than a network, and for an
 // address where nobody else says one.
-func onNetwork(n *network) map[string]string {
+func onNetwork(n *network) (annotations map[string]string, plain bool) {
 	element := map[string]any{"namespace": n.Namespace, "name": n.Name}
 	var conf struct {
 		IPAM    map[string]any
@@ -205,11 +209,12 @@ func onNetwork(n *network) map[string]string {
 	if addresses, _ := ipam["addresses"].([]any); ipam["type"] == "static" && len(addresses) == 0 && args == nil {
 		element["ips"] = []string{"10.250.0.5/24"}
 	}
+	_, asks := element["ips"]
 	text, err := json.Marshal([]any{element})
 	if err != nil {
 		panic(err) // maps and texts
 	}
-	return map[string]string{networksKey: string(text)}
+	return map[string]string{networksKey: string(text)}, !asks
 }
 
 // podObject is a pod as it is written.
@@ -229,5 +234,3 @@ func podObject(t *testing.T, p *pod) *files.Object {
 	}
 	return &objects[0]
 }
-
-var _ = strings.TrimSpace

@@ -44,7 +44,7 @@ func (g *generated) trial(t *testing.T) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &trial{title: g.title, pod: &pod{Namespace: "default", Name: "pod", Annotations: g.annotations(), Networks: networksOf(t, objects), Multus: multusAs(config.Default())}}
+	c := &trial{title: g.title, plain: g.plain, pod: &pod{Namespace: "default", Name: "pod", Annotations: g.annotations(), Networks: networksOf(t, objects), Multus: multusAs(config.Default())}}
 	c.pod.Multus.WithoutDefaultRoute = strings.Contains(g.networks, "default-route")
 	c.findings = judge(t, inv, &fixtures.Fixture{}, podObject(t, c.pod)).Findings
 	if g.plain {

@@ -70,5 +70,7 @@ type iface struct {
 
 // route is a default route; others are of no interest here.
 type route struct {
+	IPv4 bool
+	// Gateway is empty for one that leads to the link.
 	Interface, Gateway string
 }

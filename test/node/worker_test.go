@@ -311,25 +311,24 @@ func (o *outcome) look() error {
 			return err
 		}
 		for _, r := range routes {
-			if ones, _ := maskOf(r.Dst); ones != 0 || r.Gw == nil {
-				continue
+			if r.Dst != nil {
+				if ones, _ := r.Dst.Mask.Size(); ones > 0 {
+					continue
+				}
+			}
+			seen := route{IPv4: family == netlink.FAMILY_V4}
+			if r.Gw != nil {
+				seen.Gateway = r.Gw.String()
 			}
 			for _, l := range links {
 				if l.Attrs().Index == r.LinkIndex {
-					o.Routes = append(o.Routes, route{Interface: l.Attrs().Name, Gateway: r.Gw.String()})
+					seen.Interface = l.Attrs().Name
 				}
 			}
+			o.Routes = append(o.Routes, seen)
 		}
 	}
 	return nil
-}
-
-// maskOf is the mask of a destination, of length 0 where there is none.
-func maskOf(dst *net.IPNet) (ones, bits int) {
-	if dst == nil {
-		return 0, 0
-	}
-	return dst.Mask.Size()
 }
 
 // refusal is what containerd says to a result: its own go-cni reads it, as what a plugin
