@@ -124,7 +124,7 @@ func TestNetworkInUse(t *testing.T) {
 		{"deleted, and broken", nil, nad("a", "{"), Users{}, true, ""},
 		{"another role", nad("a", veth), nad("a", router), mixed, true, "; the network changes from overlay to standalone"},
 		{"a role by annotation", nad("a", plain, `"v1.multus-underlay-cni.io/instance-type":"macvlan_overlay"`), nad("a", plain), mixed, true, "changes from neutral to overlay"},
-		{"another plugin", nad("a", `{"cniVersion":"0.3.1","type":"ipvlan"}`), nad("a", plain), mixed, true, `changes from "macvlan" to "ipvlan"`},
+		{"another plugin", nad("a", `{"cniVersion":"0.3.1","type":"ipvlan","ipam":{"type":"dhcp"}}`), nad("a", plain), mixed, true, `changes from "macvlan" to "ipvlan"`},
 		{"emptied", nad("a", ""), nad("a", router), mixed, true, `; the network changes from "macvlan" to a file on the node: running pods`},
 		{"filled in", nad("a", router), nad("a", ""), mixed, true, `; the network changes from a file on the node to "macvlan": running pods`},
 		{"emptied, and broken before", nad("a", ""), nad("a", "{"), mixed, false, ""},

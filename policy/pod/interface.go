@@ -59,6 +59,14 @@ func (i *Interface) Pools() *Pools {
 	return i.pools
 }
 
+// Ask is what the interface's element asks of its network. The interface has an element.
+func (i *Interface) Ask() *cniconf.Ask {
+	return &cniconf.Ask{
+		IPs: i.Element.IPs, MAC: i.Element.MAC, DefaultRoutes: i.Element.DefaultRoutes,
+		First: i.Annotation == multus.DefaultNetworkAnnotation,
+	}
+}
+
 // Label is the quoted name of the interface's network, for messages.
 func (i *Interface) Label() string { return quote.Value(i.Reference.String()) }
 

@@ -198,7 +198,7 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 				config := fmt.Sprintf(`{"cniVersion":%q,"name":"asked-%d-%d","type":"macvlan","master":"eth0","capabilities":{"ips":%t},"ipam":%s}`,
 					tt.version, i, j, way.capability, tt.ipam)
 				network := cniconf.Compile(cniconf.Source{Namespace: "default", Name: "asked", Config: config})
-				faults := network.AddressFaults(tt.ips, way.firstInterface)
+				faults := network.AddressFaults(&cniconf.Ask{IPs: tt.ips, First: way.firstInterface})
 				fails := slices.ContainsFunc(faults, func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
 				why := tt.why
 				if tt.replaces && way.capability && !way.firstInterface {
@@ -309,7 +309,7 @@ func TestAddressesAskedOfDHCP(t *testing.T) {
 	serveDHCP(t, lan(t, "eth0"))
 	startDHCP(t, daemonCapabilities)
 	ips := []string{"172.16.9.12/16", "172.16.9.13"}
-	faults := cniconf.Compile(cniconf.Source{Name: "dhcp", Config: string(n.list.Plugins[0].Bytes)}).AddressFaults(ips, false)
+	faults := cniconf.Compile(cniconf.Source{Name: "dhcp", Config: string(n.list.Plugins[0].Bytes)}).AddressFaults(&cniconf.Ask{IPs: ips})
 	if len(faults) != 1 || faults[0].Index != -1 || faults[0].Effect != ipam.EffectIgnored {
 		t.Errorf("faults %+v, want that all are ignored", faults)
 	}

@@ -25,17 +25,22 @@ func Locate(config string, path ...any) int {
 // Locate is where a key of the main plugin stands in the config that the network was
 // compiled from, or else the plugin.
 func (n *Network) Locate(config, key string) int {
-	var single struct {
-		Type string `json:"type"`
-	}
 	// A config that cannot be decoded has no plugins, and is located by its fault.
-	if json.Unmarshal([]byte(config), &single) != nil || len(n.Plugins) == 0 {
+	if len(n.Plugins) == 0 {
 		return 0
 	}
-	if single.Type != "" {
+	if !isList(config) {
 		return Locate(config, key)
 	}
 	return Locate(config, "plugins", mainIndex(n.Plugins), key)
+}
+
+// isList says whether a config is a list of plugins, as Multus tells it from a single one.
+func isList(config string) bool {
+	var single struct {
+		Type string `json:"type"`
+	}
+	return json.Unmarshal([]byte(config), &single) == nil && single.Type == ""
 }
 
 // LocateUnusable is where the reason stands that [Network.Unusable] names.

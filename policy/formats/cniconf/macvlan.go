@@ -96,8 +96,23 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 		m.faultKey = "mtu"
 		return m, fmt.Sprintf("mtu %d is negative", m.MTU)
 	}
+	if m.MTU != 0 && !possibleMTU(m.MTU) {
+		m.faultKey = "mtu"
+		return m, fmt.Sprintf("mtu %d fits no link, which takes %d to %d", m.MTU, leastMTU, mostMTU)
+	}
+	if fault := linkName(m.Master); fault != "" {
+		m.faultKey = "master"
+		return m, "master " + quote.Value(m.Master) + " " + fault
+	}
+	if m.Master == "lo" {
+		m.faultKey = "master"
+		return m, `master "lo" is the loopback interface, which carries no macvlan`
+	}
 	return m, ""
 }
+
+// narrow says that the MTU is too small for IPv6.
+func (m *Macvlan) narrow() bool { return m.MTU > 0 && m.MTU < leastMTUOfIPv6 }
 
 // readIPvlanMaster is the master that an ipvlan plugin names on the node; empty
 // without one.

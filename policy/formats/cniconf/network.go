@@ -82,8 +82,7 @@ type Network struct {
 	Unusable string
 
 	annotated, chained, fallback *ground
-	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
-	ipvlanMaster string
+	extra                        *extra
 }
 
 // DefaultPools are the Spiderpool pools that a network gives to pods that name none.
@@ -176,7 +175,7 @@ func (n *Network) Shared() bool {
 func (n *Network) L2() string {
 	switch {
 	case n.Macvlan == nil:
-		return n.ipvlanMaster
+		return n.ipvlanMaster()
 	case n.Macvlan.LinkInContainer:
 		return ""
 	default:
@@ -206,12 +205,10 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginMacvlan {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
-	if n.Main() == pluginIPvlan {
-		n.ipvlanMaster = readIPvlanMaster(main.Bytes)
-	}
 	n.IPAM = readIPAM(main, c)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
+	n.findFlaws(&c)
 }
 
 func (c *Capabilities) add(p *libcni.PluginConfig) {

@@ -40,7 +40,7 @@ func TestCompile(t *testing.T) {
 		{"single plugin with host-local", Source{Config: hostLocal}, Network{
 			Plugins: []string{"macvlan"}, CNIVersion: "0.3.0",
 			Macvlan: &Macvlan{Master: "eth0", Mode: "bridge"},
-			IPAM:    ipamOf("host-local", `"subnet":"172.16.0.0/16","rangeStart":"172.16.123.101","rangeEnd":"172.16.123.200","gateway":"172.16.0.254"`),
+			IPAM:    ipamOf("host-local", `"subnet":"172.16.0.0/16","rangeStart":"172.16.123.101","rangeEnd":"172.16.123.200","routes":[{"dst":"0.0.0.0/0"}],"gateway":"172.16.0.254"`),
 		}},
 		{"host-local with sets of ranges", Source{Config: hostLocalSets}, Network{
 			Plugins: []string{"macvlan"}, CNIVersion: "1.0.0",
@@ -50,7 +50,7 @@ func TestCompile(t *testing.T) {
 		{"static", Source{Config: staticAddresses}, Network{
 			Plugins: []string{"macvlan"}, CNIVersion: "1.0.0",
 			Macvlan:      &Macvlan{Master: "eth1", Mode: "bridge"},
-			IPAM:         ipamOf("static", `"addresses":[{"address":"10.10.0.1/24","gateway":"10.10.0.254"},{"address":"3ffe:ffff:0:1ff::1/64"}]`),
+			IPAM:         ipamOf("static", `"addresses":[{"address":"10.10.0.1/24","gateway":"10.10.0.254"},{"address":"3ffe:ffff:0:1ff::1/64"},{"address":"nonsense"}],"routes":[{"dst":"0.0.0.0/0"},{"dst":"192.168.0.0/16","gw":"10.10.5.1"}]`),
 			Capabilities: Capabilities{IPs: true}, MainCapabilities: Capabilities{IPs: true},
 		}},
 		{"layer 2, every field, a capability further on", Source{Config: tuned}, Network{
@@ -90,7 +90,7 @@ func TestCompile(t *testing.T) {
 			}
 			tt.source.Namespace = "kube-system"
 			got := *Compile(tt.source)
-			got.annotated, got.chained, got.fallback = nil, nil, nil
+			got.annotated, got.chained, got.fallback, got.extra = nil, nil, nil, nil
 			tt.want.Namespace, tt.want.Name = "kube-system", tt.source.Name
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, tt.want)

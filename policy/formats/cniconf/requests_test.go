@@ -100,7 +100,7 @@ func TestAddressFaults(t *testing.T) {
 			n := Compile(Source{Name: "a", Config: fmt.Sprintf(
 				`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","capabilities":{"ips":true},"ipam":%s}%s]}`, tt.ipam, tt.chained)})
 			var got []string
-			for _, f := range n.AddressFaults(tt.ips, tt.firstInterface) {
+			for _, f := range n.AddressFaults(&Ask{IPs: tt.ips, First: tt.firstInterface}) {
 				got = append(got, faultText(f))
 			}
 			if !slices.Equal(got, tt.want) {
@@ -125,7 +125,7 @@ func TestAddressFaultsOfVersions(t *testing.T) {
 	for version, want := range map[string]string{`"cniVersion":"0.2.0",`: want, ``: want, `"cniVersion":"0.3.0",`: ""} {
 		n := Compile(Source{Name: "a", Config: `{` + version + `"type":"macvlan","ipam":{"type":"static","addresses":[{"address":"10.0.0.9/24"}]}}`})
 		got := ""
-		for _, f := range n.AddressFaults([]string{"10.0.0.7/24", "fd00::7/64"}, false) {
+		for _, f := range n.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24", "fd00::7/64"}}) {
 			got += faultText(f)
 		}
 		if got != want {
@@ -147,7 +147,7 @@ func TestPlainArguments(t *testing.T) {
 			IP net.IP
 		}
 		err := types.LoadArgs("IgnoreUnknown=true;K8S_POD_NAME=a;IP="+ips, &arguments)
-		faults := n.AddressFaults(strings.Split(ips, ","), false)
+		faults := n.AddressFaults(&Ask{IPs: strings.Split(ips, ",")})
 		if (err != nil) != refused || (len(faults) > 0) != refused {
 			t.Errorf("%s: decoded with %v, said: %v", ips, err, faults)
 		}
@@ -187,10 +187,10 @@ func TestAssigns(t *testing.T) {
 	}
 	// Another plugin of the chain may give what the main plugin does not.
 	taken := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0"},{"type":"other","capabilities":{"ips":true}}]}`})
-	if faults := taken.AddressFaults([]string{"10.0.0.7/24"}, false); faults != nil || taken.Assigns() {
+	if faults := taken.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24"}}); faults != nil || taken.Assigns() {
 		t.Errorf("%+v is said of addresses that another plugin may take", faults)
 	}
-	if n := FromName("default", "a"); n.Assigns() || n.L2() != "" || n.AddressFaults([]string{"10.0.0.7"}, false) != nil {
+	if n := FromName("default", "a"); n.Assigns() || n.L2() != "" || n.AddressFaults(&Ask{IPs: []string{"10.0.0.7"}}) != nil {
 		t.Error("something is said of a network of which only the name is known")
 	}
 }
@@ -205,7 +205,7 @@ func TestInstead(t *testing.T) {
 	} {
 		n := Compile(Source{Namespace: "default", Name: "a", Config: fmt.Sprintf(
 			`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","ipam":%s}%s]}`, tt.ipam, tt.chained)})
-		if faults := n.AddressFaults([]string{tt.ip}, false); len(faults) != 1 || faults[0].Instead != tt.want {
+		if faults := n.AddressFaults(&Ask{IPs: []string{tt.ip}}); len(faults) != 1 || faults[0].Instead != tt.want {
 			t.Errorf("%s from %s: %+v, want %q", tt.ip, tt.ipam, faults, tt.want)
 		}
 	}
@@ -219,7 +219,7 @@ func FuzzAddressFaults(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ipam, ips string, firstInterface bool) {
 		asked := strings.Split(ips, ",")
 		n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":` + ipam + `},{"type":"router"}]}`})
-		for _, fault := range n.AddressFaults(asked, firstInterface) {
+		for _, fault := range n.AddressFaults(&Ask{IPs: asked, First: firstInterface}) {
 			if fault.Index < -1 || fault.Index >= len(asked) || fault.Detail == "" || fault.Want == "" || fault.Effect == "" {
 				t.Errorf("%+v", fault)
 			}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -56,7 +55,7 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 	if i.Network() == nil || i.Element == nil || len(i.Element.IPs) == 0 {
 		return
 	}
-	for _, fault := range i.Network().AddressFaults(i.Element.IPs, i.Annotation == multus.DefaultNetworkAnnotation) {
+	for _, fault := range i.Network().AddressFaults(i.Ask()) {
 		if fault.Duplicate {
 			continue // a rule of its own
 		}

@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"cmp"
-
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -24,14 +21,18 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			if iface.Network() == nil || iface.Annotation == "" {
 				continue
 			}
-			why := unusable(iface.Network())
-			if why == "" {
-				continue
+			message, remedy := "no pod can use it: "+iface.Network().FailsAll(), correctNetwork(iface.Reference)
+			if iface.Network().FailsAll() == "" {
+				why := iface.Network().Fails(iface.Ask())
+				if why == "" {
+					continue
+				}
+				message, remedy = "this pod cannot use it: "+why, `write what the network lacks in the pod's element ("ips", "mac"), or `+remedy
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + ": no pod can use it: " + why,
-				Remedy:  correctNetwork(iface.Reference),
+				Message: "network " + iface.Label() + ": " + message,
+				Remedy:  remedy,
 			})
 		}
 		return found
@@ -46,9 +47,4 @@ func correctNetwork(r object.Reference) string {
 		remedy += ":\n  kubectl edit network-attachment-definitions --namespace " + r.Namespace + " " + r.Name
 	}
 	return remedy
-}
-
-// unusable says why every pod on the network fails, or nothing.
-func unusable(n *cniconf.Network) string {
-	return cmp.Or(n.Unusable, n.MacvlanFault, n.IPAM.Fault(), n.CNIVersionFault)
 }

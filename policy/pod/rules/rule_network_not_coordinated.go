@@ -25,7 +25,7 @@ var ruleNetworkNotCoordinated = pod.Rule{
 		var found []verdict.Finding
 		for i := range p.Extras() {
 			iface := &p.Extras()[i]
-			if iface.Role() != cniconf.RoleNeutral || unusable(iface.Network()) != "" {
+			if iface.Role() != cniconf.RoleNeutral || iface.Network().FailsAll() != "" {
 				continue
 			}
 			found = append(found, verdict.Finding{

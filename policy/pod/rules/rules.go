@@ -25,6 +25,7 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleRouteInvalid,
 	ruleNamespaceIsolation,
 
 	ruleOverlayAsDefaultNetwork,
@@ -32,6 +33,7 @@ var Table = []pod.Rule{
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
 	ruleNetworkNotCoordinated,
+	ruleDefaultRouteTaken,
 
 	ruleFlatNetworkKeysMixed,
 	ruleFlatNetworkNotAttached,

@@ -2,27 +2,11 @@ package ipam
 
 import (
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/netip"
 
-	"github.com/containernetworking/cni/pkg/types"
-
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
 )
-
-// routesFault says which of the routes host-local and static cannot decode.
-func routesFault(routes []json.RawMessage) string {
-	for i, r := range routes {
-		if string(r) == "null" {
-			continue
-		}
-		if err := json.Unmarshal(r, new(types.Route)); err != nil {
-			return field.Fault(fmt.Sprintf("ipam.routes[%d]", i), err)
-		}
-	}
-	return ""
-}
 
 // readAddr decodes an address as the plugins do; absent, null and empty are the
 // zero Addr.

@@ -9,6 +9,6 @@ func readDHCP(Source) Plugin { return dhcp{} }
 
 func (dhcp) Type() string { return dhcpType }
 
-func (dhcp) AddressFaults(asked []Asked, chain Chain) []AddressFault {
-	return []AddressFault{heedless(asked, chain.PlainReader, "the DHCP server chooses the address", `no "ips"`)}
+func (dhcp) AddressFaults(asked Request, chain Chain) []AddressFault {
+	return []AddressFault{heedless(asked.IPs, chain.PlainReader, "the DHCP server chooses the address", `no "ips"`)}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/cidr"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -25,6 +26,7 @@ type hostLocal struct {
 	// ranges are sets of them: each pod gets one address from every set. A range
 	// given directly in "ipam" is a set of its own and comes first.
 	ranges [][]hostLocalRange
+	routes []Route
 	store  string
 	fault  string
 }
@@ -69,7 +71,7 @@ func (p *hostLocal) read(s Source) (fault string) {
 	if err := json.Unmarshal(s.Main, &f); err != nil {
 		return field.Fault("", err)
 	}
-	if fault := routesFault(f.IPAM.Routes); fault != "" {
+	if p.routes, fault = readRoutes(f.IPAM.Routes); fault != "" {
 		return fault
 	}
 	p.store = storeOf(f.IPAM.DataDir, s.Network)
@@ -126,8 +128,61 @@ func (p *hostLocal) Spans() []Span {
 
 // AddressFaults: the prefix length is none of host-local's concern, but of others that
 // read CNI_ARGS.
-func (p *hostLocal) AddressFaults(asked []Asked, chain Chain) []AddressFault {
-	return slices.Concat(p.requestFaults(asked), prefixFaults(asked, chain.PlainReader))
+func (p *hostLocal) AddressFaults(asked Request, chain Chain) []AddressFault {
+	return slices.Concat(p.requestFaults(asked.IPs), prefixFaults(asked.IPs, chain.PlainReader))
+}
+
+func (p *hostLocal) Routes() []Route { return p.routes }
+
+// Given: an interface is in a subnet of each set. Which range of a set its address comes from
+// is known where there is one.
+func (p *hostLocal) Given(Request, Chain) Given {
+	g := Given{Known: true}
+	for _, set := range p.ranges {
+		for i := range set {
+			g.Prefixes = append(g.Prefixes, set[i].Subnet.Masked())
+		}
+		gateway := set[0].gateway()
+		if len(set) > 1 || !set[0].Subnet.Contains(gateway) {
+			continue
+		}
+		if gateway.Is4() && !g.Gateway4.IsValid() {
+			g.Gateway4 = gateway
+		}
+		if gateway.Is6() && !g.Gateway6.IsValid() {
+			g.Gateway6 = gateway
+		}
+	}
+	return g
+}
+
+// Flaws: whatever a pod asks for, it has an address of every set.
+func (p *hostLocal) Flaws() []flaw.Flaw {
+	if p.fault != "" {
+		return nil
+	}
+	return slices.Concat(p.emptySets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
+}
+
+// emptySets are the sets whose only address is the gateway, which no pod gets.
+func (p *hostLocal) emptySets() []flaw.Flaw {
+	var flaws []flaw.Flaw
+	for _, set := range p.ranges {
+		if slices.ContainsFunc(set, func(r hostLocalRange) bool { return !r.onlyGateway() }) {
+			continue
+		}
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Address, Effect: flaw.FailsAll, Path: []any{"ipam"},
+			Text: "host-local has no address to give: " + set[0].text() + " holds the gateway " + set[0].gateway().String() + " and nothing else",
+			Want: "write a larger range, or another gateway",
+		})
+	}
+	return flaws
+}
+
+func (r hostLocalRange) onlyGateway() bool {
+	first, last := r.bounds()
+	return first == last && first == r.gateway()
 }
 
 // readRange decodes a range; the subnet may be missing.

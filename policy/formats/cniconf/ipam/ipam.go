@@ -7,7 +7,11 @@
 // [Plugin]; [ordinary] answers it for the others.
 package ipam
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
+)
 
 // Plugin is an IPAM plugin with its part of one network's configuration. It is
 // immutable.
@@ -24,10 +28,22 @@ type Plugin interface {
 	// not. The version is empty where the configuration names none.
 	VersionFault(cniVersion string) string
 
-	// AddressFaults says what comes in the way of the addresses that a pod asks for by
-	// "ips"; nil where it gets them all, and where nothing can be said. There is at
-	// least one address, and the plugin has no [Plugin.Fault].
-	AddressFaults(asked []Asked, chain Chain) []AddressFault
+	// Flaws are what the plugin refuses or ignores of its own fields, beside its Fault; their
+	// paths begin with "ipam". Nil where there is nothing to say.
+	Flaws() []flaw.Flaw
+
+	// AddressFaults says what comes in the way of the addresses that a pod asks for; nil
+	// where it gets them all, and where nothing can be said. There is at least one address,
+	// and the plugin has no [Plugin.Fault].
+	AddressFaults(asked Request, chain Chain) []AddressFault
+	// Given is what an interface gets that asks for the addresses of a request, or for none.
+	Given(asked Request, chain Chain) Given
+	// Fails says why the plugin, or the kernel after it, refuses what the network itself
+	// says for an attachment with a request, as in `its IPAM static has no address, and …`;
+	// empty where it does not. What fails every pod is a flaw, and not said again.
+	Fails(asked Request, chain Chain) string
+	// Routes are those that the plugin hands on, in order; nil without any.
+	Routes() []Route
 	// Assigns says whether an address that a pod asks for reaches its interface, where
 	// AddressFaults knows nothing against it.
 	Assigns(chain Chain) bool
@@ -99,10 +115,14 @@ func Compile(s Source) Plugin {
 // takes no memory, and answer themselves what is different.
 type ordinary struct{}
 
-func (ordinary) Fault() string              { return "" }
-func (ordinary) VersionFault(string) string { return "" }
-func (ordinary) Assigns(Chain) bool         { return false }
-func (ordinary) Spans() []Span              { return nil }
-func (ordinary) Store() string              { return "" }
-func (ordinary) NodeLocal() bool            { return false }
-func (ordinary) Pools() *Pools              { return nil }
+func (ordinary) Fault() string               { return "" }
+func (ordinary) VersionFault(string) string  { return "" }
+func (ordinary) Flaws() []flaw.Flaw          { return nil }
+func (ordinary) Given(Request, Chain) Given  { return Given{} }
+func (ordinary) Fails(Request, Chain) string { return "" }
+func (ordinary) Routes() []Route             { return nil }
+func (ordinary) Assigns(Chain) bool          { return false }
+func (ordinary) Spans() []Span               { return nil }
+func (ordinary) Store() string               { return "" }
+func (ordinary) NodeLocal() bool             { return false }
+func (ordinary) Pools() *Pools               { return nil }

@@ -27,7 +27,7 @@ func TestCompile(t *testing.T) {
 			want: &hostLocal{ranges: [][]hostLocalRange{{{
 				Subnet: prefix("172.16.0.0/16"), Start: addr("172.16.123.101"),
 				End: addr("172.16.123.200"), Gateway: addr("172.16.0.254"),
-			}}}, store: "/var/lib/cni/networks/a"}},
+			}}}, routes: []Route{{Dst: prefix("0.0.0.0/0")}}, store: "/var/lib/cni/networks/a"}},
 		{name: "host-local with sets of ranges, the direct one first", kind: "host-local",
 			main: `{"ipam":{"dataDir":"/run/cni","ranges":[[{"subnet":"10.1.0.0/24","rangeEnd":"10.1.0.99"},{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.100"}],
 				[{"subnet":"fd00::/64","gateway":"fd00::ff"}]],"subnet":"10.2.0.0/24"}}`,
@@ -43,7 +43,9 @@ func TestCompile(t *testing.T) {
 				"routes":[{"dst":"0.0.0.0/0"},{"dst":"192.168.0.0/16","gw":"10.10.5.1"}],"dns":{"nameservers":["8.8.8.8"]}}}`,
 			want: &static{addresses: []staticAddress{
 				{prefix: prefix("10.10.0.1/24"), gateway: addr("10.10.0.254")},
-				{prefix: prefix("3ffe:ffff:0:1ff::1/64")},
+				{prefix: prefix("3ffe:ffff:0:1ff::1/64"), index: 1},
+			}, unreadable: []textAt{{2, "nonsense"}}, cniVersion: "1.0.0", routes: []Route{
+				{Dst: prefix("0.0.0.0/0")}, {Dst: prefix("192.168.0.0/16"), Gateway: addr("10.10.5.1")},
 			}}},
 		{name: "dhcp", kind: "dhcp", main: `{"ipam":{"request":[]}}`, want: dhcp{}},
 		{name: "another", kind: "calico-ipam", main: `{"ipam":{"subnet":"10.0.0.0/8"}}`, want: &other{name: "calico-ipam"}},

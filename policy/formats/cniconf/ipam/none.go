@@ -12,10 +12,13 @@ func readNone(Source) Plugin { return None }
 
 func (none) Type() string { return noneType }
 
-func (none) AddressFaults(asked []Asked, chain Chain) []AddressFault {
+func (none) AddressFaults(asked Request, chain Chain) []AddressFault {
 	// Another plugin of the chain may take what the main plugin does not.
 	if chain.IPsElsewhere {
-		return argumentFaults(asked, chain.PlainReader)
+		return argumentFaults(asked.IPs, chain.PlainReader)
 	}
-	return []AddressFault{heedless(asked, chain.PlainReader, "the network has no IPAM plugin and so no addresses", `no "ips"`)}
+	return []AddressFault{heedless(asked.IPs, chain.PlainReader, "the network has no IPAM plugin and so no addresses", `no "ips"`)}
 }
+
+// Given: there is no address, as far as no other plugin of the chain gives one.
+func (none) Given(Request, Chain) Given { return Given{Known: true} }

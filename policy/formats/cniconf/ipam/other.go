@@ -27,6 +27,6 @@ func (o *other) Fault() string {
 	return ""
 }
 
-func (*other) AddressFaults(asked []Asked, chain Chain) []AddressFault {
-	return argumentFaults(asked, chain.PlainReader)
+func (*other) AddressFaults(asked Request, chain Chain) []AddressFault {
+	return argumentFaults(asked.IPs, chain.PlainReader)
 }

@@ -65,6 +65,33 @@ type Asked struct {
 	Bits int
 }
 
+// Beside says whether another address is in the subnet of the one that is asked for.
+func (a *Asked) Beside(other netip.Addr) bool {
+	return a.Bits >= 0 && netip.PrefixFrom(a.Addr, a.Bits).Contains(other)
+}
+
+// Request is what a pod asks of one attachment.
+type Request struct {
+	// IPs are asked for by "ips".
+	IPs []Asked
+	// Args are asked for by "ips" in the element's "cni-args", or else in "args" of the
+	// network's configuration: Multus merges the former into the latter, key by key.
+	Args []Asked
+}
+
+// Given are the addresses that an interface gets.
+type Given struct {
+	// Known says that the addresses are in Prefixes, and that there are no others. It is false
+	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
+	Known bool
+	// Prefixes are the subnets that the interface is in, one for each address that it may
+	// get: the address with the length of its subnet, or the subnet where a plugin chooses.
+	Prefixes []netip.Prefix
+	// Gateway4 and Gateway6 are what routes without a gateway of their own go by; the zero
+	// Addr where they go by none.
+	Gateway4, Gateway6 netip.Addr
+}
+
 // ReadAsked reads the addresses that a pod asks for. What Multus cannot read is passed
 // over.
 func ReadAsked(ips []string) []Asked {

@@ -66,7 +66,7 @@ func (*spiderpool) VersionFault(cniVersion string) string {
 // AddressFaults: the plugin is called before all that follow the main plugin, and is
 // itself one that reads a single address without a prefix length (K8sArgs in
 // cmd/spiderpool/cmd/cni_types.go), though it has no use for it.
-func (*spiderpool) AddressFaults(asked []Asked, _ Chain) []AddressFault {
-	return []AddressFault{heedless(asked, spiderpoolType, "Spiderpool gives addresses of its pools",
+func (*spiderpool) AddressFaults(asked Request, _ Chain) []AddressFault {
+	return []AddressFault{heedless(asked.IPs, spiderpoolType, "Spiderpool gives addresses of its pools",
 		`no "ips", and a pool of the addresses that are meant`)}
 }

@@ -3,7 +3,6 @@ package ipam
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -20,7 +20,12 @@ const staticType = "static"
 type static struct {
 	ordinary
 	addresses []staticAddress
-	fault     string
+	// unreadable are the texts of addresses that cannot be read, with their places in the
+	// list.
+	unreadable []textAt
+	routes     []Route
+	cniVersion string
+	fault      string
 }
 
 // staticAddress is an address of static.
@@ -29,13 +34,20 @@ type staticAddress struct {
 	prefix netip.Prefix
 	// gateway is the zero Addr without one.
 	gateway netip.Addr
+	// index is the place in the list.
+	index int
+}
+
+// textAt is an entry of a list as it is written.
+type textAt struct {
+	index int
+	text  string
 }
 
 // readStatic follows plugins/ipam/static/main.go. A pod that asks for addresses
-// of its own replaces those of the config, so an address that cannot be read is
-// left out and no fault.
+// of its own may replace those of the config, so one that cannot be read is no fault.
 func readStatic(s Source) Plugin {
-	p := &static{}
+	p := &static{cniVersion: s.CNIVersion}
 	p.fault = p.read(s.Main)
 	return p
 }
@@ -56,7 +68,7 @@ func (p *static) read(conf []byte) (fault string) {
 	if err := json.Unmarshal(conf, &f); err != nil {
 		return field.Fault("", err)
 	}
-	if fault := routesFault(f.IPAM.Routes); fault != "" {
+	if p.routes, fault = readRoutes(f.IPAM.Routes); fault != "" {
 		return fault
 	}
 	for i, a := range f.IPAM.Addresses {
@@ -64,14 +76,131 @@ func (p *static) read(conf []byte) (fault string) {
 		if fault != "" {
 			return fault
 		}
-		ip, subnet, err := net.ParseCIDR(a.Address)
-		if err != nil {
-			continue
+		if prefix, ok := prefixOf(a.Address); ok {
+			p.addresses = append(p.addresses, staticAddress{prefix, gateway, i})
+		} else {
+			p.unreadable = append(p.unreadable, textAt{i, a.Address})
 		}
-		length, _ := subnet.Mask.Size()
-		if prefix := netip.PrefixFrom(addrOf(ip), length); prefix.IsValid() {
-			p.addresses = append(p.addresses, staticAddress{prefix, gateway})
+	}
+	return ""
+}
+
+// effective are the addresses that an attachment gets, and whether those of the network are
+// among them: what the capability hands on takes the place of all others, else what
+// arguments ask for does, and CNI_ARGS are added.
+func (p *static) effective(asked Request, chain Chain) (addresses []staticAddress, own bool) {
+	switch {
+	case chain.Capability && len(asked.IPs) > 0:
+		return broughtAddresses(asked.IPs), false
+	case len(asked.Args) > 0:
+		return broughtAddresses(asked.Args), false
+	default:
+		return slices.Concat(p.addresses, broughtAddresses(asked.IPs)), true
+	}
+}
+
+func broughtAddresses(asked []Asked) []staticAddress {
+	var addresses []staticAddress
+	for _, a := range asked {
+		if a.Bits >= 0 {
+			addresses = append(addresses, staticAddress{prefix: netip.PrefixFrom(a.Addr, a.Bits), index: -1})
 		}
+	}
+	return addresses
+}
+
+func (p *static) Routes() []Route { return p.routes }
+
+// Given follows ConfigureIface: the gateway of the first address of a family counts that has
+// one.
+func (p *static) Given(asked Request, chain Chain) Given {
+	addresses, own := p.effective(asked, chain)
+	g := Given{Known: !own || len(p.unreadable) == 0}
+	for _, a := range addresses {
+		g.Prefixes = append(g.Prefixes, a.prefix)
+		if a.gateway.Is4() && !g.Gateway4.IsValid() {
+			g.Gateway4 = a.gateway
+		}
+		if a.gateway.Is6() && !g.Gateway6.IsValid() {
+			g.Gateway6 = a.gateway
+		}
+	}
+	return g
+}
+
+// Flaws: a pod may always bring addresses in place of the network's, by the capability or by
+// arguments.
+func (p *static) Flaws() []flaw.Flaw {
+	if p.fault != "" {
+		return nil
+	}
+	var flaws []flaw.Flaw
+	add := func(effect flaw.Effect, index int, text, want string) {
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Address, Effect: effect, Path: []any{"ipam", "addresses", index, "address"},
+			Text: field.Name(fmt.Sprintf("ipam.addresses[%d].address", index)) + " " + text, Want: want,
+		})
+	}
+	for _, u := range p.unreadable {
+		add(flaw.FailsSome, u.index, unreadableAddress(u.text), "write the address with the length of its subnet, such as "+quote.Value("10.0.0.7/24"))
+	}
+	if index, text := p.ownFault(); text != "" {
+		add(flaw.FailsSome, index, text, "leave it out, or write another address")
+	}
+	for _, a := range p.addresses {
+		if a.prefix.Addr() == netip.IPv4Unspecified() {
+			add(flaw.Ignored, a.index, "is "+quote.Value(a.prefix.String())+", which the kernel ignores: the interface gets no address", "write the address that is meant")
+		}
+	}
+	given := p.Given(Request{}, Chain{})
+	given.Known = given.Known && len(p.addresses) > 0
+	return slices.Concat(flaws, routeFlaws(p.routes, given, false))
+}
+
+func unreadableAddress(text string) string {
+	if text == "" {
+		return "is missing"
+	}
+	return "is " + quote.Value(text) + ", which is no address with the length of its subnet"
+}
+
+// ownFault is why the kernel refuses an address of the network's own, as a clause about it.
+func (p *static) ownFault() (index int, text string) {
+	seen := map[netip.Prefix]bool{}
+	families := map[int]int{}
+	for _, a := range p.addresses {
+		addr := a.prefix.Addr()
+		if fault, ok := kernelFault(Asked{Addr: addr}); ok && fault.Effect == EffectFails {
+			return a.index, "is " + quote.Value(a.prefix.String()) + ", which " + fault.Detail
+		}
+		on := onInterface(addr, a.prefix.Bits())
+		if seen[on] {
+			return a.index, "is " + quote.Value(a.prefix.String()) + ", which is in the list already"
+		}
+		seen[on] = true
+		families[addr.BitLen()]++
+		if modern, _ := version.GreaterThanOrEqualTo(p.cniVersion, "0.3.0"); !modern && families[addr.BitLen()] > 1 {
+			return a.index, "is the second of its family, and before cniVersion 0.3.0 there is one"
+		}
+	}
+	return 0, ""
+}
+
+// Fails: what is wrong with the addresses of the network counts where they are not replaced.
+func (p *static) Fails(asked Request, chain Chain) string {
+	addresses, own := p.effective(asked, chain)
+	if own {
+		if len(p.unreadable) > 0 {
+			u := p.unreadable[0]
+			return field.Name(fmt.Sprintf("ipam.addresses[%d].address", u.index)) + " " + unreadableAddress(u.text) + ", and the pod brings nothing in its place"
+		}
+		if index, text := p.ownFault(); text != "" {
+			return field.Name(fmt.Sprintf("ipam.addresses[%d].address", index)) + " " + text + ", and the pod brings nothing in its place"
+		}
+	}
+	// Requests that cannot be read have findings of their own.
+	if len(addresses) == 0 && len(asked.IPs)+len(asked.Args) == 0 {
+		return "its IPAM static has no address, and the pod asks for none"
 	}
 	return ""
 }
@@ -91,7 +220,8 @@ func (*static) Assigns(chain Chain) bool { return chain.PlainReader == "" }
 
 // AddressFaults follows plugins/ipam/static/main.go: with the capability the addresses
 // take the place of those of the network, without it they are added to them.
-func (p *static) AddressFaults(asked []Asked, chain Chain) []AddressFault {
+func (p *static) AddressFaults(request Request, chain Chain) []AddressFault {
+	asked := request.IPs
 	if chain.PlainReader != "" {
 		return []AddressFault{{
 			Index: -1, Effect: EffectFails,

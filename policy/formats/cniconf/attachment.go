@@ -1,0 +1,199 @@
+package cniconf
+
+import (
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
+)
+
+// Ask is what a pod asks of one attachment to a network, as its element of a networks
+// annotation says it.
+type Ask struct {
+	// IPs is "ips", each with or without a prefix length.
+	IPs []string
+	// ArgIPs is "ips" in "cni-args"; nil where the element says nothing of it.
+	ArgIPs []string
+	// MAC is "mac", empty where none is asked for.
+	MAC string
+	// DefaultRoutes is "default-route". A nil address stands for an empty string.
+	DefaultRoutes []net.IP
+	// First says that the attachment is the pod's first interface, by the default-network
+	// annotation.
+	First bool
+}
+
+// request is what the IPAM plugin makes of an element. What Multus cannot read is ignored.
+func (n *Network) request(a *Ask) ipam.Request {
+	r := ipam.Request{IPs: ipam.ReadAsked(a.IPs)}
+	args := a.ArgIPs
+	if args == nil {
+		args = n.argIPs()
+	}
+	r.Args = ipam.ReadAsked(args)
+	return r
+}
+
+// AddressFaults says what comes in the way of the addresses that an element of a
+// networks annotation asks for. It is nil where the pod gets them all, and where
+// nothing can be said: of IPAM plugins that are not known here, and of a network
+// that no pod can use. test/cni holds the verdict against the plugins.
+func (n *Network) AddressFaults(a *Ask) []ipam.AddressFault {
+	asked := n.request(a)
+	if len(asked.IPs) == 0 || n.Plugins == nil || n.Unusable != "" || n.IPAM.Fault() != "" {
+		return nil
+	}
+	return n.IPAM.AddressFaults(asked, n.around(a.First))
+}
+
+// Assigns says whether an address that a pod asks for reaches its interface, where
+// [Network.AddressFaults] knows nothing against it.
+func (n *Network) Assigns() bool {
+	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(n.around(false))
+}
+
+// around is what the IPAM plugin has to do with in the chain.
+func (n *Network) around(firstInterface bool) ipam.Chain {
+	return ipam.Chain{
+		CNIVersion:   n.CNIVersion,
+		Capability:   n.MainCapabilities.IPs && !firstInterface,
+		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs,
+		PlainReader:  n.plainReader(),
+	}
+}
+
+// plainReaders decode IP in CNI_ARGS as a single address without a prefix length,
+// though they have no use for it, and fail otherwise: K8sArgs in
+// cmd/spiderpool/cmd/cni_types.go of Spiderpool, which its coordinator shares, and
+// in pkg/types of spidernet-io/cni-plugins.
+var plainReaders = []string{pluginCoordinator, pluginVeth, pluginRouter}
+
+// plainReader is the first of them to be called; empty where there is none.
+func (n *Network) plainReader() string {
+	for _, p := range n.Plugins {
+		if slices.Contains(plainReaders, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// given is what an attachment gets. It is known only where no other plugin of the chain may
+// give addresses besides.
+func (n *Network) given(a *Ask) ipam.Given {
+	if n.IPAM.Fault() != "" {
+		return ipam.Given{}
+	}
+	g := n.IPAM.Given(n.request(a), n.around(a.First))
+	g.Known = g.Known && n.ofReference()
+	return g
+}
+
+// Addressless says that an attachment certainly gets no address.
+func (n *Network) Addressless(a *Ask) bool {
+	if n.Plugins == nil || n.Unusable != "" {
+		return false
+	}
+	g := n.given(a)
+	return g.Known && len(g.Prefixes) == 0
+}
+
+// Fails says why the network's configuration fails an attachment, though it does not fail
+// those that ask for something else: a clause about the network. It is empty where it does
+// not, and where every pod fails ([Network.FailsAll]).
+func (n *Network) Fails(a *Ask) string {
+	if n.Plugins == nil || n.FailsAll() != "" {
+		return ""
+	}
+	if m := n.Macvlan; m != nil && m.MACFault != "" && a.MAC == "" {
+		return fmt.Sprintf("its mac %s, and the pod asks for no other", m.MACFault)
+	}
+	if n.extra != nil && n.extra.tuning.macFault != "" && a.MAC == "" {
+		return "the mac of its plugin tuning " + n.extra.tuning.macFault + ", and the pod asks for no other"
+	}
+	if n.Macvlan != nil && n.Macvlan.narrow() {
+		if given := n.given(a); given.Known && slices.ContainsFunc(given.Prefixes, isIPv6) {
+			return fmt.Sprintf("its mtu is %d, and the pod asks for an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
+		}
+	}
+	return n.IPAM.Fails(n.request(a), n.around(a.First))
+}
+
+// RouteFault is a route that cannot be added to a pod.
+type RouteFault struct {
+	// DefaultRoute is which member of the element's "default-route" it is; -1 for a route of
+	// the network.
+	DefaultRoute int
+	// Certain says that the pod fails; otherwise it starts, and lacks the route.
+	Certain bool
+	// Text is a clause that states the fact, Want what is accepted.
+	Text, Want string
+}
+
+// RouteFaults are the routes that cannot be added to an attachment, because of the addresses
+// that it gets: those of the network, and those of the element's "default-route". What fails
+// every pod is not said again.
+func (n *Network) RouteFaults(a *Ask) []RouteFault {
+	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || n.FailsAll() != "" || n.Fails(a) != "" {
+		return nil
+	}
+	var faults []RouteFault
+	given := n.given(a)
+	if slices.Contains(configureIface, n.Main()) {
+		for _, f := range ipam.RouteFaults(n.IPAM.Routes(), given) {
+			faults = append(faults, RouteFault{
+				DefaultRoute: -1, Certain: true,
+				Text: fmt.Sprintf("route %d of its IPAM %s", f.Index+1, f.Detail), Want: f.Want,
+			})
+		}
+	}
+	for i, f := range ipam.GatewayFaults(a.DefaultRoutes, given) {
+		if f.Detail != "" {
+			// SetDefaultGW of Multus (pkg/netutils) answers with the error of the last one.
+			faults = append(faults, RouteFault{DefaultRoute: i, Certain: i == len(a.DefaultRoutes)-1, Text: f.Detail, Want: f.Want})
+		}
+	}
+	return faults
+}
+
+// configureIface are the main plugins that add the routes of their IPAM by ConfigureIface of
+// pkg/ipam of the reference plugins, and no others.
+var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", "host-device"}
+
+// TakesDefaultRoute says for which families ("IPv4", "IPv6") an attachment takes a pod's
+// default route to itself: the network has a route to everywhere that no plugin behind it
+// moves, in the main table, and of the best metric. It is nil for the first interface, and
+// where the element brings an address beside the gateway of that route: who chooses it knows
+// the network.
+func (n *Network) TakesDefaultRoute(a *Ask) []string {
+	if a.First || n.Unusable != "" || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) {
+		return nil
+	}
+	var families []string
+	for _, r := range n.IPAM.Routes() {
+		if !r.IsDefault() || r.Priority > 0 || r.Table != 0 && r.Table != ipam.TableMain {
+			continue
+		}
+		if r.Gateway.IsValid() && slices.ContainsFunc(ipam.ReadAsked(a.IPs), func(asked ipam.Asked) bool { return asked.Beside(r.Gateway) }) {
+			continue
+		}
+		family := "IPv6"
+		if r.Dst.Addr().Is4() {
+			family = "IPv4"
+		}
+		if !slices.Contains(families, family) {
+			families = append(families, family)
+		}
+	}
+	return families
+}
+
+// routeMovers are plugins that see to the routes which the plugin before them has made.
+var routeMovers = []string{"sbr", "route-override", "vrf", pluginCoordinator, pluginVeth, pluginRouter}
+
+// HasOwnRoutes says that somebody has seen to the routes of the network: it has some, or a
+// plugin that moves them.
+func (n *Network) HasOwnRoutes() bool {
+	return len(n.IPAM.Routes()) > 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) })
+}

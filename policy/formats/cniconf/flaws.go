@@ -1,0 +1,212 @@
+package cniconf
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
+)
+
+// extra is what few networks say, so that the others do not carry it.
+type extra struct {
+	// flaws are all that is wrong with the plugins of the chain.
+	flaws []flaw.Flaw
+	// argIPs is "ips" in args.cni of the main plugin.
+	argIPs []string
+	// tuning is what tuning plugins behind the main one make of its interface.
+	tuning tuning
+	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
+	ipvlanMaster string
+}
+
+// Flaws are what is wrong with the plugins of the chain: what they refuse, and what they take
+// otherwise than it seems to be meant. What keeps a configuration from being read at all is
+// said by [Network.Unusable] and the other faults.
+func (n *Network) Flaws() []flaw.Flaw {
+	if n.extra == nil {
+		return nil
+	}
+	return n.extra.flaws
+}
+
+// FailsAll says why every pod on the network fails, as a clause about it; empty where not
+// every pod does, as far as can be told.
+func (n *Network) FailsAll() string {
+	if why := cmp.Or(n.Unusable, n.MacvlanFault, n.IPAM.Fault(), n.CNIVersionFault); why != "" {
+		return why
+	}
+	for _, f := range n.Flaws() {
+		if f.Effect == flaw.FailsAll {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+// argIPs is "ips" in args.cni of the main plugin.
+func (n *Network) argIPs() []string {
+	if n.extra == nil {
+		return nil
+	}
+	return n.extra.argIPs
+}
+
+// ipvlanMaster is the interface on the node that an ipvlan plugin names; empty without one.
+func (n *Network) ipvlanMaster() string {
+	if n.extra == nil {
+		return ""
+	}
+	return n.extra.ipvlanMaster
+}
+
+// Reference plugins of containernetworking/plugins 1.10.0 by what they do.
+var (
+	// makers make the interface, under the name that the runtime asks for: a second one in a
+	// chain finds the name taken.
+	makers = []string{pluginMacvlan, pluginIPvlan, "bridge", "dummy", "host-device", "ptp", "tap", "vlan"}
+	// changers need the result of a plugin before them.
+	changers = []string{"bandwidth", "firewall", "portmap", "sbr", "tuning", "vrf"}
+	// givers give addresses.
+	givers = []string{"host-local", "static", "dhcp"}
+)
+
+// ofReference says that every plugin of the chain is one of the reference plugins: what any
+// other one gives or makes is not known.
+func (n *Network) ofReference() bool {
+	return !slices.ContainsFunc(n.Plugins, func(p string) bool { return !slices.Contains(makers, p) && !slices.Contains(changers, p) })
+}
+
+// findFlaws looks for what is wrong with the plugins of a chain that could be taken apart.
+func (n *Network) findFlaws(c *chain) {
+	e := extra{}
+	main := mainIndex(n.Plugins)
+	for _, f := range n.IPAM.Flaws() {
+		f.Plugin = main
+		e.flaws = append(e.flaws, f)
+	}
+	if kind := n.IPAM.Type(); slices.Contains(handsOnIPAM, n.Main()) && (slices.Contains(makers, kind) || slices.Contains(changers, kind)) {
+		e.flaws = append(e.flaws, flaw.Flaw{
+			Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: main, Path: []any{"ipam", "type"},
+			Text: `"ipam.type" is ` + quote.Value(kind) + ", a plugin that gives no addresses", Want: "write an IPAM plugin, such as host-local or static",
+		})
+	}
+	for i, p := range c.plugins {
+		e.flaws = append(e.flaws, n.placeFlaws(i, main)...)
+		for _, f := range pluginFlaws(i, p, &e.tuning) {
+			f.Kind, f.Plugin = flaw.Plugin, i
+			e.flaws = append(e.flaws, f)
+		}
+	}
+	e.argIPs = readArgIPs(c.plugins[main].Bytes)
+	if n.Main() == pluginIPvlan {
+		e.ipvlanMaster = readIPvlanMaster(c.plugins[main].Bytes)
+	}
+	e.flaws = append(e.flaws, n.addressFlaws(&e)...)
+	if len(e.flaws) > 0 || e.argIPs != nil || e.tuning != (tuning{}) || e.ipvlanMaster != "" {
+		n.extra = &e
+	}
+}
+
+// placeFlaws are those of a plugin's place in the chain.
+func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
+	kind := n.Plugins[i]
+	add := func(text, want string) []flaw.Flaw {
+		return []flaw.Flaw{{Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: i, Path: []any{"type"}, Text: text, Want: want}}
+	}
+	switch {
+	case kind == "." || kind == "..":
+		return add("the type "+quote.Value(kind)+" names no plugin", "write the type of a plugin, such as macvlan")
+	case i == main && slices.Contains(changers, kind):
+		return add("the plugin "+quote.Value(kind)+" changes what a plugin before it has made, and there is none",
+			"write the plugin that makes the interface, such as macvlan, before it")
+	case i == main && slices.Contains(givers, kind):
+		return add("the plugin "+quote.Value(kind)+" gives addresses, and makes no interface",
+			`write the plugin that makes the interface, such as macvlan, and this one as its "ipam"`)
+	case i > main && slices.Contains(makers, kind) && slices.Contains(makers, n.Plugins[main]):
+		return add("the plugin "+quote.Value(kind)+" makes an interface under the name that the plugin "+quote.Value(n.Plugins[main])+" before it has taken",
+			"leave one of them out, and write a network of its own for it")
+	case i > main && kind == "sbr" && n.IPAM == ipam.None && n.ofReference():
+		return add("the plugin sbr needs an address on the interface, and the network has no IPAM plugin",
+			`write an "ipam" for the plugin before it, or leave sbr out`)
+	case i == main && kind == pluginIPvlan && n.IPAM == ipam.None:
+		return add("the plugin ipvlan needs addresses, and the network has no IPAM plugin", `write an "ipam" for it`)
+	}
+	return nil
+}
+
+// leastMTUOfIPv6 is how large a packet every link with IPv6 has to carry (RFC 8200, 5): the
+// kernel takes IPv6 off a link with less (inetdev, addrconf_notify).
+const leastMTUOfIPv6 = 1280
+
+// addressFlaws are about the addresses of the network on the link that its plugins make.
+func (n *Network) addressFlaws(e *extra) []flaw.Flaw {
+	given := n.given(&Ask{})
+	has6 := given.Known && slices.ContainsFunc(given.Prefixes, isIPv6)
+	switch {
+	case !has6:
+		return nil
+	case n.Macvlan != nil && n.Macvlan.narrow():
+		return []flaw.Flaw{{
+			Kind: flaw.Plugin, Effect: flaw.FailsAll, Plugin: mainIndex(n.Plugins), Path: []any{"mtu"},
+			Text: fmt.Sprintf(`"mtu" is %d, and IPv6, of which the network gives addresses, needs %d or more`, n.Macvlan.MTU, leastMTUOfIPv6),
+			Want: fmt.Sprintf("write an mtu of %d or more, or remove it (default: the MTU of the master)", leastMTUOfIPv6),
+		}}
+	case e.tuning.mtu > 0 && e.tuning.mtu < leastMTUOfIPv6:
+		return []flaw.Flaw{{
+			Kind: flaw.Plugin, Effect: flaw.Ignored, Plugin: e.tuning.plugin, Path: []any{"mtu"},
+			Text: fmt.Sprintf(`"mtu" is %d, and IPv6 needs %d or more: the kernel takes the IPv6 addresses off the interface`, e.tuning.mtu, leastMTUOfIPv6),
+			Want: fmt.Sprintf("write an mtu of %d or more, or leave it out", leastMTUOfIPv6),
+		}}
+	case e.tuning.noIPv6:
+		return []flaw.Flaw{{
+			Kind: flaw.Plugin, Effect: flaw.Ignored, Plugin: e.tuning.plugin, Path: []any{"sysctl"},
+			Text: "its sysctl disable_ipv6 takes the IPv6 addresses off the interface",
+			Want: "remove the sysctl, or give IPv4 addresses only",
+		}}
+	}
+	return nil
+}
+
+// readArgIPs reads "ips" in args.cni of a plugin.
+func readArgIPs(conf []byte) []string {
+	var f struct {
+		Args struct {
+			CNI struct {
+				IPs []string `json:"ips"`
+			} `json:"cni"`
+		} `json:"args"`
+	}
+	// What cannot be read is a flaw of its own.
+	_ = json.Unmarshal(conf, &f)
+	return f.Args.CNI.IPs
+}
+
+// LocateFlaw is where a flaw stands in the config that the network was compiled from.
+func (n *Network) LocateFlaw(config string, f *flaw.Flaw) int {
+	if isList(config) {
+		return Locate(config, slices.Concat([]any{"plugins", f.Plugin}, f.Path)...)
+	}
+	return Locate(config, f.Path...)
+}
+
+// linkName says why no link can have a name, as the end of a sentence; empty where one can
+// (dev_valid_name in the kernel).
+func linkName(name string) string {
+	switch {
+	case name == "." || name == "..":
+		return "is no name of a link"
+	case strings.ContainsFunc(name, func(r rune) bool { return r == '/' || unicode.IsSpace(r) }):
+		return "has a slash or a blank, which no name of a link has"
+	}
+	return ""
+}
+
+// isIPv6 says whether an address is none of IPv4.
+func isIPv6(p netip.Prefix) bool { return p.Addr().Is6() }

@@ -1,0 +1,35 @@
+package nad
+
+import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
+// flaws is the check of a rule that reports the flaws of one kind: those that fail every pod
+// as the rule's action says, others as warnings.
+func flaws(kind flaw.Kind) func(*view) []verdict.Finding {
+	return func(n *view) []verdict.Finding {
+		var found verdict.Collector
+		for _, f := range n.compiled.Flaws() {
+			if f.Kind != kind {
+				continue
+			}
+			found.Add(f.Effect != flaw.FailsAll, func() verdict.Finding {
+				return verdict.Finding{
+					Place:   object.AtField(configField).At(n.compiled.LocateFlaw(n.source.Config, &f)),
+					Message: effects[f.Effect] + f.Text,
+					Remedy:  f.Want,
+				}
+			})
+		}
+		return found.List()
+	}
+}
+
+// effects begin the sentence that a flaw's text ends.
+var effects = map[flaw.Effect]string{
+	flaw.FailsAll:  "no pod can use this network: ",
+	flaw.FailsSome: "pods that bring nothing in its place fail: ",
+	flaw.Ignored:   "pods start, but not as it seems to be meant: ",
+}
