@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -503,6 +502,3 @@ func (g *generated) annotations() map[string]string {
 	}
 	return annotations
 }
-
-// readable says whether a text is JSON: all that is generated is meant to be.
-func readable(text string) bool { return json.Valid([]byte(text)) }

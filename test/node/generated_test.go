@@ -13,24 +13,20 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
-// TestGenerated runs pods that are made up, of all that IPAM plugins, macvlan, its chains and
-// the annotations have.
-func TestGenerated(t *testing.T) {
+// ofGenerator are pods that are made up, of all that IPAM plugins, macvlan, its chains and the
+// annotations have.
+func ofGenerator(t *testing.T) []*trial {
+	t.Helper()
 	var trials []*trial
 	for _, g := range generate() {
 		for name, config := range g.configs {
-			if !readable(config) {
+			if !json.Valid([]byte(config)) {
 				t.Fatalf("%s: network %s is not JSON: %s", g.title, name, config)
 			}
 		}
 		trials = append(trials, g.trial(t))
 	}
-	if len(trials) < 400 {
-		t.Errorf("only %d pods are generated", len(trials))
-	}
-	r := try(t, trials)
-	r.check(t)
-	r.knownNeeds(t)
+	return trials
 }
 
 func (g *generated) trial(t *testing.T) *trial {

@@ -1,10 +1,11 @@
 package node
 
 import (
-	"flag"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -25,9 +26,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	flag.Parse()
 	if os.Getuid() != 0 {
 		unable = "network namespaces and links can be made by root alone"
+	} else if n, err := startNode(); errors.Is(err, syscall.EPERM) {
+		unable = "network namespaces cannot be made: CAP_SYS_ADMIN is missing"
+	} else {
+		// What else is wrong is for the tests to say.
+		n.end()
 	}
 	os.Exit(m.Run())
 }
