@@ -22,12 +22,8 @@ type generated struct {
 // option is a part of a configuration or an annotation, in JSON, by the words for it.
 type option struct{ title, text string }
 
-const (
-	v4 = "10.20.30."
-	v6 = "fd00:20::"
-	// inRange is a host-local IPAM that most are compared with.
-	inRange = `{"type":"host-local","ranges":[[{"subnet":"10.20.30.0/24"}]]}`
-)
+// inRange is a host-local IPAM that most are compared with.
+const inRange = `{"type":"host-local","ranges":[[{"subnet":"10.20.30.0/24"}]]}`
 
 // ipams are what a network has for its addresses, the subnet being 10.20.30.0/24 or
 // fd00:20::/64.
