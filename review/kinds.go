@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 )
 
@@ -22,7 +23,7 @@ type Kind struct {
 	APIVersion, Kind string
 	// Resource is the name of its objects in webhook configurations.
 	Resource string
-	// Operations are those that admission is to ask about.
+	// Operations are those that admission is to ask about; none where only files are judged.
 	Operations []Operation
 	// Scaled says that admission is to ask about its scale as well: an update of
 	// Resource/scale.
@@ -39,6 +40,8 @@ type subject int
 const (
 	ofPods subject = iota
 	ofNetworks
+	// ofMadeNetworks are the objects of which a program makes networks.
+	ofMadeNetworks
 	ofSubnets
 )
 
@@ -69,6 +72,8 @@ var kinds = []Kind{
 		APIVersion: inventory.NetworkAPIVersion, Kind: inventory.NetworkKind, Resource: inventory.Networks.Resource,
 		Operations: writingAndDeletion, subject: ofNetworks,
 	},
+	// In a cluster the network that is made of one is asked about.
+	{APIVersion: makers.SpiderMultusConfigVersion, Kind: makers.SpiderMultusConfig, Resource: "spidermultusconfigs", subject: ofMadeNetworks},
 	subnets(flatnetwork.V1),
 	subnets(flatnetwork.V2),
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"sync"
 
+	kjson "sigs.k8s.io/json"
+
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
@@ -23,6 +26,12 @@ func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, conf
 			return err
 		})
 	}
+	return c.judgeNetworkOf(ctx, inv, config, subject)
+}
+
+// judgeNetworkOf judges a network that was read, as a change of the one that is stored where
+// nothing else says what it replaces.
+func (c *Change) judgeNetworkOf(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *nad.Subject) (Outcome, error) {
 	if c.Stored != nil && c.Operation != Delete && c.old() == nil {
 		before := c.Stored.Facts(ctx, pod.Questions{Networks: []object.Reference{subject.Reference()}})
 		switch answer := before.Networks[0]; {
@@ -34,6 +43,45 @@ func (c *Change) judgeNetwork(ctx context.Context, inv inventory.Inventory, conf
 		}
 	}
 	return Outcome{Object: c.object(subject.Namespace, subject.Name), Verdict: JudgeNetwork(ctx, inv, config, subject)}, nil
+}
+
+// judgeMade judges an object of which a program makes a network, by that network. A file may
+// hold it in place of the network; what is said is said of the object.
+func (c *Change) judgeMade(ctx context.Context, inv inventory.Inventory, config *config.Config) (Outcome, error) {
+	made, name, err := c.made(c.New)
+	if err != nil {
+		return c.unread(err, "it", func() error {
+			_, _, err := c.made(c.Old)
+			return err
+		})
+	}
+	var old *nad.Made
+	if c.old() != nil {
+		// What cannot be read is repaired now.
+		old, _, _ = c.made(c.old())
+	}
+	out, err := c.judgeNetworkOf(ctx, inv, config, nad.OfMade(made, old))
+	out.Object.Name = name
+	return out, err
+}
+
+// made is the network that is made of an object, and what the object itself is called.
+func (c *Change) made(text []byte) (*nad.Made, string, error) {
+	var meta struct {
+		Metadata object.Meta `json:"metadata"`
+	}
+	made, err := makers.Networks(c.APIVersion, c.Kind, c.Namespace, text)
+	if err == nil {
+		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &meta)
+	}
+	if err != nil {
+		return nil, "", object.DecodeError(err)
+	}
+	name := meta.Metadata.Name
+	if name == "" && meta.Metadata.GenerateName != "" {
+		name = meta.Metadata.GenerateName + "*"
+	}
+	return &made[0], name, nil
 }
 
 // network reads the network that is written or deleted.

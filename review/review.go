@@ -5,8 +5,8 @@
 // and with its own words for the [Outcome], so that both say the same of the same object.
 //
 // [Kinds] are the kinds of objects that are judged: pods and the workloads that make them
-// (pod.go), NetworkAttachmentDefinitions (network.go), and the subnets of Rancher's flat
-// network (subnet.go). For subjects that are decoded already there are [JudgePod],
+// (pod.go), NetworkAttachmentDefinitions and what Spiderpool makes them of (network.go), and
+// the subnets of Rancher's flat network (subnet.go). For subjects that are decoded already there are [JudgePod],
 // [JudgeNetwork] and [JudgeSubnet].
 package review
 
@@ -102,6 +102,8 @@ func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, 
 	switch kind.subject {
 	case ofNetworks:
 		return c.judgeNetwork(ctx, inv, config)
+	case ofMadeNetworks:
+		return c.judgeMade(ctx, inv, config)
 	case ofSubnets:
 		return c.judgeSubnet(ctx, inv, config, kind.generation)
 	default:

@@ -50,7 +50,8 @@ func newCheck(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [-f PATH]... [PATH]...",
 		Short: "Check the pods and workloads in files as the webhook would",
-		Long: "Check every pod, every pod template, every NetworkAttachmentDefinition and every subnet of Rancher's flat network in files and folders.\n\n" +
+		Long: "Check every pod, every pod template, every NetworkAttachmentDefinition or SpiderMultusConfig, and every subnet of Rancher's\n" +
+			"flat network in files and folders.\n\n" +
 			"The networks that pods ask for are looked up in the files themselves, and in --inventory or, with --live, in a cluster. Without\n" +
 			"any network in either, networks are checked by their names only, and none is reported as missing.\n\n" +
 			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be run.",

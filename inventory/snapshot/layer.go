@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
@@ -92,8 +93,8 @@ type builder struct {
 	*Layer
 	namespace string
 	places    map[thing]string
-	// generated are the networks of the objects from which Spiderpool generates
-	// networks. A dump of a cluster has both: then what was generated counts.
+	// generated are the networks that programs make of other objects. A dump of a cluster has
+	// both: then what was made counts.
 	generated map[object.Reference]*cniconf.Network
 }
 
@@ -129,8 +130,8 @@ func (b *builder) add(o *Object) error {
 		return nil
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
 		return b.addCoordinator(o)
-	case o.Kind == spiderMultusConfigKind && inSpiderpool(o):
-		return b.addSpiderMultusConfig(o)
+	case makers.Known(o.APIVersion, o.Kind):
+		return b.addMade(o)
 	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
 		return b.addPool(o)
 	case isKind(o, inventory.Namespaces):
@@ -178,12 +179,18 @@ func (b *builder) addNetwork(o *Object) error {
 	return nil
 }
 
-func (b *builder) addSpiderMultusConfig(o *Object) error {
-	network, err := compileSpiderMultusConfig(o, b.namespace)
+// addMade notes the networks that a program makes of an object. A name that is still to be
+// made up is one that nobody can write yet.
+func (b *builder) addMade(o *Object) error {
+	made, err := makers.Networks(o.APIVersion, o.Kind, cmp.Or(o.Namespace, b.namespace), o.JSON)
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.generated[object.Reference{Namespace: network.Namespace, Name: network.Name}] = network
+	for i := range made {
+		if source := &made[i].Source; source.Name != "" && !made[i].NameBegins {
+			b.generated[object.Reference{Namespace: source.Namespace, Name: source.Name}] = nad.Compile(*source)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package nad
 import (
 	"cmp"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -11,7 +12,12 @@ var ruleNADConfigInvalid = Rule{
 	ID:      "nad-config-invalid",
 	Default: verdict.Deny,
 	Check: func(n *view) []verdict.Finding {
-		const remedy = "correct spec.config: it is a CNI configuration in JSON, with a \"type\" or a list of \"plugins\""
+		if o := n.origin; o != nil && o.Fault != "" {
+			return []verdict.Finding{{
+				Place: object.AtField(o.FaultField), Message: o.Maker + " makes no network of this: " + o.Fault,
+				Remedy: "correct " + o.FaultField,
+			}}
+		}
 		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault())
 		if why == "" {
 			return nil
@@ -19,6 +25,10 @@ var ruleNADConfigInvalid = Rule{
 		at := n.compiled.LocateUnusable(n.source.Config)
 		if n.compiled.Unusable == "" {
 			at = n.compiled.Locate(n.source.Config, "ipam")
+		}
+		remedy := "correct " + configField + ": it is a CNI configuration in JSON, with a \"type\" or a list of \"plugins\""
+		if n.origin.assembled() {
+			remedy = "correct what the message names, in " + configField + " or beside it"
 		}
 		return atConfig(at, "no pod can use this network: "+why, remedy)
 	},

@@ -19,7 +19,12 @@ var ruleNADMasterNameTooLong = Rule{
 		if m == nil || len(m.Master) <= maxLinkName {
 			return nil
 		}
+		remedy := "name the link as the nodes do; a VLAN on a link with a long name needs a shorter one, such as vlan1000"
+		if n.compiled.MakesMaster() {
+			remedy = "the plugin ifacer makes this link and names it so: create it on the nodes under a shorter name instead, such as vlan1000, " +
+				"name that as the master, and leave the VLAN out"
+		}
 		return n.at("master", fmt.Sprintf("master %s has %d bytes; accepted: the name of a link, up to %d bytes", quote.Value(m.Master), len(m.Master), maxLinkName),
-			"name the link as the nodes do; a VLAN on a link with a long name needs a shorter one, such as vlan1000")
+			remedy)
 	},
 }

@@ -43,6 +43,9 @@ type Subject struct {
 	old *cniconf.Network
 	// oldSource is what old was made of; nil where that is not known.
 	oldSource *cniconf.Source
+	// origin is the object that a program makes the network of, and oldOrigin the one that
+	// old was made of; nil where people write the network itself.
+	origin, oldOrigin *Origin
 }
 
 // Reference names the object.
@@ -215,7 +218,7 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	if s.oldSource == nil || v.Decision() != verdict.Deny {
 		return v
 	}
-	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old}
+	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old, origin: s.oldOrigin}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(Facts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
 	v.Inherit("this network already violates rules that refuse a new one", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
@@ -244,7 +247,7 @@ func (s *Subject) judge(f Facts, c *config.Config) verdict.Verdict {
 	for i := range rules {
 		r := &rules[i]
 		if action := c.Action(r.ID, r.Default); action != verdict.Off {
-			v.Add(r.ID, action, 0, r.Check(n), "")
+			v.Add(r.ID, action, 0, s.origin.place(r.Check(n)), "")
 		}
 	}
 	return v

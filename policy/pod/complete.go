@@ -56,7 +56,7 @@ func (v *View) planDefaults() Plan {
 	}
 	for n := range v.interfaces {
 		iface := &v.interfaces[n]
-		if _, known := v.FromSpiderpool(iface); !known && iface.Annotation != "" {
+		if _, known := v.FromSpiderpool(iface); !known && iface.Annotation != "" && !v.leftOut(iface) {
 			out.Obstructed, out.Obstacle = iface, "it is not known whether network "+iface.Label()+" gets its addresses from Spiderpool too"
 			return out
 		}
@@ -83,6 +83,19 @@ func (v *View) planDefaults() Plan {
 	}
 	out.Value = value
 	return out
+}
+
+// leftOut says whether somebody has said of a network whose configuration is a file on the
+// node that it has no default pools: then it is taken for one that Spiderpool does not serve.
+func (v *View) leftOut(i *Interface) bool {
+	if i.network == nil || !i.network.OnNode {
+		return false
+	}
+	if own := i.network.DefaultPools; own != nil && own.Fault != "" {
+		return false
+	}
+	pools, origin := v.OwnDefault(i)
+	return origin != "" && len(pools.IPv4) == 0 && len(pools.IPv6) == 0
 }
 
 // mayFillIn says whether the pod is one whose pools we fill in: it asks for networks,

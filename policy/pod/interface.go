@@ -62,7 +62,8 @@ func (i *Interface) Pools() *Pools {
 // Ask is what the interface's element asks of its network. The interface has an element.
 func (i *Interface) Ask() *cniconf.Ask {
 	return &cniconf.Ask{
-		IPs: i.Element.IPs, MAC: i.Element.MAC, DefaultRoutes: i.Element.DefaultRoutes,
+		Interface: i.Name,
+		IPs:       i.Element.IPs, ArgIPs: i.Element.ArgIPs, MAC: i.Element.MAC, DefaultRoutes: i.Element.DefaultRoutes,
 		First: i.Annotation == multus.DefaultNetworkAnnotation,
 	}
 }

@@ -96,6 +96,8 @@ func (v *View) FromSpiderpool(i *Interface) (yes, known bool) {
 	switch {
 	case i.network == nil || i.network.NameOnly || i.network.Unusable != "":
 		return false, false
+	case i.network.Istio:
+		return false, true
 	case i.network.OnNode:
 		// A file on the node that describes the cluster's own network, such as
 		// Calico's, has an IPAM plugin of its own.

@@ -6,11 +6,14 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 // Ask is what a pod asks of one attachment to a network, as its element of a networks
 // annotation says it.
 type Ask struct {
+	// Interface is the name that the interface will have.
+	Interface string
 	// IPs is "ips", each with or without a prefix length.
 	IPs []string
 	// ArgIPs is "ips" in "cni-args"; nil where the element says nothing of it.
@@ -27,11 +30,16 @@ type Ask struct {
 // request is what the IPAM plugin makes of an element. What Multus cannot read is ignored.
 func (n *Network) request(a *Ask) ipam.Request {
 	r := ipam.Request{IPs: ipam.ReadAsked(a.IPs)}
-	args := a.ArgIPs
-	if args == nil {
-		args = n.argIPs()
+	r.Args, r.Runtime = ipam.ReadAsked(a.ArgIPs), r.IPs
+	if a.ArgIPs == nil && n.extra != nil {
+		r.Args = ipam.ReadAsked(n.extra.argIPs)
 	}
-	r.Args = ipam.ReadAsked(args)
+	if !n.MainCapabilities.IPs || a.First || len(r.IPs) == 0 {
+		r.Runtime = nil
+		if n.extra != nil {
+			r.Runtime = ipam.ReadAsked(n.extra.runtimeIPs)
+		}
+	}
 	return r
 }
 
@@ -41,23 +49,29 @@ func (n *Network) request(a *Ask) ipam.Request {
 // that no pod can use. test/cni holds the verdict against the plugins.
 func (n *Network) AddressFaults(a *Ask) []ipam.AddressFault {
 	asked := n.request(a)
-	if len(asked.IPs) == 0 || n.Plugins == nil || n.Unusable != "" || n.IPAM.Fault() != "" {
+	if len(a.IPs)+len(a.ArgIPs) == 0 || len(asked.IPs)+len(asked.Args) == 0 || n.Plugins == nil || n.Unusable != "" || n.IPAM.Fault() != "" {
 		return nil
 	}
-	return n.IPAM.AddressFaults(asked, n.around(a.First))
+	return n.IPAM.AddressFaults(asked, n.around())
 }
 
 // Assigns says whether an address that a pod asks for reaches its interface, where
 // [Network.AddressFaults] knows nothing against it.
 func (n *Network) Assigns() bool {
-	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(n.around(false))
+	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(n.around())
+}
+
+// ReadsArgs says that the IPAM plugin reads "ips" of "cni-args", and fails for what is no list
+// of addresses.
+func (n *Network) ReadsArgs() bool {
+	kind := n.IPAM.Type()
+	return kind == "host-local" || kind == "static"
 }
 
 // around is what the IPAM plugin has to do with in the chain.
-func (n *Network) around(firstInterface bool) ipam.Chain {
+func (n *Network) around() ipam.Chain {
 	return ipam.Chain{
 		CNIVersion:   n.CNIVersion,
-		Capability:   n.MainCapabilities.IPs && !firstInterface,
 		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs,
 		PlainReader:  n.plainReader(),
 	}
@@ -85,7 +99,7 @@ func (n *Network) given(a *Ask) ipam.Given {
 	if n.IPAM.Fault() != "" {
 		return ipam.Given{}
 	}
-	g := n.IPAM.Given(n.request(a), n.around(a.First))
+	g := n.IPAM.Given(n.request(a), n.around())
 	g.Known = g.Known && n.ofReference()
 	return g
 }
@@ -112,12 +126,49 @@ func (n *Network) Fails(a *Ask) string {
 	if n.extra != nil && n.extra.tuning.macFault != "" && a.MAC == "" {
 		return "the mac of its plugin tuning " + n.extra.tuning.macFault + ", and the pod asks for no other"
 	}
+	if n.extra.tooLong(a.Interface) {
+		return fmt.Sprintf("its name has %d bytes, too many beside the interface's for the file that Multus keeps about both", n.extra.name)
+	}
+	if own := n.ownRequestFails(a); own != "" {
+		return own
+	}
 	if n.Macvlan != nil && n.Macvlan.narrow() {
 		if given := n.given(a); given.Known && slices.ContainsFunc(given.Prefixes, isIPv6) {
 			return fmt.Sprintf("its mtu is %d, and the pod asks for an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
 		}
 	}
-	return n.IPAM.Fails(n.request(a), n.around(a.First))
+	return n.IPAM.Fails(n.request(a), n.around())
+}
+
+// ownRequestFails says why the addresses that the configuration asks for in place of a pod fail
+// one that asks for none; empty where they do not.
+func (n *Network) ownRequestFails(a *Ask) string {
+	if n.extra == nil || n.extra.argIPs == nil && n.extra.runtimeIPs == nil || len(a.IPs) > 0 || a.ArgIPs != nil {
+		return ""
+	}
+	for _, f := range n.IPAM.AddressFaults(n.request(a), n.around()) {
+		if f.Effect == ipam.EffectFails && f.Index >= 0 && f.Args {
+			return "the address " + quote.Value(n.extra.argIPs[f.Index]) + " in its args " + f.Detail
+		}
+		if f.Effect == ipam.EffectFails {
+			return "the addresses in its args " + f.Detail
+		}
+	}
+	return ""
+}
+
+// MACIgnored says why a hardware address that a pod asks for has no effect, as the end of a
+// sentence; empty where it has one, and where that is not known.
+func (n *Network) MACIgnored() string {
+	switch {
+	case slices.Contains(n.Plugins, "tuning") || !n.ofReference():
+		return ""
+	case n.Macvlan != nil && n.Macvlan.Mode == ModePassthru:
+		return "in mode passthru the interface has the address of its master"
+	case slices.Contains([]string{"ptp", pluginIPvlan, "host-device", "vlan", "dummy"}, n.Main()):
+		return "the plugin " + quote.Value(n.Main()) + " gives the interface an address of its own choosing"
+	}
+	return ""
 }
 
 // RouteFault is a route that cannot be added to a pod.
@@ -135,7 +186,8 @@ type RouteFault struct {
 // that it gets: those of the network, and those of the element's "default-route". What fails
 // every pod is not said again.
 func (n *Network) RouteFaults(a *Ask) []RouteFault {
-	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || n.FailsAll() != "" || n.Fails(a) != "" {
+	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || n.FailsAll() != "" || n.Fails(a) != "" ||
+		slices.ContainsFunc(n.AddressFaults(a), func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails }) {
 		return nil
 	}
 	var faults []RouteFault
@@ -167,15 +219,17 @@ var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", "hos
 // where the element brings an address beside the gateway of that route: who chooses it knows
 // the network.
 func (n *Network) TakesDefaultRoute(a *Ask) []string {
-	if a.First || n.Unusable != "" || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) {
+	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) {
 		return nil
 	}
 	var families []string
+	asked := n.request(a)
+	brought := slices.Concat(asked.IPs, asked.Args)
 	for _, r := range n.IPAM.Routes() {
 		if !r.IsDefault() || r.Priority > 0 || r.Table != 0 && r.Table != ipam.TableMain {
 			continue
 		}
-		if r.Gateway.IsValid() && slices.ContainsFunc(ipam.ReadAsked(a.IPs), func(asked ipam.Asked) bool { return asked.Beside(r.Gateway) }) {
+		if r.Gateway.IsValid() && slices.ContainsFunc(brought, func(b ipam.Asked) bool { return b.Beside(r.Gateway) }) {
 			continue
 		}
 		family := "IPv6"

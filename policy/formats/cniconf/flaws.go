@@ -18,12 +18,30 @@ import (
 type extra struct {
 	// flaws are all that is wrong with the plugins of the chain.
 	flaws []flaw.Flaw
-	// argIPs is "ips" in args.cni of the main plugin.
-	argIPs []string
+	// argIPs is "ips" in args.cni of the main plugin, runtimeIPs and runtimeMAC what stands
+	// in its runtimeConfig, where Multus puts a pod's requests.
+	argIPs, runtimeIPs []string
+	runtimeMAC         string
 	// tuning is what tuning plugins behind the main one make of its interface.
 	tuning tuning
 	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
 	ipvlanMaster string
+	// name is how long the network's name is, in bytes; 0 where that is no matter.
+	name int
+}
+
+// Multus names a file NETWORK-CONTAINER-INTERFACE (libcni, cacheAdd): a container's ID has 64
+// bytes, and a file name 255.
+const (
+	mostFileName     = 255
+	containerIDBytes = 64
+	// longName is the longest name of a network that leaves room for net1.
+	longName = mostFileName - containerIDBytes - len("--net1")
+)
+
+// tooLong says that the name of the file about an attachment is too long.
+func (e *extra) tooLong(iface string) bool {
+	return e != nil && e.name > 0 && e.name+containerIDBytes+len("--")+len(iface) > mostFileName
 }
 
 // Flaws are what is wrong with the plugins of the chain: what they refuse, and what they take
@@ -50,14 +68,6 @@ func (n *Network) FailsAll() string {
 	return ""
 }
 
-// argIPs is "ips" in args.cni of the main plugin.
-func (n *Network) argIPs() []string {
-	if n.extra == nil {
-		return nil
-	}
-	return n.extra.argIPs
-}
-
 // ipvlanMaster is the interface on the node that an ipvlan plugin names; empty without one.
 func (n *Network) ipvlanMaster() string {
 	if n.extra == nil {
@@ -73,8 +83,12 @@ var (
 	makers = []string{pluginMacvlan, pluginIPvlan, "bridge", "dummy", "host-device", "ptp", "tap", "vlan"}
 	// changers need the result of a plugin before them.
 	changers = []string{"bandwidth", "firewall", "portmap", "sbr", "tuning", "vrf"}
-	// givers give addresses.
-	givers = []string{"host-local", "static", "dhcp"}
+	// addressed are makers that fail without an IPAM plugin.
+	addressed = []string{pluginIPvlan, "dummy", "ptp"}
+	// paired are makers whose interface has a peer on the node.
+	paired = []string{"bridge", "ptp"}
+	// linkless are neither, and make no interface of a pod's.
+	linkless = []string{"dhcp", "host-local", "loopback", "static"}
 )
 
 // ofReference says that every plugin of the chain is one of the reference plugins: what any
@@ -99,17 +113,33 @@ func (n *Network) findFlaws(c *chain) {
 	}
 	for i, p := range c.plugins {
 		e.flaws = append(e.flaws, n.placeFlaws(i, main)...)
-		for _, f := range pluginFlaws(i, p, &e.tuning) {
+		if p.Network.Type == "bandwidth" && i > main && slices.Contains(makers, n.Main()) && !slices.Contains(paired, n.Main()) && limits(p.Bytes) {
+			e.flaws = append(e.flaws, flaw.Flaw{
+				Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: i, Path: []any{"type"},
+				Text: "the plugin bandwidth limits what a peer on the node carries, and an interface of the plugin " + quote.Value(n.Main()) + " has none",
+				Want: "leave bandwidth out, or use a bridge",
+			})
+		}
+		for _, f := range pluginFlaws(i, p, n.ResourceName, &e.tuning) {
 			f.Kind, f.Plugin = flaw.Plugin, i
 			e.flaws = append(e.flaws, f)
 		}
 	}
-	e.argIPs = readArgIPs(c.plugins[main].Bytes)
+	e.flaws = append(e.flaws, e.readRequests(c.plugins[main].Bytes, main, n.IPAM.Type())...)
 	if n.Main() == pluginIPvlan {
 		e.ipvlanMaster = readIPvlanMaster(c.plugins[main].Bytes)
 	}
 	e.flaws = append(e.flaws, n.addressFlaws(&e)...)
-	if len(e.flaws) > 0 || e.argIPs != nil || e.tuning != (tuning{}) || e.ipvlanMaster != "" {
+	e.flaws = append(e.flaws, n.requestFlaws(&e, main)...)
+	if len(c.name) > longName {
+		e.name = len(c.name)
+		e.flaws = append(e.flaws, flaw.Flaw{
+			Kind: flaw.Chain, Effect: flaw.FailsSome, Plugin: main, Path: []any{"name"},
+			Text: fmt.Sprintf("the network's name has %d bytes, and Multus keeps what it did in a file whose name is that, the container's ID and the interface's name: a file name has %d", e.name, mostFileName),
+			Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
+		})
+	}
+	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" {
 		n.extra = &e
 	}
 }
@@ -126,17 +156,18 @@ func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
 	case i == main && slices.Contains(changers, kind):
 		return add("the plugin "+quote.Value(kind)+" changes what a plugin before it has made, and there is none",
 			"write the plugin that makes the interface, such as macvlan, before it")
-	case i == main && slices.Contains(givers, kind):
-		return add("the plugin "+quote.Value(kind)+" gives addresses, and makes no interface",
-			`write the plugin that makes the interface, such as macvlan, and this one as its "ipam"`)
+	case i == main && slices.Contains(linkless, kind):
+		flaws := add("the plugin "+quote.Value(kind)+" makes no interface for the pod", "write a plugin that makes one, such as macvlan")
+		flaws[0].Effect = flaw.Ignored
+		return flaws
 	case i > main && slices.Contains(makers, kind) && slices.Contains(makers, n.Plugins[main]):
 		return add("the plugin "+quote.Value(kind)+" makes an interface under the name that the plugin "+quote.Value(n.Plugins[main])+" before it has taken",
 			"leave one of them out, and write a network of its own for it")
 	case i > main && kind == "sbr" && n.IPAM == ipam.None && n.ofReference():
 		return add("the plugin sbr needs an address on the interface, and the network has no IPAM plugin",
 			`write an "ipam" for the plugin before it, or leave sbr out`)
-	case i == main && kind == pluginIPvlan && n.IPAM == ipam.None:
-		return add("the plugin ipvlan needs addresses, and the network has no IPAM plugin", `write an "ipam" for it`)
+	case i == main && slices.Contains(addressed, kind) && n.IPAM == ipam.None:
+		return add("the plugin "+quote.Value(kind)+" needs addresses, and the network has no IPAM plugin", `write an "ipam" for it`)
 	}
 	return nil
 }
@@ -174,18 +205,54 @@ func (n *Network) addressFlaws(e *extra) []flaw.Flaw {
 	return nil
 }
 
-// readArgIPs reads "ips" in args.cni of a plugin.
-func readArgIPs(conf []byte) []string {
+// readRequests reads what the main plugin's configuration asks for in place of a pod.
+func (e *extra) readRequests(conf []byte, main int, ipamType string) []flaw.Flaw {
 	var f struct {
 		Args struct {
 			CNI struct {
 				IPs []string `json:"ips"`
 			} `json:"cni"`
 		} `json:"args"`
+		RuntimeConfig struct {
+			IPs []string `json:"ips"`
+			MAC string   `json:"mac"`
+		} `json:"runtimeConfig"`
 	}
-	// What cannot be read is a flaw of its own.
-	_ = json.Unmarshal(conf, &f)
-	return f.Args.CNI.IPs
+	if err := json.Unmarshal(conf, &f); err != nil {
+		if ipamType != "host-local" && ipamType != "static" {
+			return nil
+		}
+		flaws := undecodable(ipamType, err)
+		flaws[0].Kind, flaws[0].Plugin = flaw.Plugin, main
+		return flaws
+	}
+	e.argIPs, e.runtimeIPs, e.runtimeMAC = f.Args.CNI.IPs, f.RuntimeConfig.IPs, f.RuntimeConfig.MAC
+	return nil
+}
+
+// requestFlaws are those of the addresses that the configuration asks for in place of a pod,
+// which may ask for others.
+func (n *Network) requestFlaws(e *extra, main int) []flaw.Flaw {
+	asked := ipam.Request{Args: ipam.ReadAsked(e.argIPs), Runtime: ipam.ReadAsked(e.runtimeIPs)}
+	if asked.Empty() || n.IPAM.Fault() != "" {
+		return nil
+	}
+	var flaws []flaw.Flaw
+	for _, f := range n.IPAM.AddressFaults(asked, n.around()) {
+		effect := flaw.FailsSome
+		if f.Effect == ipam.EffectIgnored {
+			effect = flaw.Ignored
+		}
+		text := "the addresses in its args"
+		if f.Index >= 0 {
+			text = "the address " + quote.Value(e.argIPs[f.Index]) + " in its args"
+		}
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Address, Effect: effect, Plugin: main, Path: []any{"args", "cni", "ips"},
+			Text: text + " " + f.Detail, Want: "write " + f.Want + ", or remove it",
+		})
+	}
+	return flaws
 }
 
 // LocateFlaw is where a flaw stands in the config that the network was compiled from.

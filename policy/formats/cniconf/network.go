@@ -41,6 +41,9 @@ type Network struct {
 	// OnNode says that the object's config is empty. Multus then reads a file
 	// on the node whose "name" is that of the object, out of our sight.
 	OnNode bool
+	// Istio says that the network is that of Istio's plugin, which redirects traffic and
+	// gives no addresses; its config is a file on the node.
+	Istio bool
 
 	// Plugins are the types of the plugins in the order they are called; one for
 	// a config without a list; nil when there is no config or it is unusable.
@@ -115,7 +118,9 @@ func Compile(s Source) *Network {
 		ResourceName: s.Annotations[ResourceNameAnnotation],
 		annotated:    groundOfAnnotation(s.Annotations[InstanceTypeAnnotation]),
 	}
-	if !n.OnNode {
+	if n.OnNode {
+		n.Istio = isIstio(&s)
+	} else {
 		chain, fault := readChain(s.Config, s.Name)
 		if fault == "" {
 			n.describe(chain)

@@ -34,7 +34,7 @@ type tuning struct {
 
 // pluginFlaws are those of the fields of one plugin, as the reference plugins 1.10.0 read
 // them, but for macvlan ([Macvlan]) and IPAM. Their kind and plugin are not filled in.
-func pluginFlaws(index int, p *libcni.PluginConfig, t *tuning) []flaw.Flaw {
+func pluginFlaws(index int, p *libcni.PluginConfig, resource string, t *tuning) []flaw.Flaw {
 	switch p.Network.Type {
 	case "tuning":
 		t.plugin = index
@@ -51,6 +51,8 @@ func pluginFlaws(index int, p *libcni.PluginConfig, t *tuning) []flaw.Flaw {
 		return bridgeFlaws(p.Bytes)
 	case pluginIPvlan:
 		return ipvlanFlaws(p.Bytes)
+	case "host-device":
+		return hostDeviceFlaws(p.Bytes, resource)
 	default:
 		return nil
 	}
@@ -121,6 +123,15 @@ const (
 
 func possibleMTU(mtu int) bool { return mtu >= leastMTU && mtu <= mostMTU }
 
+// limits says whether a bandwidth plugin has something to do by itself.
+func limits(conf []byte) bool {
+	var f struct {
+		IngressRate uint64 `json:"ingressRate"`
+		EgressRate  uint64 `json:"egressRate"`
+	}
+	return json.Unmarshal(conf, &f) == nil && (f.IngressRate > 0 || f.EgressRate > 0)
+}
+
 // bandwidthFlaws follows plugins/meta/bandwidth/main.go.
 func bandwidthFlaws(conf []byte) []flaw.Flaw {
 	var f struct {
@@ -172,6 +183,32 @@ func sbrFlaws(conf []byte) []flaw.Flaw {
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
 		return undecodable("sbr", err)
+	}
+	return nil
+}
+
+// mostLinkName is how long the name of a link can be, in bytes: IFNAMSIZ of Linux without the
+// zero at the end.
+const mostLinkName = 15
+
+// hostDeviceFlaws follows plugins/main/host-device/host-device.go. Multus fills in the device
+// of a network with a resource.
+func hostDeviceFlaws(conf []byte, resource string) []flaw.Flaw {
+	var f struct {
+		Device        string `json:"device"`
+		HWAddr        string `json:"hwaddr"`
+		KernelPath    string `json:"kernelpath"`
+		PCIAddr       string `json:"pciBusID"`
+		DeviceID      string `json:"deviceID"`
+		RuntimeConfig struct {
+			DeviceID string `json:"deviceID"`
+		} `json:"runtimeConfig"`
+	}
+	if err := json.Unmarshal(conf, &f); err != nil {
+		return undecodable("host-device", err)
+	}
+	if resource == "" && f.Device+f.HWAddr+f.KernelPath+f.PCIAddr+f.DeviceID+f.RuntimeConfig.DeviceID == "" {
+		return []flaw.Flaw{fails("the plugin host-device names no device", `write "device", "hwaddr", "kernelpath" or "pciBusID", or the annotation k8s.v1.cni.cncf.io/resourceName`)}
 	}
 	return nil
 }
@@ -238,6 +275,12 @@ func bridgeFlaws(conf []byte) []flaw.Flaw {
 		case t.MinID != nil && *t.MaxID < *t.MinID:
 			flaws = append(flaws, fails(fmt.Sprintf("vlanTrunk[%d] has a minID greater than its maxID", i), "write the smaller one as minID", "vlanTrunk", i))
 		}
+	}
+	if len(f.Bridge) > mostLinkName {
+		flaws = append(flaws, fails(fmt.Sprintf("bridge %s has %d bytes, and the name of a link has up to %d", quote.Value(f.Bridge), len(f.Bridge), mostLinkName), "write a shorter name", "bridge"))
+	}
+	if f.MTU != 0 && !possibleMTU(f.MTU) {
+		flaws = append(flaws, fails(fmt.Sprintf("mtu %d of the plugin bridge fits no link", f.MTU), fmt.Sprintf("write a number from %d to %d, or remove it", leastMTU, mostMTU), "mtu"))
 	}
 	if f.HairpinMode && f.PromiscMode {
 		flaws = append(flaws, fails("the plugin bridge takes hairpinMode or promiscMode, not both", "remove one of them", "hairpinMode"))

@@ -37,6 +37,12 @@ type Element struct {
 	// empty list: Multus then takes the default routes of all other networks
 	// away.
 	HasDefaultRoute bool
+	// ArgIPs is "ips" in "cni-args", which Multus merges into "args" of the plugins: empty,
+	// but not nil, where it takes away what the network says there. ArgIPsFault says why no
+	// plugin can read it; empty where one can. ArgMAC is "mac" there.
+	ArgIPs      []string
+	ArgIPsFault string
+	ArgMAC      string
 	// Offset is where the element's text starts in a comma list, in bytes; -1
 	// in the JSON form, whose places [Locate] finds.
 	Offset int

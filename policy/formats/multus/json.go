@@ -117,7 +117,43 @@ func (s *selection) element(namespace string) Element {
 	if s.DefaultRoutes != nil {
 		e.DefaultRoutes, e.HasDefaultRoute = *s.DefaultRoutes, true
 	}
+	if s.CNIArgs != nil {
+		e.readArgs(*s.CNIArgs)
+	}
 	return e
+}
+
+// readArgs reads those arguments that plugins know which give addresses. Keys count in any
+// case, as encoding/json takes them.
+func (e *Element) readArgs(args map[string]any) {
+	for key, value := range args {
+		switch {
+		case strings.EqualFold(key, "ips"):
+			e.ArgIPs, e.ArgIPsFault = textsOf(value)
+		case strings.EqualFold(key, "mac"):
+			e.ArgMAC, _ = value.(string)
+		}
+	}
+}
+
+// textsOf are the members of a list of strings, not nil, and why it is none.
+func textsOf(value any) (texts []string, fault string) {
+	texts = []string{}
+	if value == nil {
+		return texts, ""
+	}
+	list, ok := value.([]any)
+	if !ok {
+		return texts, "is not a list"
+	}
+	for _, member := range list {
+		text, ok := member.(string)
+		if !ok {
+			return []string{}, "has a member that is not a string"
+		}
+		texts = append(texts, text)
+	}
+	return texts, ""
 }
 
 // check is the test of one string in a selection.

@@ -52,7 +52,29 @@ var ruleAddressNotAssignable = pod.Rule{
 // unassignable adds what the IPAM plugin of an interface's network makes of the
 // addresses that its element asks for.
 func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
-	if i.Network() == nil || i.Element == nil || len(i.Element.IPs) == 0 {
+	if i.Network() == nil || i.Element == nil {
+		return
+	}
+	if fault := i.Element.ArgIPsFault; fault != "" {
+		found.Add(!i.Network().ReadsArgs(), func() verdict.Finding {
+			f := p.AtElement(i, "cni-args", -1)
+			f.Message = `"ips" in the cni-args of interface ` + quote.Value(i.Name) + " (network " + i.Label() + ") " + fault + ", so its IPAM plugin cannot read it; accepted: a list of addresses in quotes"
+			f.Remedy = `write "cni-args": {"ips": ["…"]}, or remove it`
+			return f
+		})
+		return
+	}
+	if i.Element.MAC != "" {
+		if why := i.Network().MACIgnored(); why != "" {
+			found.Add(true, func() verdict.Finding {
+				f := p.AtElement(i, "mac", -1)
+				f.Message = "mac " + quote.Value(i.Element.MAC) + " of interface " + quote.Value(i.Name) + " (network " + i.Label() + ") has no effect: " + why
+				f.Remedy = `remove "mac", or chain the plugin tuning with the capability "mac" to the network`
+				return f
+			})
+		}
+	}
+	if len(i.Element.IPs)+len(i.Element.ArgIPs) == 0 {
 		return
 	}
 	for _, fault := range i.Network().AddressFaults(i.Ask()) {
@@ -60,15 +82,22 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 			continue // a rule of its own
 		}
 		found.Add(fault.Effect == ipam.EffectIgnored, func() verdict.Finding {
-			f := p.AtElement(i, "ips", fault.Index)
+			field, ips, member := "ips", i.Element.IPs, fault.Index
+			if fault.Args {
+				field, ips, member = "cni-args", i.Element.ArgIPs, -1
+			}
+			f := p.AtElement(i, field, member)
 			f.Message = "the addresses that interface " + quote.Value(i.Name) + " asks for"
+			if fault.Args {
+				f.Message += " in cni-args"
+			}
 			if fault.Index >= 0 {
-				f.Message = "address " + quote.Value(i.Element.IPs[fault.Index]) + " of interface " + quote.Value(i.Name)
+				f.Message = "address " + quote.Value(ips[fault.Index]) + " of interface " + quote.Value(i.Name)
 			}
 			f.Message += " (network " + i.Label() + ") " + fault.Detail + "; accepted: " + fault.Want
-			f.Remedy = `change "ips" to what is accepted, or remove it`
+			f.Remedy = fmt.Sprintf("change %q to what is accepted, or remove it", field)
 			if fault.Instead != "" {
-				f.Remedy = "write " + quote.Value(fault.Instead) + `, or remove "ips"`
+				f.Remedy = "write " + quote.Value(fault.Instead) + fmt.Sprintf(", or remove %q", field)
 			}
 			return f
 		})

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -14,12 +15,18 @@ var ruleIPPoolDefaultNotFilledIn = pod.Rule{
 	ID:      "ippool-default-not-filled-in",
 	Default: verdict.Warn,
 	Check: func(p *pod.View) []verdict.Finding {
-		if p.Plan().Obstacle == "" {
+		plan := p.Plan()
+		if plan.Obstacle == "" {
 			return nil
 		}
-		f := atInterface(p, p.Plan().Obstructed)
-		f.Message = fmt.Sprintf("%s; therefore the default pools of interface %s (%s) are not filled in", p.Plan().Obstacle, quote.Value(p.Plan().First.Name), p.Plan().Origin)
+		f := atInterface(p, plan.Obstructed)
+		f.Message = fmt.Sprintf("%s; therefore the default pools of interface %s (%s) are not filled in", plan.Obstacle, quote.Value(plan.First.Name), plan.Origin)
 		f.Remedy = "name the pools of all interfaces in " + spiderpool.PoolsAnnotation + ", or ask the platform team to give every network default pools"
+		if n := plan.Obstructed.Network(); n != nil && n.OnNode {
+			f.Remedy = "name the pools of all of Spiderpool's interfaces in " + spiderpool.PoolsAnnotation + "; or, if Spiderpool does not serve network " +
+				plan.Obstructed.Label() + ", ask the platform team to say so: by an entry of ippoolDefaults with that network and no pools, or by the annotation " +
+				cniconf.InstanceTypeAnnotation + ": default on the network"
+		}
 		return []verdict.Finding{f}
 	},
 }

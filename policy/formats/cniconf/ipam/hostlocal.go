@@ -129,7 +129,7 @@ func (p *hostLocal) Spans() []Span {
 // AddressFaults: the prefix length is none of host-local's concern, but of others that
 // read CNI_ARGS.
 func (p *hostLocal) AddressFaults(asked Request, chain Chain) []AddressFault {
-	return slices.Concat(p.requestFaults(asked.IPs), prefixFaults(asked.IPs, chain.PlainReader))
+	return slices.Concat(p.requestFaults(asked), prefixFaults(asked.IPs, chain.PlainReader))
 }
 
 func (p *hostLocal) Routes() []Route { return p.routes }
@@ -343,41 +343,52 @@ func overlap(spans []hostLocalSpan) string {
 }
 
 // requestFaults follows plugins/ipam/host-local (main.go, backend/allocator): each
-// address has to be in a range, and CNI_ARGS hold one. A prefix length is passed
-// over: the pod gets that of the range.
-func (p *hostLocal) requestFaults(asked []Asked) []AddressFault {
+// address has to be in a range, each in a set of its own, and CNI_ARGS hold one. A prefix
+// length is passed over: the pod gets that of the range.
+func (p *hostLocal) requestFaults(request Request) []AddressFault {
 	var faults []AddressFault
 	seen := map[netip.Addr]int{}
-	taken := map[int]bool{}
+	taken := map[int]netip.Addr{}
 	apart := true
-	for _, a := range asked {
-		if first, ok := seen[a.Addr]; ok {
-			faults = append(faults, duplicate(a, first))
-			continue
-		}
-		seen[a.Addr] = a.Index
-		if fault, ok := kernelFault(a); ok {
+	for _, list := range []struct {
+		asked []Asked
+		args  bool
+	}{{request.IPs, false}, {request.Args, true}} {
+		own := map[netip.Addr]int{}
+		for _, a := range list.asked {
+			fault := AddressFault{Index: a.Index, Args: list.args, Effect: EffectFails}
+			if first, ok := own[a.Addr]; ok {
+				// host-local takes the same argument twice for one.
+				if !list.args {
+					faults = append(faults, duplicate(a, first))
+				}
+				continue
+			}
+			own[a.Addr] = a.Index
+			if _, ok := seen[a.Addr]; ok {
+				continue // asked for in both ways
+			}
+			seen[a.Addr] = a.Index
+			set, r := p.rangeOf(a.Addr)
+			other, again := taken[set]
+			switch {
+			case r == nil:
+				fault.Detail, fault.Want = p.outside()
+			case r.gateway() == a.Addr:
+				fault.Detail = "is the gateway of " + r.text() + ", which host-local reserves"
+				fault.Want = "another address of that range"
+			case again && (list.args || len(request.IPs) == 1):
+				fault.Detail = "is of the same set of ranges as " + quote.Value(other.String()) + ", and host-local gives one address of each"
+				fault.Want = "one address of each set of ranges"
+			default:
+				apart = apart && !again
+				taken[set] = a.Addr
+				continue
+			}
 			faults, apart = append(faults, fault), false
-			continue
-		}
-		set, r := p.rangeOf(a.Addr)
-		switch {
-		case r == nil:
-			detail, want := p.outside()
-			faults = append(faults, AddressFault{Index: a.Index, Effect: EffectFails, Detail: detail, Want: want})
-			apart = false
-		case r.gateway() == a.Addr:
-			faults = append(faults, AddressFault{
-				Index: a.Index, Effect: EffectFails,
-				Detail: "is the gateway of " + r.text() + ", which host-local reserves", Want: "another address of that range",
-			})
-			apart = false
-		default:
-			apart = apart && !taken[set]
-			taken[set] = true
 		}
 	}
-	if len(seen) < 2 {
+	if len(request.IPs) < 2 || !distinct(request.IPs) {
 		return faults
 	}
 	want := `one address in "ips"`
@@ -385,8 +396,13 @@ func (p *hostLocal) requestFaults(asked []Asked) []AddressFault {
 		want += `; for several no "ips", but "cni-args": {"ips": […]}, which host-local reads as a list`
 	}
 	return slices.Insert(faults, 0, AddressFault{
-		Index: -1, Effect: EffectFails, Detail: fmt.Sprintf("are %d, and host-local reads one", len(seen)), Want: want,
+		Index: -1, Effect: EffectFails, Detail: fmt.Sprintf("are %d, and host-local reads one", len(request.IPs)), Want: want,
 	})
+}
+
+// distinct says that there are two addresses or more.
+func distinct(asked []Asked) bool {
+	return slices.ContainsFunc(asked, func(a Asked) bool { return a.Addr != asked[0].Addr })
 }
 
 // rangeOf is the range that has an address, and its set; nil without one.

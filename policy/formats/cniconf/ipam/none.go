@@ -13,6 +13,9 @@ func readNone(Source) Plugin { return None }
 func (none) Type() string { return noneType }
 
 func (none) AddressFaults(asked Request, chain Chain) []AddressFault {
+	if len(asked.IPs) == 0 {
+		return []AddressFault{unheeded(true, "the network has no IPAM plugin and so no addresses", `no "cni-args"`)}
+	}
 	// Another plugin of the chain may take what the main plugin does not.
 	if chain.IPsElsewhere {
 		return argumentFaults(asked.IPs, chain.PlainReader)

@@ -33,6 +33,8 @@ type AddressFault struct {
 	Instead string
 	// Duplicate says that the same address is earlier in the list.
 	Duplicate bool
+	// Args says that Index counts the addresses of "cni-args".
+	Args bool
 }
 
 // Chain is what is around the IPAM plugin when it is called for an attachment.
@@ -44,8 +46,6 @@ type AddressFault struct {
 type Chain struct {
 	// CNIVersion of the configuration; empty where none is named.
 	CNIVersion string
-	// Capability says that the IPAM plugin gets the addresses as runtimeConfig.ips too.
-	Capability bool
 	// IPsElsewhere says that another plugin of the chain declares the capability "ips",
 	// and the main plugin does not.
 	IPsElsewhere bool
@@ -70,14 +70,20 @@ func (a *Asked) Beside(other netip.Addr) bool {
 	return a.Bits >= 0 && netip.PrefixFrom(a.Addr, a.Bits).Contains(other)
 }
 
-// Request is what a pod asks of one attachment.
+// Request is what a pod, or the network for it, asks of one attachment, by three ways.
 type Request struct {
-	// IPs are asked for by "ips".
+	// IPs are asked for by "ips" of the element, and reach the plugin in CNI_ARGS.
 	IPs []Asked
-	// Args are asked for by "ips" in the element's "cni-args", or else in "args" of the
+	// Args are asked for by "ips" in the element's "cni-args", or else in args.cni of the
 	// network's configuration: Multus merges the former into the latter, key by key.
 	Args []Asked
+	// Runtime reach the plugin as runtimeConfig.ips: IPs where the capability is declared,
+	// or else what the network's configuration says there.
+	Runtime []Asked
 }
+
+// Empty says that nothing is asked for.
+func (r *Request) Empty() bool { return len(r.IPs)+len(r.Args)+len(r.Runtime) == 0 }
 
 // Given are the addresses that an interface gets.
 type Given struct {

@@ -70,8 +70,8 @@ const TableMain = 254
 type RouteFault struct {
 	// Index is which of the routes, from 0.
 	Index int
-	// OffLink says that the gateway cannot be reached from an address of the interface.
-	OffLink bool
+	// Depends says that with other addresses the route may be added.
+	Depends bool
 	// Detail continues a sentence that begins with the route: `has no "dst"`. Want says what
 	// is accepted.
 	Detail, Want string
@@ -92,7 +92,8 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 	for i := range routes {
 		r := &routes[i]
 		add := func(detail, want string) {
-			faults = append(faults, RouteFault{Index: i, Detail: detail, Want: want})
+			// Without a gateway of its own a route goes by one that comes with an address.
+			faults = append(faults, RouteFault{Index: i, Depends: r.Dst.IsValid() && !r.Gateway.IsValid() && r.gatewayIn(given).IsValid(), Detail: detail, Want: want})
 		}
 		if !r.Dst.IsValid() {
 			add(`has no "dst"`, `a destination such as "10.0.0.0/8"`)
@@ -128,7 +129,7 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 			add(fmt.Sprintf("has a gateway and the scope %d, which is for destinations on the link itself", r.Scope), `no "scope", or "gw": "0.0.0.0"`)
 		case given.Known:
 			if detail := unreachable(gateway, link); detail != "" {
-				faults = append(faults, RouteFault{Index: i, OffLink: true,
+				faults = append(faults, RouteFault{Index: i, Depends: true,
 					Detail: "goes by the gateway " + quote.Value(gateway.String()) + ", which " + detail,
 					Want:   "a gateway in a subnet of the interface"})
 			}
@@ -198,7 +199,7 @@ func routeFlaws(routes []Route, given Given, fixed bool) []flaw.Flaw {
 	var flaws []flaw.Flaw
 	for _, f := range RouteFaults(routes, given) {
 		effect := flaw.FailsAll
-		if f.OffLink && !fixed {
+		if f.Depends && !fixed {
 			effect = flaw.FailsSome
 		}
 		flaws = append(flaws, flaw.Flaw{

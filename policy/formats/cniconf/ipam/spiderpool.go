@@ -67,6 +67,9 @@ func (*spiderpool) VersionFault(cniVersion string) string {
 // itself one that reads a single address without a prefix length (K8sArgs in
 // cmd/spiderpool/cmd/cni_types.go), though it has no use for it.
 func (*spiderpool) AddressFaults(asked Request, _ Chain) []AddressFault {
+	if len(asked.IPs) == 0 {
+		return []AddressFault{unheeded(true, "Spiderpool gives addresses of its pools", `no "ips" in "cni-args", and a pool of the addresses that are meant`)}
+	}
 	return []AddressFault{heedless(asked.IPs, spiderpoolType, "Spiderpool gives addresses of its pools",
 		`no "ips", and a pool of the addresses that are meant`)}
 }

@@ -88,10 +88,10 @@ func (p *static) read(conf []byte) (fault string) {
 // effective are the addresses that an attachment gets, and whether those of the network are
 // among them: what the capability hands on takes the place of all others, else what
 // arguments ask for does, and CNI_ARGS are added.
-func (p *static) effective(asked Request, chain Chain) (addresses []staticAddress, own bool) {
+func (p *static) effective(asked Request) (addresses []staticAddress, own bool) {
 	switch {
-	case chain.Capability && len(asked.IPs) > 0:
-		return broughtAddresses(asked.IPs), false
+	case len(asked.Runtime) > 0:
+		return broughtAddresses(asked.Runtime), false
 	case len(asked.Args) > 0:
 		return broughtAddresses(asked.Args), false
 	default:
@@ -113,8 +113,8 @@ func (p *static) Routes() []Route { return p.routes }
 
 // Given follows ConfigureIface: the gateway of the first address of a family counts that has
 // one.
-func (p *static) Given(asked Request, chain Chain) Given {
-	addresses, own := p.effective(asked, chain)
+func (p *static) Given(asked Request, _ Chain) Given {
+	addresses, own := p.effective(asked)
 	g := Given{Known: !own || len(p.unreadable) == 0}
 	for _, a := range addresses {
 		g.Prefixes = append(g.Prefixes, a.prefix)
@@ -187,8 +187,8 @@ func (p *static) ownFault() (index int, text string) {
 }
 
 // Fails: what is wrong with the addresses of the network counts where they are not replaced.
-func (p *static) Fails(asked Request, chain Chain) string {
-	addresses, own := p.effective(asked, chain)
+func (p *static) Fails(asked Request, _ Chain) string {
+	addresses, own := p.effective(asked)
 	if own {
 		if len(p.unreadable) > 0 {
 			u := p.unreadable[0]
@@ -199,7 +199,7 @@ func (p *static) Fails(asked Request, chain Chain) string {
 		}
 	}
 	// Requests that cannot be read have findings of their own.
-	if len(addresses) == 0 && len(asked.IPs)+len(asked.Args) == 0 {
+	if len(addresses) == 0 && asked.Empty() {
 		return "its IPAM static has no address, and the pod asks for none"
 	}
 	return ""
@@ -218,65 +218,109 @@ func (p *static) Spans() []Span {
 
 func (*static) Assigns(chain Chain) bool { return chain.PlainReader == "" }
 
-// AddressFaults follows plugins/ipam/static/main.go: with the capability the addresses
-// take the place of those of the network, without it they are added to them.
+// AddressFaults follows plugins/ipam/static/main.go: what the capability hands on, or else
+// arguments, takes the place of the addresses of the network; CNI_ARGS are added to them.
 func (p *static) AddressFaults(request Request, chain Chain) []AddressFault {
-	asked := request.IPs
-	if chain.PlainReader != "" {
+	if chain.PlainReader != "" && len(request.IPs) > 0 {
 		return []AddressFault{{
 			Index: -1, Effect: EffectFails,
 			Detail: `cannot be asked for by "ips": static needs a prefix length, and the plugin ` + quote.Value(chain.PlainReader) + " refuses one",
 			Want:   `no "ips", but "cni-args": {"ips": […]}, which static alone reads`,
 		}}
 	}
-	var faults []AddressFault
-	seen := map[netip.Prefix]int{}
-	families := map[int]int{}
-	if !chain.Capability {
+	// What is not used has to be readable all the same.
+	faults := slices.Concat(p.lengthFaults(request.IPs, false), p.lengthFaults(request.Args, true))
+	on := &addressesOn{families: map[int]int{}, seen: map[netip.Prefix]int{}}
+	switch {
+	case len(request.Runtime) > 0:
+		faults = append(faults, on.add(request.IPs, false)...)
+		if len(request.Args) > 0 {
+			faults = append(faults, unheeded(true, `"ips" takes the place of "cni-args"`, `"ips" or "cni-args"`))
+		}
+	case len(request.Args) > 0:
+		faults = append(faults, on.add(request.Args, true)...)
+		if len(request.IPs) > 0 {
+			faults = append(faults, unheeded(false, `"cni-args" takes their place`, `"ips" or "cni-args"`))
+		}
+	default:
 		for _, a := range p.addresses {
-			seen[onInterface(a.prefix.Addr(), a.prefix.Bits())] = -1
-			families[a.prefix.Addr().BitLen()]++
+			on.seen[onInterface(a.prefix.Addr(), a.prefix.Bits())] = -1
+			on.families[a.prefix.Addr().BitLen()]++
 		}
-	}
-	for _, a := range asked {
-		if a.Bits < 0 {
-			whole, known := p.withLength(a.Addr)
-			fault := AddressFault{
-				Index: a.Index, Effect: EffectFails, Detail: "has no prefix length, which static needs",
-				Want: "the address with the length of its subnet, such as " + quote.Value(whole),
-			}
-			if known {
-				fault.Instead = whole
-			}
-			faults = append(faults, fault)
-			continue
-		}
-		first, again := seen[onInterface(a.Addr, a.Bits)]
-		switch {
-		case again && first < 0:
-			faults = append(faults, AddressFault{
-				Index: a.Index, Effect: EffectFails,
-				Detail: "is an address that the network gives every pod, and none can have it twice", Want: "an address of the pod's own",
-			})
-			continue
-		case again:
-			faults = append(faults, duplicate(a, first))
-			continue
-		}
-		seen[onInterface(a.Addr, a.Bits)] = a.Index
-		families[a.Addr.BitLen()]++
-		if fault, ok := kernelFault(a); ok {
-			faults = append(faults, fault)
-		}
+		faults = append(faults, on.add(request.IPs, false)...)
 	}
 	// Earlier versions of the specification have one address per family only.
 	modern, _ := version.GreaterThanOrEqualTo(chain.CNIVersion, "0.3.0")
-	if most := max(families[32], families[128]); !modern && most > 1 {
+	if most := max(on.families[32], on.families[128]); !modern && most > 1 {
 		faults = slices.Insert(faults, 0, AddressFault{
 			Index: -1, Effect: EffectFails,
 			Detail: fmt.Sprintf("make %d of one family, those of the network among them, and before cniVersion 0.3.0 static gives one", most),
 			Want:   "one IPv4 and one IPv6 address, or a network with cniVersion 0.3.1",
 		})
+	}
+	return faults
+}
+
+// lengthFaults are the addresses without a prefix length.
+func (p *static) lengthFaults(asked []Asked, args bool) []AddressFault {
+	var faults []AddressFault
+	for _, a := range asked {
+		if a.Bits >= 0 {
+			continue
+		}
+		whole, known := p.withLength(a.Addr)
+		fault := AddressFault{
+			Index: a.Index, Args: args, Effect: EffectFails, Detail: "has no prefix length, which static needs",
+			Want: "the address with the length of its subnet, such as " + quote.Value(whole),
+		}
+		if known {
+			fault.Instead = whole
+		}
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+// unheeded says that addresses asked for in one way have no effect beside those of another.
+func unheeded(args bool, why, want string) AddressFault {
+	return AddressFault{Index: -1, Args: args, Effect: EffectIgnored, Detail: "have no effect: " + why, Want: want}
+}
+
+// addressesOn are the addresses of one interface. seen says which of a list an address is, -1
+// for one of the network.
+type addressesOn struct {
+	families map[int]int
+	seen     map[netip.Prefix]int
+}
+
+// add adds a list of addresses, and says which of them the kernel refuses. Those without a
+// prefix length are passed over.
+func (on *addressesOn) add(asked []Asked, args bool) []AddressFault {
+	var faults []AddressFault
+	for _, a := range asked {
+		if a.Bits < 0 {
+			continue
+		}
+		first, again := on.seen[onInterface(a.Addr, a.Bits)]
+		switch {
+		case again && first < 0:
+			faults = append(faults, AddressFault{
+				Index: a.Index, Args: args, Effect: EffectFails,
+				Detail: "is an address that the network gives every pod, and none can have it twice", Want: "an address of the pod's own",
+			})
+			continue
+		case again:
+			fault := duplicate(a, first)
+			fault.Args = args
+			faults = append(faults, fault)
+			continue
+		}
+		on.seen[onInterface(a.Addr, a.Bits)] = a.Index
+		on.families[a.Addr.BitLen()]++
+		if fault, ok := kernelFault(a); ok {
+			fault.Args = args
+			faults = append(faults, fault)
+		}
 	}
 	return faults
 }
