@@ -145,7 +145,10 @@ func (c *trial) missing(o *outcome) (missing string, oldRoute bool) {
 		if mac, err := net.ParseMAC(asked); err == nil && mac.String() != i.MAC {
 			all = append(all, fmt.Sprintf("%s has the MAC address %s in place of %s", name, i.MAC, mac))
 		}
-		addresses := e.IPs
+		addresses := slices.Concat(e.IPs, e.ArgIPs)
+		if e.ArgIPsFault != "" {
+			addresses = append(addresses, e.ArgIPsFault)
+		}
 		if c.plain {
 			addresses = config.addresses()
 		}

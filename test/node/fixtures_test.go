@@ -124,7 +124,7 @@ func ofFixtures(t *testing.T) []*trial {
 		}
 		o := &given.Objects(t, string(f.Text))[0]
 		v := judge(t, inv, f, o)
-		c := &trial{title: f.Path, findings: v.Findings, pod: &pod{Name: "pod", Multus: multusAs(config)}}
+		c := &trial{title: f.Path, findings: v.Findings, pod: &pod{Name: "pod", Multus: multusAs(config), Delete: true}}
 		if f.OfNetwork() {
 			n := networkOf(t, o)
 			c.pod.Namespace = n.Namespace

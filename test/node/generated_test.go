@@ -41,6 +41,8 @@ func (g *generated) trial(t *testing.T) *trial {
 		t.Fatal(err)
 	}
 	c := &trial{title: g.title, plain: g.plain, pod: &pod{Namespace: "default", Name: "pod", Annotations: g.annotations(), Networks: networksOf(t, objects), Multus: multusAs(config.Default())}}
+	// What DEL reads is the network's.
+	c.pod.Delete = g.plain
 	c.pod.Multus.WithoutDefaultRoute = strings.Contains(g.networks, "default-route")
 	c.findings = judge(t, inv, &fixtures.Fixture{}, podObject(t, c.pod)).Findings
 	if g.plain {

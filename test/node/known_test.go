@@ -22,35 +22,21 @@ var beyond = []exception{
 	{passedFails, "in container", "Link not found", "links of the pod may be made by what nobody here knows of"},
 	{passedFails, "in container", "no default route interface found", "the same of the pod's default route"},
 	{passedFails, "route-invalid/pass/second-range.yaml", "network is unreachable", "of a set with several ranges any may be the pod's; here it is always the first"},
+	{fulfilled, "cni-args beside the same ips", "", "one takes the place of the other, and says the same"},
 }
 
 // known are those that are faults of ours. Each is to go, none to be added.
 var known = []exception{
-	{deniedWorks, "; cni-args", "", "cni-args are not read: static takes its addresses from there"},
-	{deniedWorks, "route scope link; ips", "", "the gateway of static's addresses goes with them, where the pod brings its own"},
-	{deniedWorks, "route scope host; ips", "", "the gateway of static's addresses goes with them, where the pod brings its own"},
-
 	{passedFails, "", "failed to create macvlan: invalid argument", "passthru beside another macvlan link of one master, in one pod"},
 	{passedFails, "args", "failed to allocate", "args.cni.ips of the network, and cni-args, ask host-local for what it does not give"},
-	{passedFails, "mixed", "failed to allocate all requested IPs", "cni-args that are not read"},
 	{passedFails, "runtimeConfig; twice", "is not available in range set", "an address that the network asks for, twice in a pod"},
-	{passedFails, "args", "NOT in CIDR notation", "args.cni.ips and cni-args without a length, of static"},
-	{passedFails, "args", "cannot unmarshal string", "args and cni-args of other types"},
-	{passedFails, "", "file name too long", "names of a network and an interface that are too long together"},
 	{passedFails, "master: 16 bytes", "Link not found", "pods on a network whose master no link can be"},
 	{passedFails, "host-device; before macvlan", "Link not found", "host-device takes away the master of another network"},
-	{passedFails, "bridge with a long name", "numerical result out of range", "a bridge with a name that no link can have"},
-	{passedFails, "bridge mtu 67", "invalid argument", "a bridge with an MTU that no link can have"},
-	{passedFails, "host-device without a device", "specify either", "host-device without a device"},
-	{passedFails, "", "has no veth peer", "bandwidth behind macvlan"},
 	{passedFails, "; first", "failed to find network info for sandbox", "a default network that gives no address"},
 	{passedFails, "; twice", "no IP addresses available in range set", "a range that is too small for this pod alone"},
 	{passedFails, "mac; twice", "address already in use", "a MAC address of the network, twice in a pod"},
-	{passedFails, "ptp", "no plugin name provided", "ptp without IPAM"},
-	{passedFails, "dummy; plain", "requires an IPAM configuration", "dummy without IPAM"},
 
 	{unfulfilled, "", "in place of", "MAC addresses that passthru, ptp and host-device do not take"},
-	{unfulfilled, "cni-args beside ips", "without 10.20.30.50/24", "cni-args take the place of ips"},
 
 	{undeletable, "version  of a list", "no IP ranges specified", "a list without a version, which Multus writes anew for DEL and leaves the ranges out of"},
 }
@@ -72,6 +58,7 @@ func except(t *testing.T, name string, list []exception, reports ...*report) {
 			i := excepted(list, &f)
 			if i >= 0 {
 				met[i]++
+				t.Logf("let stand: %s: %s\n%s", f.kind, f.title, f.text)
 			}
 			return i >= 0
 		})

@@ -10,6 +10,8 @@ type pod struct {
 	Links []link
 	// What Multus' configuration on the nodes says.
 	Multus multusConfig
+	// Delete says to delete it when it has started.
+	Delete bool
 }
 
 // network is a NetworkAttachmentDefinition.

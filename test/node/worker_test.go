@@ -149,14 +149,19 @@ func (o *outcome) run(p *pod) error {
 		o.Failure = err.Error()
 		return nil
 	}
-	if o.Refusal, err = refusal(result, netns.Path()); err != nil {
-		return err
+	// Of the cluster's own network containerd has nothing to say.
+	if _, ok := p.Annotations[defaultNetworkKey]; ok || p.Multus.ClusterNetwork != "" {
+		if o.Refusal, err = refusal(result, netns.Path()); err != nil {
+			return err
+		}
 	}
 	if err := netns.Do(func(ns.NetNS) error { return o.look() }); err != nil {
 		return fmt.Errorf("look at the pod's interfaces: %w", err)
 	}
-	if _, err := guarded(func() (cnitypes.Result, error) { return nil, multus.CmdDel(args, nil, client) }); err != nil {
-		o.Deletion = err.Error()
+	if p.Delete {
+		if _, err := guarded(func() (cnitypes.Result, error) { return nil, multus.CmdDel(args, nil, client) }); err != nil {
+			o.Deletion = err.Error()
+		}
 	}
 	return nil
 }
