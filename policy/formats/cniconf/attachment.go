@@ -171,6 +171,13 @@ func (n *Network) MACIgnored() string {
 	return ""
 }
 
+// addresses says that an attachment gets what it asks for up to its addresses, as far as is
+// known.
+func (n *Network) addresses(a *Ask) bool {
+	return n.FailsAll() == "" && n.Fails(a) == "" &&
+		!slices.ContainsFunc(n.AddressFaults(a), func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
+}
+
 // RouteFault is a route that cannot be added to a pod.
 type RouteFault struct {
 	// DefaultRoute is which member of the element's "default-route" it is; -1 for a route of
@@ -186,8 +193,7 @@ type RouteFault struct {
 // that it gets: those of the network, and those of the element's "default-route". What fails
 // every pod is not said again.
 func (n *Network) RouteFaults(a *Ask) []RouteFault {
-	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || n.FailsAll() != "" || n.Fails(a) != "" ||
-		slices.ContainsFunc(n.AddressFaults(a), func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails }) {
+	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || !n.addresses(a) {
 		return nil
 	}
 	var faults []RouteFault
@@ -215,11 +221,12 @@ var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", "hos
 
 // TakesDefaultRoute says for which families ("IPv4", "IPv6") an attachment takes a pod's
 // default route to itself: the network has a route to everywhere that no plugin behind it
-// moves, in the main table, and of the best metric. It is nil for the first interface, and
-// where the element brings an address beside the gateway of that route: who chooses it knows
+// moves, in the main table, and of the best metric. It is nil for the first interface, for an
+// attachment that fails, and where the element brings an address beside the gateway of that route: who chooses it knows
 // the network.
 func (n *Network) TakesDefaultRoute(a *Ask) []string {
-	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) {
+	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) ||
+		!n.addresses(a) || len(n.RouteFaults(a)) > 0 {
 		return nil
 	}
 	var families []string

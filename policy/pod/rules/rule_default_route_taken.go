@@ -26,9 +26,8 @@ var ruleDefaultRouteTaken = pod.Rule{
 			if i.Network() == nil {
 				continue
 			}
-			ask := i.Ask()
-			families := i.Network().TakesDefaultRoute(ask)
-			if families == nil || i.Network().FailsAll() != "" || i.Network().Fails(ask) != "" || i.Network().RouteFaults(ask) != nil {
+			families := i.Network().TakesDefaultRoute(i.Ask())
+			if families == nil {
 				continue
 			}
 			found = append(found, verdict.Finding{
