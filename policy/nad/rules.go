@@ -23,6 +23,7 @@ var Rules = []Rule{
 	ruleNADHostLocalOnSharedLink,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
+	ruleNADMasterBusy,
 	ruleNADInUse,
 }
 

@@ -26,6 +26,8 @@ type extra struct {
 	tuning tuning
 	// ipvlanMaster is the interface on the node that an ipvlan plugin names.
 	ipvlanMaster string
+	// podMaster is the interface of the pod that another plugin than macvlan hangs its own on.
+	podMaster string
 	// name is how long the network's name is, in bytes; 0 where that is no matter.
 	name int
 }
@@ -74,6 +76,53 @@ func (n *Network) ipvlanMaster() string {
 		return ""
 	}
 	return n.extra.ipvlanMaster
+}
+
+// PodMaster is the interface of the pod that the network's hangs on (linkInContainer); empty
+// where that is a link of the node, or where the pod's default route tells it.
+func (n *Network) PodMaster() string {
+	switch {
+	case n.Macvlan != nil && n.Macvlan.LinkInContainer:
+		return n.Macvlan.Master
+	case n.extra != nil:
+		return n.extra.podMaster
+	default:
+		return ""
+	}
+}
+
+// Master is how a network hangs on a link of the node, if it does.
+type Master struct {
+	// Link is the name of the link; empty for that of the node's default route.
+	Link string
+	// Kind is macvlan or ipvlan. The kernel lets a link carry one of them
+	// (netdev_rx_handler_register).
+	Kind string
+	// Alone says that the link carries no other interface (mode passthru).
+	Alone bool
+}
+
+// Master is the link of the node that the network hangs on; not ok for networks that hang on
+// none by macvlan or ipvlan.
+func (n *Network) Master() (m Master, ok bool) {
+	switch {
+	case n.Macvlan != nil:
+		return Master{n.Macvlan.Master, pluginMacvlan, n.Macvlan.Mode == ModePassthru}, !n.Macvlan.LinkInContainer && n.MacvlanFault == ""
+	case n.Main() == pluginIPvlan:
+		return Master{n.ipvlanMaster(), pluginIPvlan, false}, n.PodMaster() == ""
+	default:
+		return Master{}, false
+	}
+}
+
+// Excludes says that a link carries only one of the two: for certain where one takes it
+// alone, and otherwise because they are of different kinds.
+func (m Master) Excludes(other Master) (excludes, certain bool) {
+	if m.Link != other.Link {
+		return false, false
+	}
+	certain = m.Kind == other.Kind && (m.Alone || other.Alone)
+	return certain || m.Kind != other.Kind, certain
 }
 
 // Reference plugins of containernetworking/plugins 1.10.0 by what they do.
@@ -126,8 +175,11 @@ func (n *Network) findFlaws(c *chain) {
 		}
 	}
 	e.flaws = append(e.flaws, e.readRequests(c.plugins[main].Bytes, main, n.IPAM.Type())...)
-	if n.Main() == pluginIPvlan {
-		e.ipvlanMaster = readIPvlanMaster(c.plugins[main].Bytes)
+	switch n.Main() {
+	case pluginIPvlan:
+		e.ipvlanMaster, e.podMaster = readMaster(c.plugins[main].Bytes)
+	case "vlan":
+		_, e.podMaster = readMaster(c.plugins[main].Bytes)
 	}
 	e.flaws = append(e.flaws, n.addressFlaws(&e)...)
 	e.flaws = append(e.flaws, n.requestFlaws(&e, main)...)
@@ -139,7 +191,7 @@ func (n *Network) findFlaws(c *chain) {
 			Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
 		})
 	}
-	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" {
+	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" {
 		n.extra = &e
 	}
 }

@@ -114,17 +114,20 @@ func readMacvlan(conf []byte) (*Macvlan, string) {
 // narrow says that the MTU is too small for IPv6.
 func (m *Macvlan) narrow() bool { return m.MTU > 0 && m.MTU < leastMTUOfIPv6 }
 
-// readIPvlanMaster is the master that an ipvlan plugin names on the node; empty
-// without one.
-func readIPvlanMaster(conf []byte) string {
+// readMaster is the master that a plugin names on the node, or in the pod; empty without one.
+func readMaster(conf []byte) (onNode, inPod string) {
 	var f struct {
 		Master          string `json:"master"`
 		LinkInContainer bool   `json:"linkInContainer"`
 	}
-	if json.Unmarshal(conf, &f) != nil || f.LinkInContainer {
-		return ""
+	switch {
+	case json.Unmarshal(conf, &f) != nil:
+		return "", ""
+	case f.LinkInContainer:
+		return "", f.Master
+	default:
+		return interned(f.Master), ""
 	}
-	return interned(f.Master)
 }
 
 // namesVLAN is false for a key that is absent or says that there is no VLAN.

@@ -25,6 +25,9 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			if iface.Network().FailsAll() == "" {
 				why := iface.Network().Fails(iface.Ask())
 				if why == "" {
+					why = missesMaster(p, i)
+				}
+				if why == "" {
 					continue
 				}
 				message, remedy = "this pod cannot use it: "+why, `write what the network lacks in the pod's element ("ips", "mac"), or `+remedy
@@ -37,6 +40,25 @@ var ruleNetworkConfigUnusable = pod.Rule{
 		}
 		return found
 	},
+}
+
+// missesMaster says why the interface that a network hangs its own on is not there yet; empty
+// where that is not certain. i is the index of the interface.
+func missesMaster(p *pod.View, i int) string {
+	master := p.Interfaces()[i].Network().PodMaster()
+	if master == "" {
+		return ""
+	}
+	for n := i; n < len(p.Interfaces()); n++ {
+		if p.Interfaces()[n].Name != master {
+			continue
+		}
+		if n == i {
+			return "it looks in the pod for the link " + quote.Value(master) + ", which is its own interface"
+		}
+		return "it looks in the pod for the link " + quote.Value(master) + ", which is made after it: name that network first"
+	}
+	return ""
 }
 
 // correctNetwork says how to get at the object. Its names are those of an object

@@ -25,6 +25,7 @@ var Table = []pod.Rule{
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
+	ruleMasterBusy,
 	ruleRouteInvalid,
 	ruleNamespaceIsolation,
 

@@ -234,12 +234,12 @@ func (p *static) AddressFaults(request Request, chain Chain) []AddressFault {
 	switch {
 	case len(request.Runtime) > 0:
 		faults = append(faults, on.add(request.IPs, false)...)
-		if len(request.Args) > 0 {
+		if !within(request.Args, request.IPs) {
 			faults = append(faults, unheeded(true, `"ips" takes the place of "cni-args"`, `"ips" or "cni-args"`))
 		}
 	case len(request.Args) > 0:
 		faults = append(faults, on.add(request.Args, true)...)
-		if len(request.IPs) > 0 {
+		if !within(request.IPs, request.Args) {
 			faults = append(faults, unheeded(false, `"cni-args" takes their place`, `"ips" or "cni-args"`))
 		}
 	default:
@@ -284,6 +284,13 @@ func (p *static) lengthFaults(asked []Asked, args bool) []AddressFault {
 // unheeded says that addresses asked for in one way have no effect beside those of another.
 func unheeded(args bool, why, want string) AddressFault {
 	return AddressFault{Index: -1, Args: args, Effect: EffectIgnored, Detail: "have no effect: " + why, Want: want}
+}
+
+// within says that all addresses of a list are in another one, too.
+func within(asked, others []Asked) bool {
+	return !slices.ContainsFunc(asked, func(a Asked) bool {
+		return !slices.ContainsFunc(others, func(b Asked) bool { return a.Addr == b.Addr && a.Bits == b.Bits })
+	})
 }
 
 // addressesOn are the addresses of one interface. seen says which of a list an address is, -1
