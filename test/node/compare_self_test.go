@@ -37,6 +37,7 @@ func TestCompare(t *testing.T) {
 		{"passed, refused by containerd", all, false, nil, outcome{Refusal: "no"}, passedFails, "no"},
 		{"warned of something else, fails", all, false, says(verdict.Warn, "network-not-coordinated"), outcome{Failure: "no"}, passedFails, "no"},
 		{"warned of just that, fails", all, false, says(verdict.Warn, "network-not-found"), outcome{Failure: "no"}, agree, "no"},
+		{"warned of just that, starts", all, false, says(verdict.Warn, "network-not-found"), started(wanted), foretold, ""},
 		{"denied, fails", all, false, says(verdict.Deny, "network-not-found"), outcome{Failure: "no"}, agree, "no"},
 		{"denied, starts", all, false, says(verdict.Deny, "network-not-found"), started(wanted), deniedWorks, ""},
 		{"denied for policy, starts", all, false, says(verdict.Deny, "overlay-as-default-network"), started(wanted), notCompared, ""},

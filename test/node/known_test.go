@@ -22,12 +22,11 @@ var beyond = []exception{
 	{passedFails, "in container", "Link not found", "links of the pod may be made by what nobody here knows of"},
 	{passedFails, "in container", "no default route interface found", "the same of the pod's default route"},
 	{passedFails, "route-invalid/pass/second-range.yaml", "network is unreachable", "of a set with several ranges any may be the pod's; here it is always the first"},
-	{fulfilled, "cni-args beside the same ips", "", "one takes the place of the other, and says the same"},
+	{passedFails, "network-config-unusable/pass/link-of-others.yaml", "Link not found", "the same"},
 }
 
 // known are those that are faults of ours. Each is to go, none to be added.
 var known = []exception{
-	{passedFails, "", "failed to create macvlan: invalid argument", "passthru beside another macvlan link of one master, in one pod"},
 	{passedFails, "args", "failed to allocate", "args.cni.ips of the network, and cni-args, ask host-local for what it does not give"},
 	{passedFails, "runtimeConfig; twice", "is not available in range set", "an address that the network asks for, twice in a pod"},
 	{passedFails, "master: 16 bytes", "Link not found", "pods on a network whose master no link can be"},

@@ -61,6 +61,7 @@ var provable = map[string]bool{
 	"nad-in-use":                         false,
 	"nad-ipam-key-ignored":               false,
 	"nad-macvlan-invalid":                true,
+	"nad-master-busy":                    false,
 	"nad-master-name-too-long":           true,
 	"nad-passthru-shared":                false,
 	"nad-plugin-invalid":                 true,
@@ -96,6 +97,7 @@ var aboutRequests = map[string]bool{
 	"guid-request-invalid":   true,
 	"mac-request-invalid":    true,
 	"nad-address-invalid":    true,
+	"nad-chain-invalid":      true,
 	"nad-plugin-invalid":     true,
 	"route-invalid":          true,
 }
