@@ -29,6 +29,9 @@ func TestCoordinatorOfTheCluster(t *testing.T) {
 		return is(inv.Facts(t.Context(), q), "underlay", false)
 	})
 	stale := inv.Facts(t.Context(), q)
+	if !stale.Spiderpool {
+		t.Error("Spiderpool's kinds are in the cluster, and it is not known")
+	}
 	kubectl(t, coordinator("overlay"), "apply", "-f", "-")
 	if f := inv.Refresh(t.Context(), q, stale); !is(f, "overlay", true) {
 		t.Errorf("asked again: %+v", f.Coordinator)

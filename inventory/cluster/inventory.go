@@ -148,6 +148,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	if !q.Addresses.Empty() {
 		facts.Holders = i.holderFacts(&q)
 	}
+	facts.Spiderpool = i.pools.present() || i.coordinators.present()
 	missing.Wait()
 	facts.Coordinator = i.coordinator(ctx, q.Coordinator || pod.InheritMode(facts.Networks))
 	return facts

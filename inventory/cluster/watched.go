@@ -254,6 +254,9 @@ func (w *watched[T]) ready() error {
 // stuck says whether the cache is not filled and need not be waited for.
 func (w *watched[T]) stuck() bool { return w.ready() != nil && w.patience.ended() }
 
+// present says that the API server is known to have the resource.
+func (w *watched[T]) present() bool { return cache.IsDone(w.filled) && !w.absent.Load() }
+
 // lookup answers from memory, nil when memory has nothing.
 func (w *watched[T]) lookup(ref object.Reference) *T {
 	key := ref.Name

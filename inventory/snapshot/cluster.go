@@ -187,7 +187,8 @@ func (l *Layer) fill(ctx context.Context, kind inventory.Kind, add func(*builder
 }
 
 // readOnce reads one object, if that was not done before. It is unknown whether one is
-// there that whoever asks may not see; what follows from that is logged.
+// there that whoever asks may not see; what follows from that is logged. Where nothing does,
+// it is left to the next one who asks.
 func (l *Layer) readOnce(
 	ctx context.Context, kind inventory.Kind, ref object.Reference, add func(*builder, *Object) error, follows string,
 ) (presence, error) {
@@ -198,6 +199,8 @@ func (l *Layer) readOnce(
 	o, err := c.source.Get(ctx, kind, ref)
 	found := gone
 	switch {
+	case apierrors.IsForbidden(err) && follows == "":
+		return unknown, nil
 	case apierrors.IsForbidden(err):
 		found = unknown
 		c.say(follows, err)

@@ -533,6 +533,56 @@ func TestAbsentKinds(t *testing.T) {
 	}
 }
 
+// Whether Spiderpool is there is told by anything of it, and asked of a cluster only where a
+// network may lack it.
+func TestSpiderpool(t *testing.T) {
+	network := func(plugins string) string {
+		return "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: below, namespace: default}, spec: {config: '{\"plugins\":[{\"type\":\"macvlan\"}" + plugins + "]}'}}\n---\n"
+	}
+	const other = "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: other, namespace: default}, spec: {config: '{\"plugins\":[{\"type\":\"macvlan\",\"ipam\":{\"type\":\"X\"}},{\"type\":\"Y\"}]}'}}\n---\n"
+	q := pod.Questions{Networks: references("below")}
+	for _, tt := range []struct {
+		name, objects string
+		want          bool
+	}{
+		{"nothing of it", network("") + strings.NewReplacer("X", "whereabouts", "Y", "tuning").Replace(other), false},
+		{"a pool", network("") + "{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {name: p}, spec: {subnet: 10.6.0.0/16}}", true},
+		{"a subnet", network("") + "{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderSubnet, metadata: {name: s}}", true},
+		{"its addresses in another network", network("") + strings.NewReplacer("X", "spiderpool", "Y", "tuning").Replace(other), true},
+		{"router in another network", network("") + strings.NewReplacer("X", "whereabouts", "Y", "router").Replace(other), true},
+	} {
+		if got := snapshot.New(ofFiles(t, tt.objects)).Facts(t.Context(), q).Spiderpool; got != tt.want {
+			t.Errorf("files with %s: %t", tt.name, got)
+		}
+		bare := newCluster(t, "")
+		bare.broken[inventory.Coordinators.Resource] = missing(inventory.Coordinators)
+		if got := snapshot.New(bare.layer(), ofFiles(t, tt.objects)).Facts(t.Context(), q).Spiderpool; got != tt.want {
+			t.Errorf("files with %s over a cluster without Spiderpool: %t", tt.name, got)
+		}
+	}
+	for _, tt := range []struct {
+		name, plugins string
+		coordinators  error
+		want          bool
+		reads         int
+	}{
+		{"its kinds", "", nil, true, 1},
+		{"no such kind", "", missing(inventory.Coordinators), false, 1},
+		{"what may not be read", "", forbidden(inventory.Coordinators), false, 1},
+		{"no network that could lack it", `,{\"type\":\"router\"}`, nil, false, 0},
+	} {
+		cluster := newCluster(t, network(tt.plugins))
+		cluster.broken[inventory.Coordinators.Resource] = tt.coordinators
+		inv := snapshot.New(cluster.layer())
+		if got := inv.Facts(t.Context(), q).Spiderpool; got != tt.want || cluster.reads[inventory.Coordinators.Resource] != tt.reads {
+			t.Errorf("a cluster with %s: %t, %d reads", tt.name, got, cluster.reads[inventory.Coordinators.Resource])
+		}
+		if cluster.log.Len() > 0 || inv.Err() != nil {
+			t.Errorf("a cluster with %s: %v, %s", tt.name, inv.Err(), &cluster.log)
+		}
+	}
+}
+
 // subnet is a MacvlanSubnet, and fixed a Deployment that fixes an address of one.
 func subnet(name, cidr string) string {
 	return "{apiVersion: macvlan.cluster.cattle.io/v1, kind: MacvlanSubnet, metadata: {name: " + name + ", namespace: kube-system}, spec: {master: eth1, cidr: " + cidr + "}}\n---\n"

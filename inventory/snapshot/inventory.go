@@ -104,6 +104,9 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	if q.Coordinator || pod.InheritMode(f.Networks) {
 		f.Coordinator = i.coordinator(ctx)
 	}
+	if pod.LackCoordination(f.Networks) {
+		f.Spiderpool = slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.hasSpiderpool(ctx) })
+	}
 	f.Namespace = i.namespace(ctx, q.Namespace)
 	f.Pools = i.poolFacts(ctx, dependsOnPools)
 	for _, ref := range q.Subnets {

@@ -116,6 +116,20 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	return l.coordinatorMode, err
 }
 
+// hasSpiderpool says whether Spiderpool is there: files have something of it, and a cluster
+// its kinds. Nothing but advice depends on it, so what is not known is not there.
+func (l *Layer) hasSpiderpool(ctx context.Context) bool {
+	defer l.lock()()
+	if l.cluster == nil || l.spiderpool {
+		return l.spiderpool
+	}
+	if listed, asked := l.cluster.listings[inventory.Pools.GroupVersionResource]; asked && listed.extent != hidden {
+		return listed.extent == complete
+	}
+	found, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, (*builder).addCoordinator, "")
+	return err == nil && (found == there || found == gone)
+}
+
 // subnet is nil where there is none of that name, or where it is not known; of its
 // generation so many are. One of those that may not be listed may still be read.
 func (l *Layer) subnet(ctx context.Context, ref flatnetwork.SubnetReference) (*flatnetwork.Subnet, extent, error) {

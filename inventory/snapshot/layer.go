@@ -31,6 +31,9 @@ type Layer struct {
 	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
 	coordinatorMode *cniconf.CoordinatorMode
+	// spiderpool says that there is an object of Spiderpool's kinds, or a network whose
+	// plugins tell that the nodes have its plugins.
+	spiderpool bool
 	// holders are the pods, workloads and records that keep addresses from others, in the
 	// order of the objects.
 	holders []keyedHolder
@@ -122,9 +125,11 @@ func (t thing) name() string {
 
 // add compiles one object.
 func (b *builder) add(o *Object) error {
-	switch {
-	case o.Deleted:
+	if o.Deleted {
 		return nil
+	}
+	b.spiderpool = b.spiderpool || inSpiderpool(o)
+	switch {
 	case pod.HoldsPod(o.APIVersion, o.Kind):
 		b.addSubject(o)
 		return nil
@@ -175,7 +180,9 @@ func (b *builder) addNetwork(o *Object) error {
 	if err := b.claim(o, thing{"network", ref}); err != nil {
 		return err
 	}
-	b.networks[ref] = inventory.CompileNetwork(&nad)
+	network := inventory.CompileNetwork(&nad)
+	b.networks[ref] = network
+	b.spiderpool = b.spiderpool || network.Coordinated() || network.IPAM.Pools() != nil
 	return nil
 }
 
@@ -326,6 +333,7 @@ func (l *Layer) take(other *Layer) {
 	maps.Copy(l.nodes, other.nodes)
 	maps.Copy(l.pools, other.pools)
 	maps.Copy(l.subnets, other.subnets)
+	l.spiderpool = l.spiderpool || other.spiderpool
 	if other.coordinatorMode != nil {
 		l.coordinatorMode = other.coordinatorMode
 	}

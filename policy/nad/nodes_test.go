@@ -84,6 +84,25 @@ func TestMasterMissingOnNodes(t *testing.T) {
 	}
 }
 
+// On a single node nobody else hands out the addresses.
+func TestHostLocalOnOneNode(t *testing.T) {
+	const hostLocal = `{"cniVersion":"0.3.1","type":"macvlan","ipam":{"type":"host-local","subnet":"10.0.0.0/24"}}`
+	a, b := CompileNode("a", nil), CompileNode("b", nil)
+	for _, tt := range []struct {
+		nodes []*Node
+		want  string
+	}{
+		{nil, "warn nad-host-local-on-shared-link"},
+		{[]*Node{a}, ""},
+		{[]*Node{a, b}, "warn nad-host-local-on-shared-link"},
+	} {
+		v := decodeNAD(t, nad("a", hostLocal), nil).Judge(Facts{Nodes: slices.Values(tt.nodes)}, config.Default())
+		if got := rulesOf(&v); got != tt.want {
+			t.Errorf("%d nodes: %q, want %q", len(tt.nodes), got, tt.want)
+		}
+	}
+}
+
 // Nodes are gone through only where a network names a master, as a list of them has
 // its price.
 func TestNodesAreNotAskedInVain(t *testing.T) {

@@ -7,7 +7,7 @@ var ruleNADHostLocalOnSharedLink = Rule{
 	Default: verdict.Warn,
 	Check: func(n *view) []verdict.Finding {
 		m := n.macvlan()
-		if m == nil || m.LinkInContainer || !n.compiled.IPAM.NodeLocal() || n.compiled.IPAM.Fault() != "" {
+		if m == nil || m.LinkInContainer || !n.compiled.IPAM.NodeLocal() || n.compiled.IPAM.Fault() != "" || n.oneNode() {
 			return nil
 		}
 		return n.at("ipam", "host-local hands out the same addresses on every node: pods on two nodes get the same address",

@@ -6,8 +6,8 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
-// The annotation is what other rules believe, the chain what happens on the node: a
-// pod that is right by one is wrong by the other.
+// On the node the chain decides, and so it does in verdicts on pods. The annotation is what
+// people and DaoCloud's user interface go by when they write these pods.
 var ruleNADRoleContradiction = Rule{
 	ID:      "nad-role-contradiction",
 	Default: verdict.Deny,
@@ -17,9 +17,10 @@ var ruleNADRoleContradiction = Rule{
 			return nil
 		}
 		return []verdict.Finding{{
-			Place:    object.AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
-			Message:  why,
-			Remedy:   "make the annotation match the plugins, or chain the plugin that it means: veth (or a coordinator in mode underlay) for macvlan_underlay, router (or mode overlay) for macvlan_overlay",
+			Place:   object.AtAnnotation(cniconf.InstanceTypeAnnotation, 0),
+			Message: why,
+			Remedy: "make the annotation match the plugins: macvlan_underlay for veth or a coordinator in mode underlay, macvlan_overlay for router or mode overlay; " +
+				"or chain the plugin that the annotation means, and none of them for default and sriov_dpdk",
 			Softened: n.compiled.Contradiction(cniconf.ModeDisable) == "",
 		}}
 	},

@@ -275,6 +275,20 @@ func (n *view) macvlan() *cniconf.Macvlan {
 	return n.compiled.Macvlan
 }
 
+// oneNode says that the cluster is known to have a single node.
+func (n *view) oneNode() bool {
+	if n.facts.Nodes == nil {
+		return false
+	}
+	nodes := 0
+	for range n.facts.Nodes {
+		if nodes++; nodes > 1 {
+			return false
+		}
+	}
+	return nodes == 1
+}
+
 // neighbours are the other networks whose pods hang on the same link of a node.
 func (n *view) neighbours(yield func(*cniconf.Network) bool) {
 	m := n.macvlan()

@@ -128,6 +128,11 @@ type Facts struct {
 	// is none, when it may not be read, and where nothing depends on it. Then the configured
 	// mode stands in.
 	Coordinator Answer[cniconf.CoordinatorMode]
+	// Spiderpool says that plugins which coordinate routes can be had: the cluster has
+	// Spiderpool's kinds, or among files there is an object of them or a network with such a
+	// plugin. It may be false where no network of the pod lacks one ([LackCoordination]), and
+	// where it is not known.
+	Spiderpool bool
 	// Namespace is the pod's. No rule rests on one that is not known.
 	Namespace Answer[Namespace]
 	Pools     PoolFacts
@@ -140,6 +145,17 @@ type Facts struct {
 // coordinators.
 func InheritMode(networks []Answer[cniconf.Network]) bool {
 	return slices.ContainsFunc(networks, func(n Answer[cniconf.Network]) bool { return n.Value != nil && n.Value.Inherits() })
+}
+
+// LackCoordination says whether any of the networks may have nobody to adjust a pod's routes.
+func LackCoordination(networks []Answer[cniconf.Network]) bool {
+	return slices.ContainsFunc(networks, func(n Answer[cniconf.Network]) bool {
+		if n.Value == nil {
+			return false
+		}
+		role, _ := n.Value.Role(cniconf.ModeDisable)
+		return role == cniconf.RoleNeutral
+	})
 }
 
 // CoordinatorMode is that of the cluster's SpiderCoordinator; empty when there is none, when

@@ -52,6 +52,14 @@ func (i *Interface) Evidence() cniconf.Evidence {
 	return i.evidence
 }
 
+// ByName says that nothing but the network's name speaks for its role, although it could be
+// known better: names are a convention that nobody has to follow. Where no networks are known
+// at all, names are what there is to go by.
+func (i *Interface) ByName() bool {
+	i.view.read(verdict.OnNetworks)
+	return i.evidence == cniconf.EvidenceName && !i.view.facts.NamesOnly
+}
+
 // Pools are those of an interface whose addresses come from Spiderpool, nil for
 // others.
 func (i *Interface) Pools() *Pools {

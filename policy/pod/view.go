@@ -153,6 +153,15 @@ func (v *View) NamesOnly() bool {
 	return v.facts.NamesOnly
 }
 
+// Coordinates says whether the cluster has plugins that coordinate routes, so that a network
+// could have one: where it has Spiderpool, or a network of the pod has such a plugin.
+func (v *View) Coordinates() bool {
+	v.read(verdict.OnNetworks)
+	return v.facts.Spiderpool || slices.ContainsFunc(v.interfaces, func(i Interface) bool {
+		return i.network != nil && (i.network.Coordinated() || i.network.IPAM.Pools() != nil)
+	})
+}
+
 // Namespace is the pod's; nil when it is not known.
 func (v *View) Namespace() *Namespace {
 	v.read(verdict.OnNamespace)

@@ -251,10 +251,13 @@ func (n *Network) TakesDefaultRoute(a *Ask) []string {
 }
 
 // routeMovers are plugins that see to the routes which the plugin before them has made.
-var routeMovers = []string{"sbr", "route-override", "vrf", pluginCoordinator, pluginVeth, pluginRouter}
+var routeMovers = append([]string{pluginCoordinator, pluginVeth, pluginRouter}, routeKeepers...)
 
-// HasOwnRoutes says that somebody has seen to the routes of the network: it has some, or a
-// plugin that moves them.
+// routeKeepers are those of them that care for the routes of their own interface alone.
+var routeKeepers = []string{"sbr", "route-override", "vrf"}
+
+// HasOwnRoutes says that somebody has seen to the routes of the network without a plugin that
+// coordinates those of the pod: it has some, or a plugin that keeps them apart.
 func (n *Network) HasOwnRoutes() bool {
-	return len(n.IPAM.Routes()) > 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) })
+	return len(n.IPAM.Routes()) > 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeKeepers, p) })
 }

@@ -24,14 +24,16 @@ const (
 	RoleUnknown Role = "unknown"
 )
 
-// Evidence is what a role rests on, the strongest first.
+// Evidence is what a role rests on, the strongest first: what the node does whatever else
+// is written, what is stated, and what depends on more than the network. A coordinator that
+// names underlay or overlay is as strong as a plugin.
 type Evidence string
 
 const (
-	// EvidenceAnnotation is [InstanceTypeAnnotation].
-	EvidenceAnnotation Evidence = "annotation"
 	// EvidencePlugin is a veth or router plugin in the chain.
 	EvidencePlugin Evidence = "plugin"
+	// EvidenceAnnotation is [InstanceTypeAnnotation].
+	EvidenceAnnotation Evidence = "annotation"
 	// EvidenceCoordinator is the mode of a coordinator plugin in the chain.
 	EvidenceCoordinator Evidence = "coordinator"
 	// EvidenceLabel is [UnderlayTypeLabel].
@@ -82,6 +84,12 @@ type ground struct {
 	detail string
 }
 
+// decisive says that the chain fixes the role on the node by itself: nothing that is stated
+// elsewhere changes what these plugins do.
+func (g *ground) decisive() bool {
+	return g.evidence == EvidencePlugin || g.evidence == EvidenceCoordinator && (g.role == RoleStandalone || g.role == RoleOverlay)
+}
+
 func (g *ground) roleIn(clusterMode CoordinatorMode) Role {
 	if g.role == "" {
 		return clusterMode.role()
@@ -107,24 +115,40 @@ func (n *Network) Inherits() bool {
 // `its chain has the plugin "router"`. It holds no text from the object.
 func (n *Network) EvidenceDetail() string { return n.ground().detail }
 
-// Contradiction says, as a clause about the network, that its annotation and its
-// plugins state opposite roles; empty when they do not. Pods follow the plugins,
-// whatever the annotation says.
+// Contradiction says, as a clause about the network, that its annotation states another
+// role than its plugins make; empty when it does not. Pods follow the plugins, whatever
+// the annotation says. Where the plugins leave the role to the cluster's mode of
+// coordinators, only the opposite role contradicts.
 func (n *Network) Contradiction(clusterMode CoordinatorMode) string {
 	if n.annotated == nil || n.chained == nil {
 		return ""
 	}
 	stated, made := n.annotated.role, n.chained.roleIn(clusterMode)
-	if stated == RoleStandalone && made == RoleOverlay || stated == RoleOverlay && made == RoleStandalone {
-		return n.annotated.detail + ", which means " + string(stated) +
+	if n.chained.decisive() && stated != made ||
+		stated == RoleStandalone && made == RoleOverlay || stated == RoleOverlay && made == RoleStandalone {
+		return n.annotated.detail + ", which means " + statedRole(stated) +
 			", but " + n.chained.detail + ", which makes it " + string(made)
 	}
 	return ""
 }
 
+// statedRole is a role of the annotation in words.
+func statedRole(r Role) string {
+	switch r {
+	case RoleDefault:
+		return "the cluster's own network"
+	case RoleNeutral:
+		return "that nothing adjusts routes for it"
+	default:
+		return string(r)
+	}
+}
+
 // ground is the strongest evidence.
 func (n *Network) ground() *ground {
 	switch {
+	case n.chained != nil && n.chained.decisive():
+		return n.chained
 	case n.annotated != nil:
 		return n.annotated
 	case n.chained != nil:

@@ -17,7 +17,7 @@ func TestRole(t *testing.T) {
 		evidence Evidence
 		detail   string
 	}{
-		// 1: the annotation, over the chart's history.
+		// The annotation, over the chart's history.
 		{"calico", Source{Annotations: annotation("default")}, "", RoleDefault, EvidenceAnnotation, instanceType + `"default"`},
 		{"macvlan underlay", Source{Annotations: annotation("macvlan_underlay")}, "", RoleStandalone, EvidenceAnnotation, instanceType + `"macvlan_underlay"`},
 		{"macvlan standalone", Source{Annotations: annotation("macvlan_standalone")}, "", RoleStandalone, EvidenceAnnotation, instanceType + `"macvlan_standalone"`},
@@ -35,13 +35,27 @@ func TestRole(t *testing.T) {
 			"v1.multus-underlay-cni.io/Instance-type ": "macvlan_underlay",
 		}}, "", RoleOverlay, EvidenceAnnotation, instanceType + `"sriov_overlay"`},
 		{"SR-IOV DPDK", Source{Annotations: annotation("sriov_dpdk")}, "", RoleNeutral, EvidenceAnnotation, instanceType + `"sriov_dpdk"`},
-		{"annotation before chain, label and name", Source{
-			Name: "macvlan-overlay-vlan0", Annotations: annotation("macvlan_underlay"), Labels: label("overlay"), Config: chartOverlay,
+		{"annotation before label and name", Source{
+			Name: "macvlan-overlay-vlan0", Annotations: annotation("macvlan_underlay"), Labels: label("overlay"), Config: hostLocal,
 		}, "", RoleStandalone, EvidenceAnnotation, instanceType + `"macvlan_underlay"`},
+		{"annotation before a coordinator that adapts", Source{Annotations: annotation("macvlan_underlay"), Config: chained(`{"type":"coordinator","mode":"auto"}`)},
+			ModeOverlay, RoleStandalone, EvidenceAnnotation, instanceType + `"macvlan_underlay"`},
+		{"annotation before the mode of the cluster", Source{Annotations: annotation("macvlan_underlay"), Config: chained(`{"type":"coordinator"}`)},
+			ModeOverlay, RoleStandalone, EvidenceAnnotation, instanceType + `"macvlan_underlay"`},
+		{"annotation before a coordinator that is off", Source{Annotations: annotation("macvlan_overlay"), Config: chained(`{"type":"coordinator","mode":"disable"}`)},
+			ModeOverlay, RoleOverlay, EvidenceAnnotation, instanceType + `"macvlan_overlay"`},
 		{"annotation on an unusable config", Source{Annotations: annotation("macvlan_overlay"), Config: chartEmptyIPv4}, "", RoleOverlay, EvidenceAnnotation, instanceType + `"macvlan_overlay"`},
 		{"unknown annotation: go on", Source{Annotations: annotation("ipvlan\x1b"), Config: chartOverlay}, "", RoleOverlay, EvidencePlugin, `its chain has the plugin "router"`},
 
-		// 2: the plugin.
+		// The plugin, and a coordinator that names one of the two kinds: the node does what they say.
+		{"plugin before annotation, label and name", Source{
+			Name: "macvlan-standalone-vlan0", Annotations: annotation("macvlan_underlay"), Labels: label("standalone"), Config: chartOverlay,
+		}, "", RoleOverlay, EvidencePlugin, `its chain has the plugin "router"`},
+		{"plugin before default", Source{Annotations: annotation("default"), Config: chartStandalone}, "", RoleStandalone, EvidencePlugin, `its chain has the plugin "veth"`},
+		{"coordinator overlay before DPDK", Source{Annotations: annotation("sriov_dpdk"), Config: chained(`{"type":"coordinator","mode":"overlay"}`)},
+			"", RoleOverlay, EvidenceCoordinator, `its chained coordinator has the mode "overlay"`},
+		{"coordinator underlay before the annotation", Source{Annotations: annotation("macvlan_overlay"), Config: generated},
+			ModeOverlay, RoleStandalone, EvidenceCoordinator, `its chained coordinator has the mode "underlay"`},
 		{"veth", Source{Config: chartStandalone}, "", RoleStandalone, EvidencePlugin, `its chain has the plugin "veth"`},
 		{"router", Source{Config: chartOverlay}, "", RoleOverlay, EvidencePlugin, `its chain has the plugin "router"`},
 		{"plugin before label and name, which lies", Source{Name: "macvlan-overlay-vlan0", Labels: label("overlay"), Config: chartStandalone}, "", RoleStandalone, EvidencePlugin, `its chain has the plugin "veth"`},
@@ -50,7 +64,7 @@ func TestRole(t *testing.T) {
 		{"veth as the only plugin is not chained", Source{Config: `{"type":"veth"}`}, "", RoleUnknown, EvidenceNone, nothing},
 		{"router as the first plugin is not chained", Source{Config: `{"plugins":[{"type":"router"},{"type":"tuning"}]}`}, "", RoleUnknown, EvidenceNone, nothing},
 
-		// 3: the coordinator.
+		// The coordinator.
 		{"underlay, behind ifacer", Source{Config: generated}, ModeOverlay, RoleStandalone, EvidenceCoordinator, `its chained coordinator has the mode "underlay"`},
 		{"overlay", Source{Config: chained(`{"type":"coordinator","mode":"overlay"}`)}, ModeUnderlay, RoleOverlay, EvidenceCoordinator, `its chained coordinator has the mode "overlay"`},
 		{"auto", Source{Config: chained(`{"type":"coordinator","mode":"auto"}`)}, ModeUnderlay, RoleAuto, EvidenceCoordinator, `its chained coordinator has the mode "auto"`},
@@ -63,12 +77,12 @@ func TestRole(t *testing.T) {
 		{"a mode nobody knows says nothing", Source{Config: chained(`{"type":"coordinator","mode":"on"}`)}, ModeOverlay, RoleNeutral, EvidenceNone, noRole},
 		{"a coordinator alone is not chained", Source{Config: `{"type":"coordinator","mode":"overlay"}`}, "", RoleUnknown, EvidenceNone, nothing},
 
-		// 4: the label of the oldest charts.
+		// The label of the oldest charts.
 		{"label standalone", Source{Labels: label("standalone"), Config: hostLocal}, "", RoleStandalone, EvidenceLabel, `label daocloud.io.multus/underlay-cni-type is "standalone"`},
 		{"label before name", Source{Name: "macvlan-standalone-vlan0", Labels: label("Overlay")}, "", RoleOverlay, EvidenceLabel, `label daocloud.io.multus/underlay-cni-type is "overlay"`},
 		{"another label", Source{Labels: label("underlay"), Config: hostLocal}, "", RoleNeutral, EvidenceNone, noRole},
 
-		// 5: the name.
+		// The name.
 		{"macvlan-standalone", Source{Name: "macvlan-standalone-vlan0", Config: hostLocal}, "", RoleStandalone, EvidenceName,
 			`its name begins with "macvlan-standalone"; annotation v1.multus-underlay-cni.io/instance-type on it ("macvlan_underlay" or "macvlan_overlay") would settle it`},
 		{"macvlan-overlay", Source{Name: "macvlan-overlay"}, "", RoleOverlay, EvidenceName,
@@ -79,7 +93,7 @@ func TestRole(t *testing.T) {
 			`its name begins with "sriov-overlay"; annotation v1.multus-underlay-cni.io/instance-type on it ("sriov_underlay" or "sriov_overlay") would settle it`},
 		{"not at the beginning", Source{Name: "my-macvlan-overlay"}, "", RoleUnknown, EvidenceNone, nothing},
 
-		// 6: nothing.
+		// Nothing.
 		{"plain macvlan", Source{Name: "macvlan-vlan0", Config: hostLocal}, "", RoleNeutral, EvidenceNone, noRole},
 		{"plain ipvlan", Source{Config: `{"type":"ipvlan"}`}, "", RoleNeutral, EvidenceNone, noRole},
 		{"plain SR-IOV", Source{Config: `{"type":"sriov"}`}, "", RoleNeutral, EvidenceNone, noRole},
@@ -150,7 +164,18 @@ func TestContradiction(t *testing.T) {
 		{"a disabled coordinator opposes nothing", "macvlan_overlay", inherits, ModeDisable, ""},
 		{"no annotation", "", chartOverlay, ModeAuto, ""},
 		{"no chain", "macvlan_underlay", hostLocal, ModeAuto, ""},
-		{"default opposes nothing", "default", chartOverlay, ModeAuto, ""},
+		{"default, chain overlay", "default", chartOverlay, ModeAuto,
+			`annotation v1.multus-underlay-cni.io/instance-type is "default", which means the cluster's own network, ` +
+				`but its chain has the plugin "router", which makes it overlay`},
+		{"DPDK, chain standalone", "sriov-dpdk", chartStandalone, ModeAuto,
+			`annotation v1.multus-underlay-cni.io/instance-type is "sriov_dpdk", which means that nothing adjusts routes for it, ` +
+				`but its chain has the plugin "veth", which makes it standalone`},
+		{"default, coordinator overlay", "default", chained(`{"type":"coordinator","mode":"overlay"}`), ModeUnderlay,
+			`annotation v1.multus-underlay-cni.io/instance-type is "default", which means the cluster's own network, ` +
+				`but its chained coordinator has the mode "overlay", which makes it overlay`},
+		{"default, a coordinator that adapts", "default", chained(`{"type":"coordinator","mode":"auto"}`), ModeUnderlay, ""},
+		{"default, through the mode of the cluster", "default", inherits, ModeUnderlay, ""},
+		{"DPDK, a coordinator that is off", "sriov_dpdk", chained(`{"type":"coordinator","mode":"disable"}`), ModeUnderlay, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

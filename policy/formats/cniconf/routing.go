@@ -57,6 +57,10 @@ func readCoordinator(conf []byte) (*ground, string) {
 		", which is not one of auto, underlay, overlay and disable"
 }
 
+// Coordinated says that a plugin stands in the chain which adjusts the pod's routes, be it
+// switched off: the nodes have it.
+func (n *Network) Coordinated() bool { return n.chained != nil }
+
 // cniVersionFault says why a version of the specification will be refused.
 func cniVersionFault(v string) string {
 	if known := version.All.SupportedVersions(); v != "" && !slices.Contains(known, v) {

@@ -25,6 +25,18 @@ func Locate(value string, element int, field string, index int) int {
 	return locateComma(value, element, field)
 }
 
+// Objects are the elements of an annotation in the JSON form as they are written there; none
+// of one that is no list.
+func Objects(value string) []string {
+	var objects []string
+	if IsJSON(value) {
+		for _, object := range jsonplace.Root(value).Members() {
+			objects = append(objects, object.Raw)
+		}
+	}
+	return objects
+}
+
 func locateComma(value string, element int, field string) int {
 	start := 0
 	for ; element > 0; element-- {

@@ -21,12 +21,13 @@ var networksByRole = map[string]string{
 	"coordinator-overlay":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"overlay"}]}`,
 	"coordinator-auto":     `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"auto"}]}`,
 	"coordinator-disable":  `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"ens192"},{"type":"coordinator","mode":"disable"}]}`,
+	"spiderpool":           `{"cniVersion":"0.3.1","type":"macvlan","master":"ens192","ipam":{"type":"spiderpool"}}`,
 	"plain":                `{"cniVersion":"0.3.1","type":"macvlan","master":"ens192"}`,
 }
 
 // facts answers from networksByRole.
 func facts(references []object.Reference) pod.Facts {
-	f := pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(references))}
+	f := pod.Facts{Spiderpool: true, Networks: make([]pod.Answer[cniconf.Network], len(references))}
 	for i, r := range references {
 		if config, ok := networksByRole[r.Name]; ok {
 			f.Networks[i].Value = cniconf.Compile(cniconf.Source{Namespace: r.Namespace, Name: r.Name, Config: config})
@@ -96,6 +97,36 @@ func TestPlacement(t *testing.T) {
 					t.Errorf("got %q, want %q", got, row.want[n])
 				}
 			})
+		}
+	}
+}
+
+// Where nobody could coordinate a plain network, it is as right as it can be.
+func TestNotCoordinated(t *testing.T) {
+	const warn = "warn network-not-coordinated"
+	for _, tt := range []struct {
+		name, first, networks string
+		spiderpool            bool
+		want                  string
+	}{
+		{"without Spiderpool", "", "kube-system/plain", false, ""},
+		{"two of them", "", "kube-system/plain,kube-system/plain@lan", false, ""},
+		{"with Spiderpool", "", "kube-system/plain", true, warn},
+		{"beside a router", "", "kube-system/router,kube-system/plain", false, warn},
+		{"beside a standalone network", "kube-system/veth", "kube-system/plain", false, warn},
+		{"beside a coordinator", "", "kube-system/plain,kube-system/coordinator-auto", false, warn},
+		{"with a coordinator that is off", "", "kube-system/coordinator-disable", false, warn},
+		{"addresses of Spiderpool", "", "kube-system/spiderpool", false, warn},
+	} {
+		annotations := map[string]string{multus.NetworksAnnotation: tt.networks}
+		if tt.first != "" {
+			annotations[multus.DefaultNetworkAnnotation] = tt.first
+		}
+		p := pod.Parse(&pod.Subject{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: "web", Annotations: annotations}, config.Default())
+		f := facts(p.Questions().Networks)
+		f.Spiderpool = tt.spiderpool
+		if got := ids(Judge(p.With(f))); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -108,7 +107,7 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 	f.Remedy = poolRemedy(p, s, l)
 	switch {
 	case c.Misfit == spiderpool.MisfitNetwork && p.MultusName(s.Interface).String() != s.Interface.Reference.String():
-		f.Remedy = fmt.Sprintf("write the namespace of the network:\n  %s: %s", multus.DefaultNetworkAnnotation, s.Interface.Reference)
+		f.Remedy = "write the namespace of the network:" + indent + qualified(p, s.Interface)
 	case len(l.Usable) > 0 && s.Choice.Source == spiderpool.SourcePod && origin(p, s) == "":
 		f.Remedy = "leave the pool out: others of the list can serve the interface"
 	}

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
@@ -40,11 +42,34 @@ var ruleFlatNetworkNotAttached = pod.Rule{
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(key, 0),
 				Message: fmt.Sprintf("no Multus annotation attaches the flat network (%s), %s, so the annotation has no effect", g, quote.Value(name)),
-				Remedy:  fmt.Sprintf("attach it, in addition to the other networks:\n  %s: '[{\"name\":\"%s\",\"interface\":\"eth1\"}]'", multus.NetworksAnnotation, name),
+				Remedy:  attach(p, name),
 			})
 		}
 		return found
 	},
+}
+
+// attach says how to add a network of the pod's own namespace to the list. Rancher's documents
+// call its interface eth1.
+func attach(p *pod.View, name string) string {
+	free := ""
+	for n := 1; free == "" || interfaceCalled(p, free) != nil; n++ {
+		free = fmt.Sprintf("eth%d", n)
+	}
+	element := fmt.Sprintf(`{"name":"%s","interface":"%s"}`, name, free)
+	const beside = "attach it, in addition to the other networks"
+	if !p.Misread() && !slices.ContainsFunc(p.Extras(), func(i pod.Interface) bool { return i.Unreadable }) {
+		a := &arrangement{p: p, first: p.First(), objects: map[string][]string{}}
+		var elements []string
+		for n := range p.Extras() {
+			i := &p.Extras()[n]
+			elements = append(elements, pasteObject(a.object(i), i, a.asks(i)))
+		}
+		if line := showing(multus.NetworksAnnotation, "["+strings.Join(append(elements, element), ",")+"]"); line != "" {
+			return beside + ":" + indent + line
+		}
+	}
+	return beside + ": " + multus.NetworksAnnotation + " names them and " + element
 }
 
 // attachedOrUnknown says whether the network of either generation is attached, or it is not

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -23,8 +22,8 @@ var ruleIPPoolDefaultMissing = pod.Rule{
 		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s",
 			quote.Value(p.Plan().First.Name), p.Plan().Origin, spiderpool.PoolsAnnotation)
 		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place"
-		if len(p.Plan().Value) <= quote.Limit {
-			f.Remedy += ", or write the pools yourself:\n  " + spiderpool.PoolsAnnotation + ": '" + strings.ReplaceAll(p.Plan().Value, "'", "''") + "'"
+		if line := showing(spiderpool.PoolsAnnotation, p.Plan().Value); line != "" {
+			f.Remedy += ", or write the pools yourself:" + indent + line
 		}
 		return []verdict.Finding{f}
 	},

@@ -73,12 +73,7 @@ func interfaceOfElement(p *pod.View, element int) (name string, iface *pod.Inter
 		return fmt.Sprintf("net%d", element), nil
 	}
 	name = p.PoolAnnotations().Pools[element].Interface
-	for n := range p.Interfaces() {
-		if p.Interfaces()[n].Name == name {
-			return name, &p.Interfaces()[n]
-		}
-	}
-	return name, nil
+	return name, interfaceCalled(p, name)
 }
 
 // suppliedNames are the names of the interfaces that the list is to have.

@@ -26,8 +26,9 @@ var ruleOverlayAsDefaultNetwork = pod.Rule{
 			Place: object.AtAnnotation(first.Annotation, p.LocateNetwork(first)),
 			Message: "network " + first.Label() + " is an overlay network (" + first.Because() + ") and cannot be the pod's first interface; " +
 				"accepted: a standalone network, or no " + multus.DefaultNetworkAnnotation + " at all",
-			Remedy: "remove " + multus.DefaultNetworkAnnotation + " and write it as an extra network:\n" +
-				"  " + pasteNetworks(p, append([]*pod.Interface{first}, kept(p, notStandalone, nil)...)),
+			Softened: first.ByName(),
+			Remedy: "remove " + multus.DefaultNetworkAnnotation + " and write it as an extra network:" +
+				rearranged(p, nil, append([]*pod.Interface{first}, kept(p, notStandalone, nil)...)),
 		}}
 	},
 }

@@ -15,16 +15,7 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 	ID:      "standalone-mixed-with-overlay",
 	Default: verdict.Deny,
 	Check: func(p *pod.View) []verdict.Finding {
-		var standalone, overlay *pod.Interface
-		for i := range p.Interfaces() {
-			iface := &p.Interfaces()[i]
-			switch {
-			case standalone == nil && (iface.Role() == cniconf.RoleStandalone || i == 0 && iface.Role() == cniconf.RoleAuto):
-				standalone = iface
-			case overlay == nil && iface.Role() == cniconf.RoleOverlay:
-				overlay = iface
-			}
-		}
+		standalone, overlay := mixture(p)
 		if standalone == nil || overlay == nil {
 			return nil
 		}
@@ -38,22 +29,49 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 			Place: object.AtAnnotation(at.Annotation, p.LocateNetwork(at)),
 			Message: "standalone network " + standalone.Label() + " (" + standalone.Because() + ") and overlay network " +
 				overlay.Label() + " (" + overlay.Because() + ") cannot be used by the same pod; accepted: networks of one of the two kinds",
-			Remedy: separate(p, standalone, overlay),
+			Remedy:   separate(p),
+			Softened: standalone.ByName() || overlay.ByName(),
 		}}
 	},
 }
 
+// mixture is the first network of each kind, nil for none: those of which it is known for
+// certain come before those that only their names make one.
+func mixture(p *pod.View) (standalone, overlay *pod.Interface) {
+	better := func(than, i *pod.Interface) bool { return than == nil || than.ByName() && !i.ByName() }
+	for n := range p.Interfaces() {
+		i := &p.Interfaces()[n]
+		switch role := i.Role(); {
+		case role == cniconf.RoleStandalone || n == 0 && role == cniconf.RoleAuto:
+			if better(standalone, i) {
+				standalone = i
+			}
+		case role == cniconf.RoleOverlay:
+			if better(overlay, i) {
+				overlay = i
+			}
+		}
+	}
+	return standalone, overlay
+}
+
 // separate says how to keep one of the two kinds: the one that the pod's first
 // interface is of, else the overlay networks.
-func separate(p *pod.View, standalone, overlay *pod.Interface) string {
-	switch p.First() {
-	case standalone:
-		return "leave out the overlay networks:\n  " + pasteNetworks(p, kept(p, notOverlay, nil)) +
+func separate(p *pod.View) string {
+	switch first := p.First(); first.Role() {
+	case cniconf.RoleStandalone, cniconf.RoleAuto:
+		return "leave out the overlay networks:" + rearranged(p, first, kept(p, notOverlay, nil)) +
 			"\nor use the standalone networks of the same VLANs instead"
-	case overlay:
-		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":\n  " +
-			pasteNetworks(p, append([]*pod.Interface{overlay}, kept(p, notStandalone, nil)...))
+	case cniconf.RoleOverlay:
+		return "leave out the standalone networks, and remove " + multus.DefaultNetworkAnnotation + ":" +
+			rearranged(p, nil, append([]*pod.Interface{first}, kept(p, notStandalone, nil)...))
 	default:
-		return "leave out the standalone networks:\n  " + pasteNetworks(p, kept(p, notStandalone, nil))
+		return leaveOutStandalone(p)
 	}
+}
+
+// leaveOutStandalone says how to keep the first interface and what fits beside the overlay
+// networks.
+func leaveOutStandalone(p *pod.View) string {
+	return "leave out the standalone networks:" + rearranged(p, p.First(), kept(p, notStandalone, nil))
 }

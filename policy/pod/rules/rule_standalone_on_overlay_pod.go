@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -17,38 +19,37 @@ var ruleStandaloneOnOverlayPod = pod.Rule{
 		if len(p.Interfaces()) == 0 || p.First().Role() != cniconf.RoleDefault {
 			return nil
 		}
-		var found []verdict.Finding
+		var found verdict.Collector
+		// All findings have the same remedy, which is made once.
+		remedy := ""
 		for i := range p.Extras() {
 			iface := &p.Extras()[i]
 			if iface.Role() != cniconf.RoleStandalone {
 				continue
 			}
-			found = append(found, verdict.Finding{
-				Place: object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
-					"whose first interface is on the cluster's own network; accepted: overlay networks",
-				Remedy: settleStandalone(p),
+			if remedy == "" {
+				remedy = settleStandalone(p, iface)
+			}
+			found.Add(iface.ByName(), func() verdict.Finding {
+				return verdict.Finding{
+					Place: object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+					Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +
+						"whose first interface is on the cluster's own network; accepted: overlay networks",
+					Remedy: remedy,
+				}
 			})
 		}
-		return found
+		return found.List()
 	},
 }
 
 // settleStandalone says how to get a pod with standalone networks right: all of
 // its networks are the same kind then. A pod that has overlay networks as well
 // keeps those, as the rule that finds the mixture says too.
-func settleStandalone(p *pod.View) string {
-	var standalone *pod.Interface
-	for n := range p.Extras() {
-		switch i := &p.Extras()[n]; i.Role() {
-		case cniconf.RoleOverlay:
-			return "leave out the standalone networks:\n  " + pasteNetworks(p, kept(p, notStandalone, nil))
-		case cniconf.RoleStandalone:
-			if standalone == nil {
-				standalone = i
-			}
-		}
+func settleStandalone(p *pod.View, first *pod.Interface) string {
+	if slices.ContainsFunc(p.Extras(), func(i pod.Interface) bool { return i.Role() == cniconf.RoleOverlay }) {
+		return leaveOutStandalone(p)
 	}
-	return "make a standalone network the pod's first interface:\n  " + pasteDefaultNetwork(p, standalone) + "\n  " +
-		pasteNetworks(p, kept(p, notOverlay, standalone)) + "\nor use the overlay network of the same VLAN as the extra network"
+	return "make a standalone network the pod's first interface:" + rearranged(p, first, kept(p, notOverlay, first)) +
+		"\nor use the overlay network of the same VLAN as the extra network"
 }

@@ -32,6 +32,8 @@ func (c *cluster) facts(q pod.Questions) pod.Facts {
 		Networks:  make([]pod.Answer[cniconf.Network], len(q.Networks)),
 		Namespace: pod.Answer[pod.Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
 		Pools:     pod.PoolFacts{Index: c.pools, Err: c.poolsErr},
+
+		Spiderpool: c.pools != nil,
 	}
 	if c.namespaceErr != nil {
 		f.Namespace.Value = nil
