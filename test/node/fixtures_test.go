@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	podpolicy "github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
@@ -96,6 +99,65 @@ func judge(t *testing.T, inv inventory.Inventory, f *fixtures.Fixture, o *files.
 	return outcome.Verdict
 }
 
+// surroundings are what a pod is judged and run in.
+type surroundings struct {
+	objects  []files.Object
+	inv      inventory.Inventory
+	networks []network
+	mtus     map[string]int
+}
+
+func surroundingsOf(t *testing.T, objects []files.Object) *surroundings {
+	t.Helper()
+	inv, err := files.NewInventory("default", objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &surroundings{objects: objects, inv: inv, networks: networksOf(t, objects), mtus: mtusOf(t, objects)}
+}
+
+// ofNetwork is a pod on a network that a fixture holds, which stands in place of another of
+// its name.
+func (s *surroundings) ofNetwork(t *testing.T, f *fixtures.Fixture, o *files.Object, config *config.Config) *trial {
+	t.Helper()
+	n := networkOf(t, o)
+	c := &trial{title: f.Path + " " + o.Name, findings: judge(t, s.inv, f, o).Findings}
+	with := surroundingsOf(t, append(slices.DeleteFunc(slices.Clone(s.objects), func(other files.Object) bool {
+		return other.Kind == inventory.NetworkKind && cmp.Or(other.Namespace, "default") == n.Namespace && other.Name == n.Name
+	}), *o))
+	c.pod = &pod{Namespace: n.Namespace, Name: "pod", Networks: with.networks, Multus: multusAs(config), Delete: true}
+	c.pod.Annotations, c.plain = onNetwork(&n)
+	// A link of the pod is there once something before has made it.
+	if chain := readConfig(n.Config); len(chain) > 0 && chain[0].LinkInContainer == true && chain[0].Master == "net1" {
+		c.pod.Annotations[networksKey] = `[{"namespace":"kube-system","name":"macvlan-plain"},` + c.pod.Annotations[networksKey][1:]
+	}
+	// The pod is judged as well: what it must ask for it is asked here.
+	c.findings = slices.Concat(c.findings, judge(t, with.inv, f, podObject(t, c.pod)).Findings)
+	c.pod.onNode(s.mtus)
+	return c
+}
+
+// ofPod is the pod that a fixture holds, or that its workload makes. It is nil for one that
+// tells nothing, for the reason given.
+func (s *surroundings) ofPod(t *testing.T, f *fixtures.Fixture, o *files.Object, config *config.Config) (c *trial, why string) {
+	t.Helper()
+	v := judge(t, s.inv, f, o)
+	subject, err := podpolicy.Decode(o.APIVersion, o.Kind, cmp.Or(o.Namespace, "default"), o.JSON)
+	switch {
+	case err != nil:
+		t.Fatalf("%s: %v", f.Path, err)
+	case subject.HostNetwork:
+		return nil, "pods on the host's network, for which nobody calls Multus"
+	case v.Exempt != "":
+		return nil, "pods that are not judged"
+	}
+	c = &trial{title: f.Path + " " + o.Name, findings: v.Findings, pod: &pod{
+		Namespace: subject.Namespace, Name: "pod", Annotations: subject.Annotations, Networks: s.networks, Multus: multusAs(config), Delete: true,
+	}}
+	c.pod.onNode(s.mtus)
+	return c, ""
+}
+
 // ofFixtures are the pods of the fixtures, and pods on their networks.
 func ofFixtures(t *testing.T) []*trial {
 	t.Helper()
@@ -103,13 +165,7 @@ func ofFixtures(t *testing.T) []*trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := given.Objects(t, string(fixtures.Inventory()))
-	inv, err := files.NewInventory("default", cluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	networks, mtus := networksOf(t, cluster), mtusOf(t, cluster)
-
+	cluster := surroundingsOf(t, given.Objects(t, string(fixtures.Inventory())))
 	var trials []*trial
 	passedOver := map[string]int{}
 	for i := range all {
@@ -123,48 +179,47 @@ func ofFixtures(t *testing.T) []*trial {
 			t.Fatal(err)
 		}
 		o := &given.Objects(t, string(f.Text))[0]
-		v := judge(t, inv, f, o)
-		c := &trial{title: f.Path, findings: v.Findings, pod: &pod{Name: "pod", Multus: multusAs(config), Delete: true}}
 		if f.OfNetwork() {
-			n := networkOf(t, o)
-			c.pod.Namespace = n.Namespace
-			c.pod.Networks = append([]network{n}, slices.DeleteFunc(slices.Clone(networks), func(other network) bool {
-				return other.Namespace == n.Namespace && other.Name == n.Name
-			})...)
-			c.pod.Annotations, c.plain = onNetwork(&n)
-			// A link of the pod is there once something before has made it.
-			if chain := readConfig(n.Config); len(chain) > 0 && chain[0].LinkInContainer == true && chain[0].Master == "net1" {
-				c.pod.Annotations[networksKey] = `[{"namespace":"kube-system","name":"macvlan-plain"},` + c.pod.Annotations[networksKey][1:]
-			}
-			// The pod is judged as well: what it must ask for it is asked here.
-			pod := podObject(t, c.pod)
-			with, err := files.NewInventory("default", slices.Concat(slices.DeleteFunc(slices.Clone(cluster), func(other files.Object) bool {
-				return other.Kind == inventory.NetworkKind && cmp.Or(other.Namespace, "default") == n.Namespace && other.Name == n.Name
-			}), []files.Object{*o}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			v := judge(t, with, f, pod)
-			c.findings = append(slices.Clone(c.findings), v.Findings...)
+			trials = append(trials, cluster.ofNetwork(t, f, o, config))
+		} else if c, why := cluster.ofPod(t, f, o, config); c != nil {
+			trials = append(trials, c)
 		} else {
-			subject, err := podpolicy.Decode(o.APIVersion, o.Kind, cmp.Or(o.Namespace, "default"), o.JSON)
-			if err != nil {
-				t.Fatalf("%s: %v", f.Path, err)
-			}
-			switch {
-			case subject.HostNetwork:
-				passedOver["pods on the host's network, for which nobody calls Multus"]++
-				continue
-			case v.Exempt != "":
-				passedOver["pods that are not judged"]++
-				continue
-			}
-			c.pod.Namespace, c.pod.Annotations, c.pod.Networks = subject.Namespace, subject.Annotations, networks
+			passedOver[why]++
 		}
-		c.pod.onNode(mtus)
-		trials = append(trials, c)
 	}
 	t.Logf("passed over: %v", passedOver)
+	return trials
+}
+
+// ofRepositories are the pods and pods on the networks of what repositories hold, see
+// TestRepositories of the fixtures.
+func ofRepositories(t *testing.T) []*trial {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("..", "fixtures", "repositories", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trials []*trial
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects := given.Objects(t, string(text))
+		s, f := surroundingsOf(t, objects), &fixtures.Fixture{Path: path}
+		for i := range objects {
+			o := &objects[i]
+			kind, judged := review.KindOf(o.APIVersion, o.Kind)
+			switch {
+			case o.Kind == inventory.NetworkKind:
+				trials = append(trials, s.ofNetwork(t, f, o, config.Default()))
+			case judged && kind.HoldsPods():
+				if c, _ := s.ofPod(t, f, o, config.Default()); c != nil {
+					trials = append(trials, c)
+				}
+			}
+		}
+	}
 	return trials
 }
 

@@ -26,7 +26,7 @@ var outOfReach = map[string]int{
 // against what becomes of them.
 func TestVerdicts(t *testing.T) {
 	needNode(t)
-	fixtures, generated := try(t, ofFixtures(t)), try(t, ofGenerator(t))
+	fixtures, generated := try(t, slices.Concat(ofFixtures(t), ofRepositories(t))), try(t, ofGenerator(t))
 
 	except(t, "beyond", beyond, fixtures, generated)
 	except(t, "known", known, fixtures, generated)
