@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -122,15 +123,19 @@ func (s *surroundings) ofNetwork(t *testing.T, f *fixtures.Fixture, o *files.Obj
 	t.Helper()
 	n := networkOf(t, o)
 	c := &trial{title: f.Path + " " + o.Name, findings: judge(t, s.inv, f, o).Findings}
-	with := surroundingsOf(t, append(slices.DeleteFunc(slices.Clone(s.objects), func(other files.Object) bool {
+	objects := append(slices.DeleteFunc(slices.Clone(s.objects), func(other files.Object) bool {
 		return other.Kind == inventory.NetworkKind && cmp.Or(other.Namespace, "default") == n.Namespace && other.Name == n.Name
-	}), *o))
-	c.pod = &pod{Namespace: n.Namespace, Name: "pod", Networks: with.networks, Multus: multusAs(config), Delete: true}
-	c.pod.Annotations, c.plain = onNetwork(&n)
+	}), *o)
+	annotations, plain := onNetwork(&n)
 	// A link of the pod is there once something before has made it.
-	if chain := readConfig(n.Config); len(chain) > 0 && chain[0].LinkInContainer == true && chain[0].Master == "net1" {
-		c.pod.Annotations[networksKey] = `[{"namespace":"kube-system","name":"macvlan-plain"},` + c.pod.Annotations[networksKey][1:]
+	if before := linksBefore(&n); before > 0 {
+		objects = append(objects, given.Objects(t, "apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\n"+
+			"metadata: {name: before, namespace: default}\n"+`spec: {config: '{"cniVersion": "1.0.0", "type": "macvlan", "master": "eth1"}'}`)...)
+		annotations[networksKey] = "[" + strings.Repeat(`{"namespace":"default","name":"before"},`, before) + annotations[networksKey][1:]
 	}
+	with := surroundingsOf(t, objects)
+	c.plain = plain
+	c.pod = &pod{Namespace: n.Namespace, Name: "pod", Annotations: annotations, Networks: with.networks, Multus: multusAs(config), Delete: true}
 	// The pod is judged as well: what it must ask for it is asked here.
 	c.findings = slices.Concat(c.findings, judge(t, with.inv, f, podObject(t, c.pod)).Findings)
 	c.pod.onNode(s.mtus)
@@ -221,6 +226,17 @@ func ofRepositories(t *testing.T) []*trial {
 		}
 	}
 	return trials
+}
+
+// linksBefore is how many interfaces a pod must have before it joins a network whose master
+// is one of them.
+func linksBefore(n *network) int {
+	before := 0
+	if chain := readConfig(n.Config); len(chain) > 0 && chain[0].LinkInContainer == true {
+		// Masters of other names need none of ours.
+		_, _ = fmt.Sscanf(fmt.Sprint(chain[0].Master), "net%d", &before)
+	}
+	return before
 }
 
 // onNetwork are the annotations of a pod that asks for no more than a network, and for an
