@@ -348,6 +348,8 @@ var foreign = map[string]string{
 	"ifacer":                   "Spiderpool",
 	"ovn-k8s-cni-overlay":      "OVN-Kubernetes",
 	"calico":                   "Calico",
+	"flannel":                  "Flannel",
+	"my-ipam":                  "an IPAM plugin that nobody knows",
 	"cilium-cni":               "Cilium",
 }
 

@@ -77,6 +77,8 @@ var provable = map[string]bool{
 	"network-config-unusable":            true,
 	"network-not-coordinated":            false,
 	"network-not-found":                  true,
+	"object-ambiguous":                   false,
+	"object-unreadable":                  false,
 	"overlay-as-default-network":         false,
 	"resource-inject-overrides-networks": false,
 	"route-invalid":                      true,
