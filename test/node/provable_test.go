@@ -89,6 +89,7 @@ var provable = map[string]bool{
 	"subnet-annotation-unsupported":      false,
 	"too-few-addresses":                  false,
 	"too-many-address-pairs":             false,
+	"value-is-placeholder":               false,
 }
 
 // aboutRequests are the rules that say of a request that it has no effect: where one has
