@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	netapi "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
@@ -21,19 +24,35 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 )
 
-// networkOf reads a NetworkAttachmentDefinition.
+// networkOf reads a NetworkAttachmentDefinition as the API server does, by the very letters of
+// its keys.
 func networkOf(t *testing.T, o *files.Object) network {
 	t.Helper()
-	var nad struct {
-		Metadata struct {
-			Annotations map[string]string
-		}
-		Spec struct{ Config string }
-	}
-	if err := json.Unmarshal(o.JSON, &nad); err != nil {
+	var nad netapi.NetworkAttachmentDefinition
+	if err := utiljson.Unmarshal(o.JSON, &nad); err != nil {
 		t.Fatalf("%s: %v", o.Name, err)
 	}
-	return network{Namespace: cmp.Or(o.Namespace, "default"), Name: o.Name, Annotations: nad.Metadata.Annotations, Config: nad.Spec.Config}
+	n := network{Namespace: cmp.Or(o.Namespace, "default"), Name: o.Name, Annotations: nad.Annotations, Config: nad.Spec.Config}
+	if n.Config == "" {
+		// Whoever wrote a configuration elsewhere has not put one on the nodes.
+		var object map[string]any
+		if err := json.Unmarshal(o.JSON, &object); err != nil {
+			t.Fatalf("%s: %v", o.Name, err)
+		}
+		spec, _ := object["spec"].(map[string]any)
+		n.OnNodes = !misplaced(object) && !misplaced(spec)
+	}
+	return n
+}
+
+// misplaced says whether a part of an object has a configuration under any spelling of its key.
+func misplaced(part map[string]any) bool {
+	for key, value := range part {
+		if text, ok := value.(string); ok && text != "" && strings.EqualFold(key, "config") {
+			return true
+		}
+	}
+	return false
 }
 
 // networksOf are the networks among objects.

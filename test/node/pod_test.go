@@ -19,6 +19,8 @@ type network struct {
 	Namespace, Name string
 	Annotations     map[string]string `json:",omitempty"`
 	Config          string
+	// OnNodes says that a file of the network's name on the nodes has its configuration.
+	OnNodes bool `json:",omitempty"`
 }
 
 // link is one of the node.

@@ -186,9 +186,8 @@ func prepare(p *pod) error {
 	if err := os.MkdirAll(configFolder, 0o755); err != nil {
 		return err
 	}
-	// A network without a configuration stands for a file of its name on the nodes.
 	for i, n := range p.Networks {
-		if n.Config == "" {
+		if n.OnNodes {
 			if err := os.WriteFile(filepath.Join(configFolder, n.Name+".conflist"), clusterNetwork(n.Name, 1+i, p.Multus.WithoutDefaultRoute), 0o644); err != nil {
 				return err
 			}
