@@ -28,7 +28,7 @@ var beyond = []exception{
 
 // known are those that are faults of ours. Each is to go, none to be added.
 var known = []exception{
-	{passedFails, "args", "failed to allocate", "args.cni.ips of the network, and cni-args, ask host-local for what it does not give"},
+	{passedFails, "args", "failed to allocate", "an address in args that the network asks for, twice in a pod"},
 	{passedFails, "runtimeConfig; twice", "is not available in range set", "an address that the network asks for, twice in a pod"},
 	{passedFails, "master: 16 bytes", "Link not found", "pods on a network whose master no link can be"},
 	{passedFails, "host-device; before macvlan", "Link not found", "host-device takes away the master of another network"},
@@ -36,7 +36,7 @@ var known = []exception{
 	{passedFails, "; twice", "no IP addresses available in range set", "a range that is too small for this pod alone"},
 	{passedFails, "mac; twice", "address already in use", "a MAC address of the network, twice in a pod"},
 
-	{unfulfilled, "", "in place of", "MAC addresses that passthru, ptp and host-device do not take"},
+	{unfulfilled, "", "in place of", "a MAC address of the network that passthru does not take"},
 
 	{undeletable, "version  of a list", "no IP ranges specified", "a list without a version, which Multus writes anew for DEL and leaves the ranges out of"},
 }
