@@ -111,7 +111,7 @@ type writtenWhereabouts struct {
 }
 
 // readWhereabouts follows pkg/types, pkg/config and pkg/allocate of whereabouts 0.9.2;
-// test/multus/whereabouts runs them beside it.
+// test/node/whereabouts runs them beside it.
 func readWhereabouts(s Source) Plugin {
 	modern, _ := version.GreaterThanOrEqualTo(s.CNIVersion, "0.3.0")
 	p := &whereabouts{single: !modern}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestRoom: how many interfaces can have an address at once. What is handed out is held against
-// whereabouts itself by test/multus/whereabouts.
+// whereabouts itself by test/node/whereabouts.
 func TestRoom(t *testing.T) {
 	for fields, want := range map[string]int{
 		`"range":"10.0.0.0/24"`:          254,

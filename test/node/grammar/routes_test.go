@@ -1,4 +1,4 @@
-package multus
+package grammar
 
 import (
 	"strings"
