@@ -33,5 +33,6 @@ var effects = map[flaw.Effect]string{
 	flaw.FailsSome:  "pods that bring nothing in its place fail: ",
 	flaw.MayFail:    "pods may fail: ",
 	flaw.FailsNewer: "on a node with newer plugins no pod starts on this network, and pods that run cannot be deleted (their interface and address stay): ",
+	flaw.Stays:      "pods start, and cannot be deleted: ",
 	flaw.Ignored:    "pods start, but not as it seems to be meant: ",
 }

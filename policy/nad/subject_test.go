@@ -217,7 +217,7 @@ func TestPlacesInNetwork(t *testing.T) {
 		{"master", `{"cniVersion":"0.3.1","type":"macvlan","master":"enp129s0f1np1.1000"}`, `"enp129s0f1np1.1000"}`},
 		{"vlan", `{"cniVersion":"0.3.1","type":"macvlan","vlan":7}`, `7}`},
 		{"comma", `{"plugins":[{"type":"macvlan"},]}`, `]}`},
-		{"host-local", `{"plugins":[{"type":"macvlan","ipam":{"type":"host-local"}}]}`, `{"type":"host-local"}}]}`},
+		{"host-local", `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","ipam":{"type":"host-local"}}]}`, `{"type":"host-local"}}]}`},
 		{"version", `{"cniVersion":"0.3.7","type":"macvlan"}`, `"0.3.7","type":"macvlan"}`},
 	}
 	for _, tt := range tests {

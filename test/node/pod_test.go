@@ -38,6 +38,8 @@ type multusConfig struct {
 	// NamespaceIsolation and GlobalNamespaces as in Multus' own.
 	NamespaceIsolation bool
 	GlobalNamespaces   []string
+	// DefaultNetworks are those that every pod gets.
+	DefaultNetworks []string
 	// WithoutDefaultRoute is a cluster's own network that gives pods no default route.
 	WithoutDefaultRoute bool
 }

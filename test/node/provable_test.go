@@ -1,5 +1,11 @@
 package node
 
+import (
+	"regexp"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
+)
+
 // provable says of each rule whether a node can prove its denial: a pod that is denied by it
 // then does not start. Of the others a node knows nothing, or not this one: they guard what
 // works on one node and not in a cluster, what Spiderpool, whereabouts and Rancher do, and
@@ -29,7 +35,7 @@ var provable = map[string]bool{
 	"host-network":                       false,
 	"interface-name-conflict":            true,
 	"interface-name-invalid":             true,
-	"interface-name-unsupported":         true,
+	"interface-name-unsupported":         false,
 	"ip-request-invalid":                 true,
 	"ippool-annotation-invalid":          false,
 	"ippool-default-missing":             false,
@@ -81,6 +87,7 @@ var provable = map[string]bool{
 	"object-unreadable":                  false,
 	"overlay-as-default-network":         false,
 	"resource-inject-overrides-networks": false,
+	"resource-not-requested":             false,
 	"route-invalid":                      true,
 	"spiderpool-annotation-ignored":      false,
 	"spiderpool-annotation-invalid":      false,
@@ -90,6 +97,15 @@ var provable = map[string]bool{
 	"too-few-addresses":                  false,
 	"too-many-address-pairs":             false,
 	"value-is-placeholder":               false,
+}
+
+// hardware is a MAC address.
+var hardware = regexp.MustCompile(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`)
+
+// sharesAddress says that a finding is about an IP address that two interfaces of a pod have:
+// the kernel lets them, unlike one MAC address on one link.
+func sharesAddress(f *verdict.Finding) bool {
+	return f.Rule == "address-duplicate" && !hardware.MatchString(f.Message)
 }
 
 // aboutRequests are the rules that say of a request that it has no effect: where one has

@@ -193,6 +193,11 @@ func prepare(p *pod) error {
 			}
 		}
 	}
+	if len(p.Multus.DefaultNetworks) > 0 {
+		if err := os.WriteFile(filepath.Join(configFolder, ownNetwork+".conflist"), clusterNetwork(ownNetwork, 0, p.Multus.WithoutDefaultRoute), 0o644); err != nil {
+			return err
+		}
+	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make the node's namespace: %w", err)
 	}
@@ -250,6 +255,9 @@ func clusterNetwork(name string, number int, withoutDefaultRoute bool) []byte {
 	return text
 }
 
+// ownNetwork is the name of the cluster's own network, where no other is named.
+const ownNetwork = "cluster-network"
+
 // config is Multus' own configuration.
 func (p *pod) config() []byte {
 	config := map[string]any{
@@ -258,10 +266,14 @@ func (p *pod) config() []byte {
 		"multusNamespace": p.Multus.MultusNamespace, "namespaceIsolation": p.Multus.NamespaceIsolation,
 		"globalNamespaces": strings.Join(p.Multus.GlobalNamespaces, ","),
 	}
-	if p.Multus.ClusterNetwork != "" {
+	switch {
+	case p.Multus.ClusterNetwork != "":
 		config["clusterNetwork"] = p.Multus.ClusterNetwork
-	} else {
-		config["delegates"] = []any{json.RawMessage(clusterNetwork("cluster-network", 0, p.Multus.WithoutDefaultRoute))}
+	case len(p.Multus.DefaultNetworks) > 0:
+		// Multus reads them only beside a cluster's own network that it looks up.
+		config["clusterNetwork"], config["defaultNetworks"] = ownNetwork, p.Multus.DefaultNetworks
+	default:
+		config["delegates"] = []any{json.RawMessage(clusterNetwork(ownNetwork, 0, p.Multus.WithoutDefaultRoute))}
 	}
 	text, err := json.Marshal(config)
 	if err != nil {

@@ -119,6 +119,9 @@ func (n *Network) Addressless(a *Ask) bool {
 	if n.Plugins == nil || n.Unusable != "" {
 		return false
 	}
+	if len(n.Plugins) == 1 && slices.Contains(linkless, n.Main()) {
+		return true
+	}
 	g := n.given(a)
 	return g.Known && len(g.Prefixes) == 0
 }

@@ -24,6 +24,8 @@ type chain struct {
 	name       string
 	cniVersion string
 	plugins    []*libcni.PluginConfig
+	// list says that the configuration is a list of plugins, not a single one.
+	list bool
 	// listed are the capabilities that a list of plugins declares for itself.
 	listed []string
 }
@@ -123,7 +125,7 @@ func pluginList(conf []byte, top map[string]any) (string, chain, string) {
 	if len(list.Plugins) == 0 {
 		return "", chain{}, `its key "plugins" is not written in small letters`
 	}
-	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins}
+	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins, list: true}
 	capabilities, _ := top["capabilities"].(map[string]any)
 	for name, value := range capabilities {
 		if value == true {

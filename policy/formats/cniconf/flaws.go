@@ -192,6 +192,13 @@ func (n *Network) findFlaws(c *chain) {
 			Text: `"mac" has no effect: ` + n.MACIgnored(), Want: "remove mac, or chain the plugin tuning with it",
 		})
 	}
+	if c.list && c.cniVersion == "" && n.IPAM.Type() == "host-local" {
+		// Run with Multus 4.3 and host-local 1.10: test/node.
+		e.flaws = append(e.flaws, flaw.Flaw{
+			Kind: flaw.Chain, Effect: flaw.Stays, Plugin: main, Path: []any{"ipam"},
+			Text: "the list of plugins has no cniVersion, and the configuration with which Multus then deletes has no ranges", Want: `write "cniVersion": "0.3.1"`,
+		})
+	}
 	if len(c.name) > longName {
 		e.name = len(c.name)
 		e.flaws = append(e.flaws, flaw.Flaw{

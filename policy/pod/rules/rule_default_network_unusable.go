@@ -33,7 +33,10 @@ func misnamedFirst(p *pod.View, i *pod.Interface) []verdict.Finding {
 	// Other plugins may answer with whatever they like, and what names no interface counts
 	// for eth0.
 	n := i.Network()
-	certain := n != nil && n.OnlyReference() && n.NamesInterface()
+	certain := n != nil && n.OnlyReference()
+	if certain && !n.NamesInterface() {
+		return nil
+	}
 	return []verdict.Finding{atFirst(p, verdict.Finding{
 		Place:   object.AtAnnotation(i.Annotation, p.Locate(i, "interface")),
 		Message: "interface name " + quote.Value(i.Name) + " of network " + i.Label() + ": the container runtime asks for eth0 as a pod's first interface",

@@ -36,6 +36,8 @@ const (
 	// FailsNewer: every pod fails on a node with a newer version of the plugin, when it
 	// starts and when it ends.
 	FailsNewer
+	// Stays: pods start, and cannot be deleted.
+	Stays
 	// Ignored: pods start, without what the configuration seems to mean.
 	Ignored
 )
