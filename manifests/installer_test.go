@@ -203,7 +203,7 @@ func checkPod(t *testing.T, pod corev1.PodSpec, plugins string) {
 	capabilities := map[string][]corev1.Capability{
 		"installer":   nil,
 		"uninstaller": nil,
-		"dhcp":        {"SYS_ADMIN", "NET_ADMIN", "NET_RAW"},
+		"dhcp":        {"SYS_ADMIN", "NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"},
 	}
 	if len(pod.InitContainers) > 0 {
 		t.Error("there are init containers, which nobody looks at here")

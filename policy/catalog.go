@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/file"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod/rules"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/ruledocs"
@@ -33,10 +34,14 @@ const (
 	Networks Kind = "networks"
 	// Subnets are those of Rancher's flat network. Examples are whole objects.
 	Subnets Kind = "subnets"
+	// Files are those that hold objects, which only kubectl-macvlan reads. Examples are whole
+	// files.
+	Files Kind = "files"
 )
 
 // catalog lists all rules, in the order in which findings are reported.
-var catalog = slices.Concat(catalogued(rules.Table, Pods), catalogued(nad.Rules, Networks), catalogued(subnet.Rules, Subnets))
+var catalog = slices.Concat(catalogued(rules.Table, Pods), catalogued(nad.Rules, Networks), catalogued(subnet.Rules, Subnets),
+	catalogued(file.Rules, Files))
 
 func catalogued[S any](rules []verdict.Rule[S], of Kind) []Rule {
 	out := make([]Rule, len(rules))

@@ -21,6 +21,9 @@
 //   - nad: NetworkAttachmentDefinitions.
 //   - subnet: the subnets of Rancher's flat network.
 //
+// Beside them, package file judges how objects stand in files, of which only kubectl-macvlan
+// knows.
+//
 // They share verdict (findings, actions, modes), object (references, identities, places in
 // objects) and config (PolicyConfig). What users read about the rules is in ruledocs.
 //
@@ -35,7 +38,7 @@
 //
 // # How a rule is added
 //
-//  1. Write rule_<id with underscores>.go in pod/rules, nad or subnet: one Rule value with
+//  1. Write rule_<id with underscores>.go in pod/rules, nad, subnet or file: one Rule value with
 //     its ID, default action and check.
 //     If it reads an annotation that no rule has read before, add that to
 //     pod/annotations.go, or to networkAnnotationKeys in nad: all others are dropped while
@@ -48,7 +51,8 @@
 //  4. Write a test beside the rule for what fixtures cannot say.
 //  5. Add test/fixtures/<id>/pass/*.yaml and test/fixtures/<id>/fail/*.yaml:
 //     a test fails without at least one of each. Package fixtures says how a
-//     case states what is expected, and where its networks are.
+//     case states what is expected, and where its networks are. The cases of a rule of files
+//     are a script, cmd/kubectl-macvlan/testdata/script/rule_<id>.txtar.
 //
 // A rule of pods reads a [pod.View]. Whatever rests on an inventory's answers is read by a
 // method of the view or of an interface, which notes that it was read: so a refusal is

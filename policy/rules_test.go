@@ -43,7 +43,7 @@ func TestRules(t *testing.T) {
 
 // A rule that is not in its table is never run.
 func TestEveryRuleFileIsInItsTable(t *testing.T) {
-	for _, folder := range []string{"pod/rules", "nad", "subnet"} {
+	for _, folder := range []string{"pod/rules", "nad", "subnet", "file"} {
 		files, err := filepath.Glob(folder + "/rule_*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", folder, len(files), err)
@@ -89,6 +89,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"too-many-address-pairs", "address-count-mismatch", "address-duplicate", "address-not-assignable", "too-few-addresses", "address-in-use", "label-value-too-long",
 		"flat-network-annotation-invalid", "flat-network-keys-mixed", "flat-network-subnet-missing", "flat-network-subnet-not-found",
 		"flat-network-not-attached", "flat-network-project", "flat-network-subnet-invalid", "flat-network-subnet-overlap",
+		"object-unreadable", "object-ambiguous",
 	} {
 		if !IsRule(id) {
 			t.Errorf("rule %s is gone", id)

@@ -38,7 +38,7 @@ func (c *Change) judgeNetworkOf(ctx context.Context, inv inventory.Inventory, co
 		case answer.Err != nil:
 			undecided := fmt.Errorf("look up the network that it replaces: %w", answer.Err)
 			return Outcome{Object: c.object(subject.Namespace, subject.Name), Verdict: verdict.Verdict{Undecided: undecided}}, nil
-		case answer.Value != nil && !answer.Value.NameOnly:
+		case answer.Value != nil && !answer.Value.NameOnly && answer.Doubt == nil:
 			subject.Replace(answer.Value)
 		}
 	}

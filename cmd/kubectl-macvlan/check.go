@@ -35,6 +35,8 @@ type checkOptions struct {
 	failOn           string
 	mode             string
 	live             bool
+	strict           bool
+	requireObjects   bool
 	namespace        string
 	kubeconfig       string
 	context          string
@@ -54,6 +56,7 @@ func newCheck(s streams) *cobra.Command {
 			"flat network in files and folders.\n\n" +
 			"The networks that pods ask for are looked up in the files themselves, and in --inventory or, with --live, in a cluster. Without\n" +
 			"any network in either, networks are checked by their names only, and none is reported as missing.\n\n" +
+			"One object that cannot be read is reported, and the others are checked. In a folder, what is no Kubernetes object is passed over.\n\n" +
 			"Exit status: 0 when nothing at or above --fail-on was found, 1 when something was, 2 when the check could not be run.",
 		Example: "  kubectl macvlan check -f pods.yaml --inventory networks/\n" +
 			"  kustomize build . | kubectl macvlan check -f - --live -o json",
@@ -69,6 +72,8 @@ func newCheck(s streams) *cobra.Command {
 	f.StringArrayVarP(&o.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, with FORMAT one of "+strings.Join(report.Forms(), ", ")+" (may be repeated)")
 	f.StringVar(&o.failOn, "fail-on", "deny", "lowest action that makes the exit status 1: deny, warn or never")
 	f.StringVar(&o.mode, "mode", "", "simulate a mode in every namespace, whatever its label: enforce, warn or off")
+	f.BoolVar(&o.strict, "strict", false, "end with status 2 if a document in a searched folder is neither YAML nor JSON")
+	f.BoolVar(&o.requireObjects, "require-objects", false, "end with status 2 if there is no object to check")
 	f.BoolVar(&o.live, "live", false, "read networks, pools and everything else that the check needs from the cluster")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that do not name one")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
@@ -119,32 +124,38 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := files.Read(o.files, o.in)
+	contents, err := files.Survey(o.files, o.in)
 	if err != nil {
 		return err
 	}
-	inv, stored, err := o.openInventory(objects, namespace, timeout)
+	world, torn, err := o.openWorld(contents.Objects, namespace, timeout)
 	if err != nil {
 		return err
 	}
-	r, err := check.Objects(ctx, objects, inv, config, check.Options{Namespace: namespace, Mode: verdict.Mode(o.mode), Stored: stored})
+	if !o.live && world.NamesOnly() {
+		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are checked by their names, but not whether they exist")
+	}
+	r, err := check.Objects(ctx, world, config, check.Options{Namespace: namespace, Mode: verdict.Mode(o.mode)})
 	if err != nil {
 		return err
 	}
 	// Where nobody could say that something is not known, it would pass for not there.
-	if err := inv.Err(); err != nil {
+	if err := world.Err(); err != nil {
 		return err
 	}
-	if r.Summary.Checked == 0 {
-		return fmt.Errorf("nothing to check: no pod, pod template, network or subnet in %s", report.Plural(r.Summary.Skipped, "object"))
+	if o.requireObjects && r.Checkable == 0 {
+		return fmt.Errorf("nothing to check: no pod, pod template, network or subnet in %s (--require-objects)", report.Plural(r.Summary.Skipped, "object"))
 	}
-	r.Version = version
+	r.Version, r.Summary.PassedOver = version, contents.PassedOver
 	for _, output := range outputs {
 		if err := output(o.out, r); err != nil {
 			return err
 		}
 	}
-	if o.failOn == "deny" && r.Summary.Denied > 0 || o.failOn == "warn" && r.Summary.Denied+r.Summary.Warned > 0 {
+	switch {
+	case o.strict && torn > 0:
+		return fmt.Errorf("%s in searched folders cannot be read (--strict)", report.Plural(torn, "document"))
+	case o.failOn == "deny" && r.Summary.Denied > 0, o.failOn == "warn" && r.Summary.Denied+r.Summary.Warned > 0:
 		return errFound
 	}
 	return nil
@@ -196,34 +207,41 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 	return namespace, err
 }
 
-// openInventory is what the objects are judged against: those of --inventory, or
-// the cluster's, and over either those of the checked files themselves. stored is
-// without the latter.
-func (o *checkOptions) openInventory(objects []files.Object, namespace string, timeout time.Duration) (inv, stored *snapshot.Inventory, err error) {
-	below, err := o.openStored(namespace, timeout)
+// openWorld is what the objects are judged against: those of --inventory, or
+// the cluster's, and over either those of the checked files themselves. torn is the number of
+// documents found in folders that are neither YAML nor JSON.
+func (o *checkOptions) openWorld(objects []files.Object, namespace string, timeout time.Duration) (world *check.World, torn int, err error) {
+	torn = broken(objects)
+	if o.live {
+		below, err := o.openCluster(timeout)
+		if err != nil {
+			return nil, 0, err
+		}
+		return &check.World{Checked: files.NewTree(namespace, objects, files.Alone), Cluster: below}, torn, nil
+	}
+	held, err := files.Survey(o.inventory, o.in)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
-	checked, err := files.NewLayer(namespace, objects)
-	if err != nil {
-		return nil, nil, err
-	}
-	inv, stored = snapshot.New(below, checked), snapshot.New(below)
-	if !o.live && inv.Len() == 0 {
-		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are checked by their names, but not whether they exist")
-	}
-	return inv, stored, nil
+	return &check.World{
+		Checked: files.NewTree(namespace, objects, files.Alone),
+		Held:    files.NewTree(namespace, held.Objects, ""),
+	}, torn + broken(held.Objects), nil
 }
 
-// openStored is what there is without the checked files.
-func (o *checkOptions) openStored(namespace string, timeout time.Duration) (*snapshot.Layer, error) {
-	if !o.live {
-		held, err := files.Read(o.inventory, o.in)
-		if err != nil {
-			return nil, err
+// broken is the number of documents found in folders that are neither YAML nor JSON.
+func broken(objects []files.Object) int {
+	n := 0
+	for i := range objects {
+		if f := objects[i].Fault; f != nil && f.Broken && f.Searched {
+			n++
 		}
-		return files.NewLayer(namespace, held)
 	}
+	return n
+}
+
+// openCluster is what there is without the checked files.
+func (o *checkOptions) openCluster(timeout time.Duration) (*snapshot.Layer, error) {
 	config, err := o.cluster().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)

@@ -42,9 +42,9 @@ func exitStatus(err error) int {
 // streams are the program's outputs.
 type streams struct{ out, err io.Writer }
 
-// defaultPlugins are what the networks of the documents need: macvlan, and the
-// IPAM plugins it delegates to.
-var defaultPlugins = []string{"macvlan", "host-local", "static", "dhcp"}
+// defaultPlugins are what macvlan networks name: macvlan, the IPAM plugins it delegates
+// to, and tuning, which stands behind it in chains.
+var defaultPlugins = []string{"macvlan", "host-local", "static", "dhcp", "tuning"}
 
 // options are the flags that several commands share.
 type options struct {

@@ -183,7 +183,7 @@ func TestRun(t *testing.T) {
 	}
 	_, metrics := get(t, address, "/metrics")
 	for _, want := range []string{
-		`macvlan_installer_plugin_info{plugin="macvlan",state="current",version="v1.9.1"} 1`,
+		`macvlan_installer_plugin_info{plugin="macvlan",state="current",version="v1.10.0"} 1`,
 		`macvlan_installer_plugin_info{plugin="static",state="broken",version=""} 1`,
 		`macvlan_installer_installs_total{plugin="static",result="installed"} 2`,
 		`macvlan_installer_ready 0`,

@@ -24,13 +24,17 @@ func NewInventory(namespace string, layers ...[]Object) (*snapshot.Inventory, er
 func NewLayer(namespace string, objects []Object) (*snapshot.Layer, error) {
 	all := make([]snapshot.Object, len(objects))
 	for i := range objects {
-		o := &objects[i]
-		all[i] = snapshot.Object{
-			APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
-			JSON: o.JSON, Deleted: o.Deleted, At: o.at,
-		}
+		all[i] = objects[i].compiled()
 	}
 	return snapshot.NewLayer(namespace, all)
+}
+
+// compiled is the object as an inventory takes it.
+func (o *Object) compiled() snapshot.Object {
+	return snapshot.Object{
+		APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
+		JSON: o.JSON, Deleted: o.Deleted, At: o.at,
+	}
 }
 
 // at is the place of a value in the object, as path:line:column.

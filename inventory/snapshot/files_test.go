@@ -101,8 +101,8 @@ func TestWrongObjects(t *testing.T) {
 		{"a pool twice", documents(vlan100, vlan200, disabled), `a.yaml:5:1: pool "vlan100-v4" is already at a.yaml:1:1: remove one of them`},
 		{"a namespace twice", documents(teamA, teamB), `a.yaml:3:1: namespace "team-a" is already at a.yaml:1:1: remove one of them`},
 		{"a network twice", documents(network, network), `a.yaml:3:1: network "default/vlan100" is already at a.yaml:1:1: remove one of them`},
-		{"a pool of a wrong type", documents(teamA, strings.Replace(vlan200, "ipVersion: 6", "ipVersion: six", 1)), `a.yaml:3:1: decode SpiderIPPool: `},
-		{"a namespace of a wrong type", strings.Replace(teamA, "labels: {team: a}", "labels: [team]", 1), `a.yaml:1:60: decode Namespace: metadata.labels is of the wrong type: `},
+		{"a pool of a wrong type", documents(teamA, strings.Replace(vlan200, "ipVersion: 6", "ipVersion: six", 1)), `a.yaml:3:110: decode SpiderIPPool: spec.ipVersion: the value is of the wrong type (a string); accepted: a whole number`},
+		{"a namespace of a wrong type", strings.Replace(teamA, "labels: {team: a}", "labels: [team]", 1), `a.yaml:1:60: decode Namespace: metadata.labels: the value is of the wrong type (a list); accepted: a mapping`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

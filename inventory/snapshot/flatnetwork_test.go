@@ -80,8 +80,8 @@ func TestLaterSubnetsOverride(t *testing.T) {
 func TestWrongFlatNetworkObjects(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a subnet twice", documents(subnetV1, subnetV2, subnetAgain), `a.yaml:5:1: MacvlanSubnet "vlan9" is already at a.yaml:1:1: remove one of them`},
-		{"a subnet of a wrong type", strings.Replace(subnetV1, "cidr: 10.0.0.0/24", "cidr: [10.0.0.0/24]", 1), `a.yaml:1:111: decode MacvlanSubnet: spec.cidr is of the wrong type: `},
-		{"a record of a wrong type", "{apiVersion: flatnetwork.pandaria.io/v1, kind: FlatNetworkIP, metadata: {name: a}, spec: {subnet: [a]}}\n", `a.yaml:1:91: decode FlatNetworkIP: spec.subnet is of the wrong type: `},
+		{"a subnet of a wrong type", strings.Replace(subnetV1, "cidr: 10.0.0.0/24", "cidr: [10.0.0.0/24]", 1), `a.yaml:1:111: decode MacvlanSubnet: spec.cidr: the value is of the wrong type (a list); accepted: a string`},
+		{"a record of a wrong type", "{apiVersion: flatnetwork.pandaria.io/v1, kind: FlatNetworkIP, metadata: {name: a}, spec: {subnet: [a]}}\n", `a.yaml:1:91: decode FlatNetworkIP: spec.subnet: the value is of the wrong type (a list); accepted: a string`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

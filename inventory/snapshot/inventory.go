@@ -32,6 +32,8 @@ type Inventory struct {
 	layers []*Layer
 	// ofFiles says that no layer is a cluster's, and namesOnly that there is no network.
 	ofFiles, namesOnly bool
+	// doubt is that about networks that are not found; nil where those that are known are all.
+	doubt *pod.Doubt
 
 	mu sync.Mutex
 	// pools and holders are put together when they are asked for; nil before.
@@ -45,9 +47,32 @@ var _ inventory.Inventory = (*Inventory)(nil)
 func New(layers ...*Layer) *Inventory {
 	i := &Inventory{layers: layers}
 	i.ofFiles = !slices.ContainsFunc(layers, func(l *Layer) bool { return l.cluster != nil })
-	i.namesOnly = i.ofFiles && i.Len() == 0
+	i.namesOnly = i.ofFiles && i.Len() == 0 && !slices.ContainsFunc(layers, (*Layer).concealsNetworks)
+	if reason := i.partial(); reason != "" {
+		i.doubt = &pod.Doubt{Partial: reason}
+	}
 	return i
 }
+
+// partial is why there may be other networks than those that are known; empty where these are
+// all: a cluster tells, and files tell that have any and are not partial, as long as all of
+// them can be read.
+func (i *Inventory) partial() string {
+	reason := ""
+	for _, l := range i.layers {
+		if l.lacks {
+			return "part of the files cannot be read"
+		}
+		reason = cmp.Or(reason, l.partial)
+	}
+	if slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.partial == "" && (l.cluster != nil || len(l.networks) > 0) }) {
+		return ""
+	}
+	return reason
+}
+
+// NamesOnly says that there is no network at all, so that they are judged by their names.
+func (i *Inventory) NamesOnly() bool { return i.namesOnly }
 
 // Len is the number of networks in files.
 func (i *Inventory) Len() int {
@@ -124,17 +149,34 @@ func (i *Inventory) Refresh(_ context.Context, _ pod.Questions, facts pod.Facts)
 }
 
 // network answers about one network. Where a layer hides it, it is not known whether there
-// is one, nor what it is: its name proves nothing that a pod could be refused for.
+// is one, nor what it is: its name proves nothing that a pod could be refused for. Where
+// there is none, one whose file names no namespace may be meant.
 func (i *Inventory) network(ctx context.Context, ref object.Reference) pod.Answer[cniconf.Network] {
 	unknown := false
 	for _, l := range i.downwards() {
+		if l.concealed[thing{networkSort, ref}] {
+			return pod.Answer[cniconf.Network]{Unknown: true, Fresh: true}
+		}
 		network, isHidden, err := l.network(ctx, ref)
 		if network != nil || err != nil {
 			return pod.Answer[cniconf.Network]{Value: network, Err: err, Fresh: err == nil}
 		}
 		unknown = unknown || isHidden
 	}
-	return pod.Answer[cniconf.Network]{Unknown: unknown, Fresh: true}
+	if unknown {
+		return pod.Answer[cniconf.Network]{Unknown: true, Fresh: true}
+	}
+	for _, l := range i.downwards() {
+		if l.concealed[thing{networkSort, object.Reference{Name: ref.Name}}] {
+			return pod.Answer[cniconf.Network]{Unknown: true, Fresh: true}
+		}
+		if found, ok := l.unplaced[ref.Name]; ok {
+			placed := *found.network
+			placed.Namespace = ref.Namespace
+			return pod.Answer[cniconf.Network]{Value: &placed, Doubt: &pod.Doubt{Unplaced: found.place}, Fresh: true}
+		}
+	}
+	return pod.Answer[cniconf.Network]{Doubt: i.doubt, Fresh: true}
 }
 
 func (i *Inventory) namespace(ctx context.Context, name string) pod.Answer[pod.Namespace] {
@@ -142,6 +184,9 @@ func (i *Inventory) namespace(ctx context.Context, name string) pod.Answer[pod.N
 		return pod.Answer[pod.Namespace]{Fresh: true}
 	}
 	for _, l := range i.downwards() {
+		if l.concealed[thing{namespaceSort, object.Reference{Name: name}}] {
+			break
+		}
 		if namespace, err := l.namespace(ctx, name); namespace != nil || err != nil {
 			return pod.Answer[pod.Namespace]{Value: namespace, Err: err, Fresh: err == nil}
 		}
@@ -180,7 +225,8 @@ func (i *Inventory) poolFacts(ctx context.Context, depended bool) pod.PoolFacts 
 			return pod.PoolFacts{Err: err}
 		}
 		maps.Copy(all, pools)
-		known, isHidden = known || found == complete, isHidden || found == hidden
+		known = known || found == complete
+		isHidden = isHidden || found == hidden || l.concealed[thing{poolSort, object.Reference{}}]
 	}
 	i.pools = &pod.PoolFacts{EveryFresh: true}
 	if known && !isHidden {
@@ -206,11 +252,14 @@ func (i *Inventory) subnet(ctx context.Context, ref flatnetwork.SubnetReference)
 	return pod.Answer[flatnetwork.Subnet]{Unknown: !known || isHidden, Fresh: true}
 }
 
-// each visits what the layers hold, of each name what the uppermost has.
+// each visits what the layers hold that are compared, of each name what the uppermost has.
 func each[K comparable, V any](i *Inventory, of func(*Layer) map[K]V) iter.Seq[V] {
 	return func(yield func(V) bool) {
 		seen := map[K]bool{}
 		for _, l := range i.downwards() {
+			if l.aside {
+				continue
+			}
 			for name, value := range of(l) {
 				if !seen[name] && !yield(value) {
 					return

@@ -190,12 +190,16 @@ func (l *Layer) subnetsOfFiles(g flatnetwork.Generation) extent {
 func subnetAdder(g flatnetwork.Generation) func(*builder, *Object) error {
 	return func(b *builder, o *Object) error {
 		if b.addSubnet(g, o) != nil {
-			// It is there, and nothing is known of it.
-			ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
-			b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
+			b.concealSubnet(g, o)
 		}
 		return nil
 	}
+}
+
+// concealSubnet adds a subnet that is there, and of which nothing is known.
+func (b *builder) concealSubnet(g flatnetwork.Generation, o *Object) {
+	ref := flatnetwork.SubnetReference{Generation: g, Name: o.Name}
+	b.subnets[ref] = &flatnetwork.Subnet{Reference: ref}
 }
 
 // everyHolder are the objects that may keep addresses from others. Many who may write a

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -43,6 +44,18 @@ type Layer struct {
 	userOrder []key
 	// owners is what the pods and workloads are as owners of others.
 	owners map[object.Identity]ownerObject
+	// unplaced are networks whose file names no namespace, by name.
+	unplaced map[string]unplaced
+	// concealed are things that are there, and of which nothing is known. A network without
+	// a namespace is one whose file names none; pools are concealed together, without a name.
+	concealed map[thing]bool
+	// partial is why there may be other networks, and lacks says that there may be because part
+	// of what would tell cannot be read ([Layer.Partial]).
+	partial string
+	lacks   bool
+	// aside says that the layer answers what is asked for by name, and is compared with
+	// nothing.
+	aside bool
 
 	// cluster is nil for a layer of files.
 	cluster *cluster
@@ -64,6 +77,12 @@ type ownerObject struct {
 	deleting bool
 }
 
+// unplaced is a network whose file names no namespace, and where it stands.
+type unplaced struct {
+	network *cniconf.Network
+	place   string
+}
+
 func emptyLayer() *Layer {
 	return &Layer{
 		networks:   map[object.Reference]*cniconf.Network{},
@@ -81,14 +100,67 @@ func emptyLayer() *Layer {
 // object cannot be decoded, or when a network, a namespace, a node, a pool or a subnet
 // stands twice; the error names the places.
 func NewLayer(namespace string, objects []Object) (*Layer, error) {
+	l, errs := Compile(namespace, objects)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return l, nil
+}
+
+// Compile is NewLayer for who wants a layer of what can be read. What an object that cannot
+// be decoded ([*Undecoded]) is about is there, and nothing is known of it. Of things that
+// stand twice the last one counts.
+func Compile(namespace string, objects []Object) (*Layer, []error) {
 	b := newBuilder(namespace)
+	var errs []error
 	for i := range objects {
-		if err := b.add(&objects[i]); err != nil {
-			return nil, err
+		err := b.add(&objects[i])
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		var undecoded *Undecoded
+		if errors.As(err, &undecoded) {
+			b.conceal(&objects[i])
 		}
 	}
 	b.addGenerated()
-	return b.Layer, nil
+	return b.Layer, errs
+}
+
+// Conceal is a layer in which the objects are there, and nothing is known of them.
+func Conceal(namespace string, objects []Object) *Layer {
+	b := newBuilder(namespace)
+	for i := range objects {
+		b.conceal(&objects[i])
+	}
+	return b.Layer
+}
+
+// Partial is a layer that holds the same, and to which other networks may belong. partial is
+// why, as in [pod.Doubt], where that is because files do not tell of a cluster; empty where
+// they do. lacks says that part of what would tell cannot be read.
+func (l *Layer) Partial(partial string, lacks bool) *Layer {
+	out := *l
+	out.partial, out.lacks = partial, l.lacks || lacks
+	return &out
+}
+
+// Aside is a layer that answers what is asked for by name, as one that belongs to something
+// else: its pods, networks and subnets are compared with no others. Unless its pools are
+// shared, none of them is a default.
+func (l *Layer) Aside(shared bool) *Layer {
+	out := *l
+	out.aside, out.holders, out.users, out.userOrder, out.owners = true, nil, nil, nil, nil
+	if !shared {
+		out.pools = make(map[string]*spiderpool.Pool, len(l.pools))
+		for name, pool := range l.pools {
+			named := *pool
+			named.Default = false
+			out.pools[name] = &named
+		}
+	}
+	return &out
 }
 
 // builder makes a layer in which each thing stands once.
@@ -107,6 +179,13 @@ func newBuilder(namespace string) *builder {
 		places: map[thing]string{}, generated: map[object.Reference]*cniconf.Network{},
 	}
 }
+
+// Sorts of things.
+const (
+	networkSort   = "network"
+	namespaceSort = "namespace"
+	poolSort      = "pool"
+)
 
 // thing is what an object of an inventory is about.
 type thing struct {
@@ -129,25 +208,72 @@ func (b *builder) add(o *Object) error {
 		return nil
 	}
 	b.spiderpool = b.spiderpool || inSpiderpool(o)
+	if add := adderOf(o); add != nil {
+		return add(b, o)
+	}
+	return nil
+}
+
+// adderOf is what compiles objects of that kind; nil for one that is ignored.
+func adderOf(o *Object) func(*builder, *Object) error {
 	switch {
 	case pod.HoldsPod(o.APIVersion, o.Kind):
-		b.addSubject(o)
-		return nil
+		return (*builder).addSubject
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
-		return b.addCoordinator(o)
+		return (*builder).addCoordinator
 	case makers.Known(o.APIVersion, o.Kind):
-		return b.addMade(o)
+		return (*builder).addMade
 	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
-		return b.addPool(o)
+		return (*builder).addPool
 	case isKind(o, inventory.Namespaces):
-		return b.addNamespace(o)
+		return (*builder).addNamespace
 	case isKind(o, inventory.Nodes):
-		return b.addNode(o)
+		return (*builder).addNode
 	case isKind(o, inventory.Networks):
-		return b.addNetwork(o)
+		return (*builder).addNetwork
 	default:
-		return b.addFlatNetwork(o)
+		return flatNetworkAdder(o)
 	}
+}
+
+// conceal notes that what an object is about is there, and that nothing is known of it. Of
+// most kinds that is how things are without the object.
+func (b *builder) conceal(o *Object) {
+	g, isSubnet := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind)
+	ref := o.Reference(b.namespace)
+	switch {
+	case isSubnet:
+		b.concealSubnet(g, o)
+	case isKind(o, inventory.Namespaces):
+		b.hide(thing{namespaceSort, ref})
+	case o.Kind == inventory.Pools.Name && inSpiderpool(o):
+		// Which pools there are is known of all or of none.
+		b.hide(thing{poolSort, object.Reference{}})
+	case isKind(o, inventory.Networks), makers.Known(o.APIVersion, o.Kind):
+		// What makes networks may make others than one of its own name.
+		b.lacks = b.lacks || !isKind(o, inventory.Networks)
+		b.hide(thing{networkSort, ref})
+		if o.Namespace == "" {
+			b.hide(thing{networkSort, object.Reference{Name: ref.Name}})
+		}
+	}
+}
+
+// concealsNetworks says whether there are networks of which nothing is known.
+func (l *Layer) concealsNetworks() bool {
+	for t := range l.concealed {
+		if t.sort == networkSort {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) hide(t thing) {
+	if b.concealed == nil {
+		b.concealed = map[thing]bool{}
+	}
+	b.concealed[t] = true
 }
 
 // isKind says whether an object is of a kind, in the version that is read.
@@ -177,25 +303,41 @@ func (b *builder) addNetwork(o *Object) error {
 	}
 	nad.Namespace = cmp.Or(nad.Namespace, b.namespace)
 	ref := object.Reference{Namespace: nad.Namespace, Name: nad.Name}
-	if err := b.claim(o, thing{"network", ref}); err != nil {
-		return err
-	}
 	network := inventory.CompileNetwork(&nad)
 	b.networks[ref] = network
 	b.spiderpool = b.spiderpool || network.Coordinated() || network.IPAM.Pools() != nil
-	return nil
+	if o.Namespace == "" {
+		b.leaveUnplaced(o, network)
+	}
+	return b.claim(o, thing{networkSort, ref})
+}
+
+// leaveUnplaced notes a network that may come to be in any namespace.
+func (b *builder) leaveUnplaced(o *Object, n *cniconf.Network) {
+	if b.unplaced == nil {
+		b.unplaced = map[string]unplaced{}
+	}
+	b.unplaced[n.Name] = unplaced{n, o.place()}
 }
 
 // addMade notes the networks that a program makes of an object. A name that is still to be
 // made up is one that nobody can write yet.
 func (b *builder) addMade(o *Object) error {
-	made, err := makers.Networks(o.APIVersion, o.Kind, cmp.Or(o.Namespace, b.namespace), o.JSON)
+	made, err := makers.Networks(o.APIVersion, o.Kind, o.Namespace, o.JSON)
 	if err != nil {
 		return o.undecoded(err)
 	}
 	for i := range made {
-		if source := &made[i].Source; source.Name != "" && !made[i].NameBegins {
-			b.generated[object.Reference{Namespace: source.Namespace, Name: source.Name}] = nad.Compile(*source)
+		source := &made[i].Source
+		if source.Name == "" || made[i].NameBegins {
+			continue
+		}
+		placed := source.Namespace != ""
+		source.Namespace = cmp.Or(source.Namespace, b.namespace)
+		network := nad.Compile(*source)
+		b.generated[object.Reference{Namespace: source.Namespace, Name: source.Name}] = network
+		if !placed {
+			b.leaveUnplaced(o, network)
 		}
 	}
 	return nil
@@ -203,7 +345,7 @@ func (b *builder) addMade(o *Object) error {
 
 func (b *builder) addGenerated() {
 	for ref, network := range b.generated {
-		if _, written := b.places[thing{"network", ref}]; !written {
+		if _, written := b.places[thing{networkSort, ref}]; !written {
 			b.networks[ref] = network
 		}
 	}
@@ -220,7 +362,7 @@ func (b *builder) addNamespace(o *Object) error {
 		return nil
 	}
 	b.namespaces[namespace.Name] = inventory.CompileNamespace(&namespace)
-	return b.claim(o, thing{"namespace", object.Reference{Name: namespace.Name}})
+	return b.claim(o, thing{namespaceSort, object.Reference{Name: namespace.Name}})
 }
 
 func (b *builder) addPool(o *Object) error {
@@ -232,7 +374,7 @@ func (b *builder) addPool(o *Object) error {
 		return nil
 	}
 	b.pools[pool.Name] = inventory.CompilePool(&pool)
-	return b.claim(o, thing{"pool", object.Reference{Name: pool.Name}})
+	return b.claim(o, thing{poolSort, object.Reference{Name: pool.Name}})
 }
 
 func (b *builder) addNode(o *Object) error {
@@ -258,15 +400,15 @@ func (b *builder) addCoordinator(o *Object) error {
 	return nil
 }
 
-// addFlatNetwork compiles a subnet or a record of the flat network, and ignores
-// any other object.
-func (b *builder) addFlatNetwork(o *Object) error {
+// flatNetworkAdder is what compiles a subnet or a record of the flat network; nil for any
+// other object.
+func flatNetworkAdder(o *Object) func(*builder, *Object) error {
 	if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
-		return b.addSubnet(g, o)
+		return func(b *builder, o *Object) error { return b.addSubnet(g, o) }
 	}
 	for _, g := range flatnetwork.Generations {
 		if isKind(o, inventory.Records(g)) {
-			return b.addRecord(g, o)
+			return func(b *builder, o *Object) error { return b.addRecord(g, o) }
 		}
 	}
 	return nil
@@ -298,10 +440,10 @@ func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
 
 // addSubject notes a pod or workload. One that cannot be decoded is reported where it is
 // judged; here it uses nothing that could be told.
-func (b *builder) addSubject(o *Object) {
+func (b *builder) addSubject(o *Object) error {
 	s, err := b.subject(o)
 	if err != nil {
-		return
+		return nil
 	}
 	id := s.Identity()
 	id.UID = ""
@@ -311,6 +453,7 @@ func (b *builder) addSubject(o *Object) {
 		b.addUser(s)
 		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
 	}
+	return nil
 }
 
 func (b *builder) addUser(s *pod.Subject) {

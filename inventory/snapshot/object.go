@@ -1,13 +1,13 @@
 package snapshot
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
+	"cmp"
 
 	kjson "sigs.k8s.io/json"
 
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -39,15 +39,34 @@ func (o *Object) decode(into any) error {
 	return kjson.UnmarshalCaseSensitivePreserveInts(o.JSON, into)
 }
 
-// undecoded names the place of an object that cannot be decoded, and the field at fault.
-func (o *Object) undecoded(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) || wrong.Field == "" {
-		return fmt.Errorf("%s: decode %s: %w", o.place(), o.Kind, err)
-	}
-	var path []any
-	for step := range strings.SplitSeq(wrong.Field, ".") {
-		path = append(path, step)
-	}
-	return fmt.Errorf("%s: decode %s: %s is of the wrong type: %s", o.place(path...), o.Kind, wrong.Field, wrong.Value)
+// Undecoded is the error about an object that cannot be decoded.
+type Undecoded struct {
+	Object *Object
+	*object.FieldError
 }
+
+func (u *Undecoded) Error() string {
+	return u.Object.place(u.Place().Steps()...) + ": decode " + u.Object.Kind + ": " + u.FieldError.Error()
+}
+
+// undecoded says at which field an object cannot be decoded.
+func (o *Object) undecoded(err error) error { return &Undecoded{o, object.DecodeError(err)} }
+
+// Reference names an object among those of its kind, as an inventory does: without a
+// namespace where its kind has none, and in the one given where it names none itself.
+func (o *Object) Reference(namespace string) object.Reference {
+	ref := object.Reference{Namespace: cmp.Or(o.Namespace, namespace), Name: o.Name}
+	switch {
+	case isKind(o, inventory.Namespaces), isKind(o, inventory.Nodes),
+		inSpiderpool(o) && (o.Kind == inventory.Pools.Name || o.Kind == inventory.Coordinators.Name):
+		ref.Namespace = ""
+	default:
+		if g, ok := flatnetwork.SubnetGeneration(o.APIVersion, o.Kind); ok {
+			ref.Namespace = cmp.Or(o.Namespace, g.SubnetNamespace())
+		}
+	}
+	return ref
+}
+
+// Counts says whether an inventory reads objects of that kind.
+func (o *Object) Counts() bool { return adderOf(o) != nil }

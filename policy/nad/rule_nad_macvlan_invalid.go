@@ -5,7 +5,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
-// What the macvlan plugin (containernetworking/plugins 1.9.1) refuses on every node.
+// What the macvlan plugin (containernetworking/plugins 1.10.0) refuses on every node.
 // Whether an MTU fits the master is known on the nodes only.
 var ruleNADMacvlanInvalid = Rule{
 	ID:      "nad-macvlan-invalid",

@@ -21,6 +21,7 @@ var Rules = []Rule{
 	ruleNADVLANWithoutEffect,
 	ruleNADVLANMismatch,
 	ruleNADHostLocalOnSharedLink,
+	ruleNADGatewayOutsideSubnet,
 	ruleNADAddressOverlap,
 	ruleNADPassthruShared,
 	ruleNADMasterBusy,

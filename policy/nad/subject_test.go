@@ -235,7 +235,7 @@ func TestPlacesInNetwork(t *testing.T) {
 
 func TestNetworksThatCannotBeDecoded(t *testing.T) {
 	for object, want := range map[string]string{
-		`{"metadata":{"name":"a"},"spec":{"config":7}}`:                                                              "spec.config: the value is of the wrong type (number)",
+		`{"metadata":{"name":"a"},"spec":{"config":7}}`:                                                              "spec.config: the value is of the wrong type (a number); accepted: a string",
 		`{"metadata":{"annotations":{"v1.multus-underlay-cni.io/vlanId":100}}}`:                                      "put it in quotes",
 		`{"metadata":{"annotations":[]}}`:                                                                            "metadata.annotations",
 		`{"metadata":{"labels":{"a":1}}}`:                                                                            "metadata.labels",

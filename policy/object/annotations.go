@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 )
 
@@ -27,7 +28,7 @@ func keep(text []byte, field string, keys []string, haveToBeText func(key string
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, "", &json.UnmarshalTypeError{Field: field, Value: "not an object"}
+		return nil, "", &json.UnmarshalTypeError{Field: field, Value: kindOf(open), Type: reflect.TypeFor[map[string]string]()}
 	}
 	var value json.RawMessage
 	for d.More() {
@@ -61,4 +62,18 @@ func keep(text []byte, field string, keys []string, haveToBeText func(key string
 		values[key] = decoded
 	}
 	return values, wrong, nil
+}
+
+// kindOf is what encoding/json calls the kind of a value that begins with a token.
+func kindOf(token json.Token) string {
+	switch token.(type) {
+	case string:
+		return "string"
+	case bool:
+		return "bool"
+	case json.Delim:
+		return "array"
+	default:
+		return "number"
+	}
 }

@@ -1,8 +1,10 @@
 package object
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -33,13 +35,45 @@ func (e *FieldError) Place() Place {
 	return AtObject(e.Field)
 }
 
-// DecodeError says at which field an object could not be decoded.
-func DecodeError(err error) error {
+// DecodeError says at which field an object could not be decoded, and what is accepted there.
+// An error that says so already stays as it is.
+func DecodeError(err error) *FieldError {
+	var field *FieldError
+	if errors.As(err, &field) {
+		return field
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + wrong.Value + ")"}
+		// The value is a kind, with the number itself behind it where that does not fit.
+		kind, number, _ := strings.Cut(wrong.Value, " ")
+		written := cmp.Or(number, inWords[kind], kind)
+		return &FieldError{Field: asWritten(wrong.Field), Problem: "the value is of the wrong type (" + written + "); accepted: " + wanted(wrong.Type)}
 	}
 	return &FieldError{Problem: "the object cannot be decoded: " + err.Error()}
+}
+
+// inWords are the kinds of JSON as people who write YAML call them.
+var inWords = map[string]string{"array": "a list", "object": "a mapping", "string": "a string", "number": "a number", "bool": "true or false"}
+
+// wanted is what can be decoded into a type, as people who write YAML call it.
+func wanted(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a mapping"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a string"
+	default:
+		return "a whole number"
+	}
 }
 
 // asWritten leaves out of a path what is no field of the object: the names of embedded types,

@@ -51,6 +51,18 @@ type Answer[T any] struct {
 	// cluster that does not have the kind and in files without any. Then none is
 	// missing.
 	Unknown bool
+	// Doubt is nil unless there is one about the answer.
+	Doubt *Doubt
+}
+
+// Doubt is why an answer may be another one in a cluster.
+type Doubt struct {
+	// Partial says why there may be more objects of the kind than those that are known, as a
+	// clause: so one without a value may be there. Empty where they are all known.
+	Partial string
+	// Unplaced is where the value stands, which is taken for what was asked for although its
+	// file names no namespace; empty for any other.
+	Unplaced string
 }
 
 // settled says that asking again would tell nothing new: the answer is fresh, or the source

@@ -27,11 +27,12 @@ var mayImport = map[string][]string{
 // among them that it may import. All others below policy read the texts of other programs,
 // and know of none of these.
 var upperPolicy = map[string][]string{
-	"policy":           {"policy/object", "policy/verdict", "policy/config", "policy/pod", "policy/pod/rules", "policy/nad", "policy/subnet"},
+	"policy":           {"policy/object", "policy/verdict", "policy/config", "policy/pod", "policy/pod/rules", "policy/nad", "policy/subnet", "policy/file"},
 	"policy/pod/rules": {"policy/object", "policy/verdict", "policy/config", "policy/pod"},
 	"policy/pod":       {"policy/object", "policy/verdict", "policy/config"},
 	"policy/nad":       {"policy/object", "policy/verdict", "policy/config"},
 	"policy/subnet":    {"policy/object", "policy/verdict", "policy/config"},
+	"policy/file":      {"policy/object", "policy/verdict", "policy/config"},
 	"policy/config":    {"policy/object", "policy/verdict"},
 	"policy/verdict":   {"policy/object"},
 	"policy/object":    nil,

@@ -36,8 +36,8 @@ func serveDHCP(t *testing.T, netns ns.NetNS) *dhcpServer {
 	s := &dhcpServer{asked: map[dhcpv4.MessageType]int{}}
 	var server *server4.Server
 	inside(t, netns, func() error {
-		// Below IP, as real servers listen: the daemon sends its releases from
-		// 0.0.0.0, and the kernel lets such pass to broadcast addresses alone.
+		// Below IP, as real servers listen: what comes from 0.0.0.0 passes the kernel
+		// to broadcast addresses alone.
 		connection, err := nclient4.NewRawUDPConn("lan0", dhcpv4.ServerPort)
 		if err != nil {
 			return err
@@ -142,9 +142,9 @@ func startDHCP(t *testing.T, keep []uintptr) {
 }
 
 // daemonCapabilities are those that manifests/installer/dhcp adds: to enter the
-// container's network namespace, to set its link up, and to ask for an address
-// by it before it has one.
-var daemonCapabilities = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW}
+// container's network namespace, to set its link up, to ask for an address by it
+// before it has one, and to give the address back from the port of clients.
+var daemonCapabilities = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE}
 
 func dhcpNetwork(t *testing.T) network {
 	t.Helper()
@@ -212,9 +212,19 @@ func TestDHCPNeedsItsCapabilities(t *testing.T) {
 	for i, missing := range daemonCapabilities {
 		t.Run(fmt.Sprintf("without %d", missing), func(t *testing.T) {
 			n := dhcpNetwork(t)
-			serveDHCP(t, lan(t, "eth0"))
+			server := serveDHCP(t, lan(t, "eth0"))
 			startDHCP(t, slices.Delete(slices.Clone(daemonCapabilities), i, i+1))
 			c := newContainer(t)
+			if missing == unix.CAP_NET_BIND_SERVICE {
+				n.add(t, c)
+				n.del(t, c)
+				// What comes after a release that was sent.
+				n.add(t, newContainer(t))
+				if got := server.times(dhcpv4.MessageTypeRelease); got != 0 {
+					t.Errorf("%d addresses are given back, want none without the capability", got)
+				}
+				return
+			}
 			_, err := n.cni.AddNetworkList(t.Context(), n.list, c.runtime)
 			if err == nil || !strings.Contains(err.Error(), "operation not permitted") {
 				t.Errorf("ADD: %v, want that it is not permitted", err)

@@ -110,7 +110,7 @@ var plugins = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	out, err := exec.Command(installer(), "install", "--bin-dir="+folder, "--plugins=macvlan,host-local,static,dhcp,tuning").CombinedOutput()
+	out, err := exec.Command(installer(), "install", "--bin-dir="+folder).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("macvlan-installer install (`make build` builds it): %w: %s", err, out)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +189,53 @@ func TestVLANKeyIsIgnored(t *testing.T) {
 		if strings.HasSuffix(link.Name, ".100") {
 			t.Errorf("the plugin has made a VLAN: %s", link.Name)
 		}
+	}
+}
+
+// What host-local takes up to version 1.9.1 and refuses from 1.10.0 on is refused of pods
+// that end as well: their interface and their address stay. Here the network is made worse
+// instead of the plugin newer.
+func TestDatedNetworksKeepTheirPods(t *testing.T) {
+	needNode(t)
+	lan(t, "eth0")
+	tests := []struct{ name, fine, dated, why string }{
+		{"gateway", `"rangeStart":"172.16.78.1"`, `"rangeStart":"172.16.78.1","gateway":"172.17.0.1"`, "gateway 172.17.0.1 not in network 172.16.0.0/16"},
+		{"family", `"rangeStart":"172.16.78.1"`, `"rangeStart":"172.16.78.1","gateway":"fd00:16::254"`, "gateway fd00:16::254 not in network 172.16.0.0/16"},
+		{"start", `"rangeStart":"172.16.78.1"`, `"rangeStart":"172.16.255.255"`, "RangeStart 172.16.255.255 is after RangeEnd 172.16.255.254"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			config := func(ipam string) string {
+				return fmt.Sprintf(`{"cniVersion":"1.0.0","name":"dated-%s","plugins":[{"type":"macvlan","master":"eth0","ipam":{"type":"host-local","subnet":"172.16.0.0/16",%s}}]}`, tt.name, ipam)
+			}
+			if got := refusals(t, config(tt.dated)); got != nil {
+				t.Errorf("refused by %q, and older plugins take it", got)
+			}
+			if err := attach(t, config(tt.dated), newContainer(t)); err == nil || !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("ADD: %v, want %q", err, tt.why)
+			}
+			c := newContainer(t)
+			fine := installed(t, config(tt.fine))
+			fine.add(t, c)
+			reservation := filepath.Join("/var/lib/cni/networks", "dated-"+tt.name, "172.16.78.1")
+			for range 2 {
+				list, err := libcni.NetworkConfFromBytes([]byte(config(tt.dated)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := fine.cni.DelNetworkList(t.Context(), list, c.runtime); err == nil || !strings.Contains(err.Error(), tt.why) {
+					t.Fatalf("DEL: %v, want %q", err, tt.why)
+				}
+				if got := c.addresses(t, "eth0"); !slices.Contains(got, netip.MustParseAddr("172.16.78.1")) || !exists(t, reservation) {
+					t.Errorf("after DEL the interface has %v, and the reservation is there: %t; want both", got, exists(t, reservation))
+				}
+			}
+			fine.del(t, c)
+			gone(t, c)
+			if exists(t, reservation) {
+				t.Error("with the configuration corrected, DEL leaves the reservation")
+			}
+		})
 	}
 }
 

@@ -98,6 +98,7 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 	const (
 		list    = "error parsing value of pair"
 		outside = "failed to allocate all requested IPs"
+		behind  = "is after RangeEnd"
 		gateway = "is subnet's gateway"
 		length  = "is expected to be in CIDR notation"
 		twice   = "file exists"
@@ -131,8 +132,8 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 		{"host-local, the last address", "1.0.0", wholeSubnet4, []string{"172.16.255.254"}, "", false},
 		{"host-local, the network address in the range", "1.0.0", edges, []string{"172.16.0.0"}, "", false},
 		{"host-local, the broadcast address in the range", "1.0.0", edges, []string{"172.16.255.255"}, "", false},
-		{"host-local, the start of an empty range", "1.0.0", noAddresses, []string{"172.16.255.255"}, outside, false},
-		{"host-local, the end of an empty range", "1.0.0", noAddresses, []string{"172.16.255.254"}, outside, false},
+		{"host-local, the start of an empty range", "1.0.0", noAddresses, []string{"172.16.255.255"}, behind, false},
+		{"host-local, the end of an empty range", "1.0.0", noAddresses, []string{"172.16.255.254"}, behind, false},
 		{"host-local, IPv6", "1.0.0", hostLocal6, []string{"fd00:16::12"}, "", false},
 		{"host-local, IPv6, prefix", "1.0.0", hostLocal6, []string{"fd00:16::12/64"}, "", false},
 		{"host-local, two of IPv6", "1.0.0", hostLocal6, []string{"fd00:16::12", "fd00:16::13"}, list, false},

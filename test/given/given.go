@@ -9,9 +9,12 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 )
 
-// Objects are those of a file.
+// Objects are those of a file, which may be empty.
 func Objects(t testing.TB, text string) []files.Object {
 	t.Helper()
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
 	objects, err := files.Read([]string{files.Stdin}, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)

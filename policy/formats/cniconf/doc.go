@@ -13,7 +13,7 @@
 //     network-attachment-definition-client 1.7.7) fills in the name and tells a
 //     single plugin from a list;
 //   - libcni 1.3.1 takes lists and plugins apart; it is called, not imitated;
-//   - macvlan 1.9.1 of containernetworking/plugins and Spiderpool's coordinator decode
+//   - macvlan 1.10.0 of containernetworking/plugins and Spiderpool's coordinator decode
 //     fields of their own, and so do the IPAM plugins of package ipam: host-local and
-//     static 1.9.1, and Spiderpool's.
+//     static 1.10.0, and Spiderpool's.
 package cniconf

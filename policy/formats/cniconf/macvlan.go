@@ -14,7 +14,7 @@ import (
 const ModePassthru = "passthru"
 
 // Macvlan holds the fields of the macvlan plugin (containernetworking/plugins
-// 1.9.1, plugins/main/macvlan/macvlan.go).
+// 1.10.0, plugins/main/macvlan/macvlan.go).
 type Macvlan struct {
 	// Master is the interface on the node that pods' interfaces hang on. Empty
 	// means the one with the node's default route.

@@ -12,7 +12,7 @@ import (
 
 // The flat network: checks of V1 and V2 when the pod is made, and what neither checks
 // (is_valid_ether_addr in the kernel, the ranges in V2, broadcast addresses by the
-// prefix length in V1). host-local and static 1.9.1: measured with the plugins
+// prefix length in V1). host-local and static 1.10.0: measured with the plugins
 // themselves.
 var ruleAddressNotAssignable = pod.Rule{
 	ID:      "address-not-assignable",

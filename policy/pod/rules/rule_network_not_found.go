@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -24,22 +25,48 @@ var ruleNetworkNotFound = pod.Rule{
 			if iface.Annotation == "" || iface.Unreadable {
 				continue
 			}
-			if answer := p.NetworkAnswer(iface); answer.Value != nil || answer.Err != nil || answer.Unknown {
+			answer := p.NetworkAnswer(iface)
+			f := missingNetwork(iface, &answer)
+			if f == nil {
 				continue
 			}
-			remedy := "create it first, or name one that exists; this lists them:\n" +
-				"  kubectl get network-attachment-definitions --all-namespaces"
-			if !iface.Element.NamespaceGiven {
-				remedy = fmt.Sprintf("write namespace/name: without a namespace, a network of %s is looked up in namespace %s. This lists the networks:\n"+
-					"  kubectl get network-attachment-definitions --all-namespaces", iface.Annotation, quote.Value(iface.Reference.Namespace))
-			}
-			found = append(found, verdict.Finding{
-				Place:    object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message:  "network " + iface.Label() + " does not exist: no NetworkAttachmentDefinition has that namespace and name",
-				Remedy:   remedy,
-				Softened: p.Subject.Template(),
-			})
+			f.Place = object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface))
+			f.Softened = answer.Doubt != nil || p.Subject.Template()
+			found = append(found, *f)
 		}
 		return found
 	},
+}
+
+// missingNetwork says that the network of an interface is missing; nil where it is there, or
+// where nothing is known of it.
+func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *verdict.Finding {
+	const list = "\n  kubectl get network-attachment-definitions --all-namespaces"
+	switch doubt := answer.Doubt; {
+	case doubt != nil && doubt.Unplaced != "":
+		namespace := quote.Value(iface.Reference.Namespace)
+		return &verdict.Finding{
+			Message: fmt.Sprintf("the file of network %s (%s) names no namespace, and network %s is asked for here; it fits if it is applied to namespace %s",
+				quote.Value(iface.Reference.Name), doubt.Unplaced, iface.Label(), namespace),
+			Remedy: "write \"namespace\" into the network's metadata; where another tool adds it, check what that tool writes (kustomize build), " +
+				"or give the namespace of such objects with -n",
+		}
+	case answer.Value != nil || answer.Err != nil || answer.Unknown:
+		return nil
+	case doubt != nil:
+		return &verdict.Finding{
+			Message: fmt.Sprintf("network %s is not known: no NetworkAttachmentDefinition that was read has that namespace and name; it may exist all the same, because %s",
+				iface.Label(), doubt.Partial),
+			Remedy: "make sure that it exists before the pod starts; check with --inventory or --live to know",
+		}
+	}
+	f := verdict.Finding{
+		Message: "network " + iface.Label() + " does not exist: no NetworkAttachmentDefinition has that namespace and name",
+		Remedy:  "create it first, or name one that exists; this lists them:" + list,
+	}
+	if !iface.Element.NamespaceGiven {
+		f.Remedy = fmt.Sprintf("write namespace/name: without a namespace, a network of %s is looked up in namespace %s. This lists the networks:",
+			iface.Annotation, quote.Value(iface.Reference.Namespace)) + list
+	}
+	return &f
 }

@@ -66,6 +66,17 @@ func Parse(data []byte) ([]Document, error) {
 	return p.documents, nil
 }
 
+// ParseEach is Parse for a reader who wants the documents beside one that cannot be read.
+// It returns those that can, and why each of the others cannot; both count in the
+// indices. Behind a mistake in a row of JSON values nothing more is read.
+func ParseEach(data []byte) ([]Document, []*SyntaxError) {
+	p := &parser{source: newSource(string(data)), goOn: true}
+	if err := p.parse(); err != nil {
+		p.broken = append(p.broken, err)
+	}
+	return p.documents, p.broken
+}
+
 // Position is where the value at path stands; path elements are a string for a
 // mapping's key and an int, from 0, for a sequence's index. An alias leads to
 // the value that it stands for, and a key that comes from a merge (<<) to where

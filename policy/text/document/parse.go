@@ -14,11 +14,17 @@ const separator = "---"
 type parser struct {
 	source    *source
 	documents []Document
+	// goOn says to note broken documents and to read those behind them.
+	goOn   bool
+	broken []*SyntaxError
 }
+
+// index is that of the next document.
+func (p *parser) index() int { return len(p.documents) + len(p.broken) }
 
 func (p *parser) fail(offset int, problem string) *SyntaxError {
 	at := p.source.position(offset)
-	return &SyntaxError{Line: at.Line, Column: at.Column, Document: len(p.documents), Problem: problem}
+	return &SyntaxError{Line: at.Line, Column: at.Column, Document: p.index(), Problem: problem}
 }
 
 // failLine is fail for a line of which no more is known than that it has the
@@ -37,7 +43,7 @@ func (p *parser) add(root *node, value []byte) {
 		return
 	}
 	p.documents = append(p.documents, Document{
-		Index:  len(p.documents),
+		Index:  p.index(),
 		Line:   p.source.line(root.at),
 		JSON:   value,
 		source: p.source,
@@ -45,8 +51,9 @@ func (p *parser) add(root *node, value []byte) {
 	})
 }
 
-// parse returns a *SyntaxError or nil.
-func (p *parser) parse() error {
+// parse returns what is wrong with the file as a whole, or with the first document that is
+// broken unless these are noted; nil for nothing.
+func (p *parser) parse() *SyntaxError {
 	text := p.source.text
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return p.fail(0, "the file is UTF-16: save it as UTF-8")
@@ -74,11 +81,18 @@ func (p *parser) parse() error {
 	}
 	read := len(p.documents)
 	rest := skipFirstBreak(text, stopped)
-	err = p.parseYAML(rest)
-	if errors.As(err, &refused) && refused.Document == read && looksLikeJSON(text[rest:]) {
+	refused = p.parseYAML(rest)
+	if len(p.broken) > 0 {
+		refused = p.broken[0]
+	}
+	if refused != nil && refused.Document == read && looksLikeJSON(text[rest:]) {
+		p.documents, p.broken = p.documents[:read], nil
 		return jsonErr
 	}
-	return err
+	if p.goOn {
+		return nil
+	}
+	return refused
 }
 
 // invalidUTF8 is the byte offset of the first byte that is not UTF-8, or -1.
@@ -124,7 +138,7 @@ func skipFirstBreak(text string, offset int) int {
 // parseYAML takes the YAML documents from offset on. A line that begins with ---
 // separates them wherever it stands, as it does for kubectl; only a comment may
 // follow on it.
-func (p *parser) parseYAML(offset int) error {
+func (p *parser) parseYAML(offset int) *SyntaxError {
 	text := p.source.text
 	begin := offset
 	for line := offset; line < len(text); {
@@ -135,17 +149,34 @@ func (p *parser) parseYAML(offset int) error {
 		if rest, ok := strings.CutPrefix(text[line:next], separator); ok {
 			// The first of several separators is left to the YAML parser.
 			if begin < line {
-				if err := p.parseChunk(begin, line); err != nil {
+				if err := p.note(p.parseChunk(begin, line)); err != nil {
 					return err
 				}
 				begin = next
 			}
 			if behind := strings.TrimSpace(rest); behind != "" && behind[0] != '#' {
 				at := line + len(separator) + strings.Index(rest, behind)
-				return p.fail(at, "a line that begins with --- separates documents: only a comment may follow on it")
+				err := p.fail(at, "a line that begins with --- separates documents: only a comment may follow on it")
+				if err := p.note(err); err != nil {
+					return err
+				}
+				begin = next
 			}
 		}
 		line = next
 	}
-	return p.parseChunk(begin, len(text))
+	return p.note(p.parseChunk(begin, len(text)))
+}
+
+// note keeps what is wrong with a document, and returns it where it ends the reading.
+func (p *parser) note(err error) *SyntaxError {
+	var refused *SyntaxError
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	if !p.goOn {
+		return refused
+	}
+	p.broken = append(p.broken, refused)
+	return nil
 }

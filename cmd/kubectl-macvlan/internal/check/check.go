@@ -11,6 +11,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/file"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -23,66 +24,175 @@ type Options struct {
 	Namespace string
 	// Mode, when it is not empty, stands in for that of every namespace.
 	Mode verdict.Mode
-	// Stored is what there is without the objects: what becomes of a network that is
-	// there already is judged as a change of it.
-	Stored inventory.Inventory
 }
 
 // Objects judges every object that holds a pod, every network and every subnet of the
-// flat network, in the order given, and counts the others.
+// flat network, in the order given, and counts the others. Of these, and of the objects that
+// stand for a cluster, it says what is wrong with how they stand in their files.
 //
-// It is an error when an object cannot be decoded, or when the inventory cannot
-// answer about it; the error names the place.
-func Objects(ctx context.Context, objects []files.Object, inv inventory.Inventory, config *config.Config, options Options) (*report.Report, error) {
-	r := &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}}
-	var errs []error
-	for i := range objects {
-		o := &objects[i]
-		kind, checked := review.KindOf(o.APIVersion, o.Kind)
-		if !checked || o.Deleted && !kind.Judges(review.Delete) {
-			r.Summary.Skipped++
-			continue
-		}
-		outcome, err := review.Judge(ctx, inv, config, change(o, options))
-		if err == nil {
-			err = outcome.Verdict.Undecided
-		}
-		if err != nil {
-			errs = append(errs, located(o, err))
-			continue
-		}
-		result := result(o, &outcome)
-		r.Summary.Checked++
-		if len(result.Patch) > 0 {
-			r.Summary.Patched++
-		}
-		switch verdict.Action(result.Decision) {
-		case verdict.Deny:
-			r.Summary.Denied++
-		case verdict.Warn:
-			r.Summary.Warned++
-		}
-		r.Results = append(r.Results, result)
+// It is an error when the inventory cannot answer about an object; the error names the place.
+func Objects(ctx context.Context, world *World, config *config.Config, options Options) (*report.Report, error) {
+	c := &checker{
+		world: world, config: config, options: options,
+		report: &report.Report{APIVersion: report.APIVersion, Kind: report.Kind, Results: []report.Result{}},
 	}
-	return r, errors.Join(errs...)
+	var errs []error
+	in := c.stand(world.Checked)
+	for n := range world.Checked.Objects() {
+		if err := c.object(ctx, in, n); err != nil {
+			errs = append(errs, located(&world.Checked.Objects()[n], err))
+		}
+	}
+	if world.Held != nil {
+		in := c.stand(world.Held)
+		for n := range world.Held.Objects() {
+			c.fileAlone(in, n)
+		}
+	}
+	return c.report, errors.Join(errs...)
+}
+
+// checker makes a report.
+type checker struct {
+	world   *World
+	config  *config.Config
+	options Options
+	report  *report.Report
+}
+
+// standing is how the objects of a tree stand in their files.
+type standing struct {
+	*files.Tree
+	ambiguities map[int]files.Ambiguity
+}
+
+func (c *checker) stand(t *files.Tree) *standing { return &standing{t, t.Ambiguities()} }
+
+// object judges one of the objects that are checked.
+func (c *checker) object(ctx context.Context, in *standing, n int) error {
+	o := &in.Objects()[n]
+	kind, checked := review.KindOf(o.APIVersion, o.Kind)
+	if !checked || o.Deleted && !kind.Judges(review.Delete) {
+		if !c.fileAlone(in, n) && o.Kind != "" {
+			c.report.Summary.Skipped++
+		}
+		return nil
+	}
+	c.report.Checkable++
+	if in.IsCopy(n) {
+		return nil
+	}
+	if o.Fault != nil {
+		c.unreadable(in, n, o.Fault.Err)
+		return nil
+	}
+	around := c.world.around(o.Path)
+	outcome, err := review.Judge(ctx, around.all, c.config, change(o, around.stored, c.options))
+	var field *object.FieldError
+	switch {
+	case errors.As(err, &field):
+		c.unreadable(in, n, field)
+		return nil
+	case err == nil:
+		err = outcome.Verdict.Undecided
+	}
+	if err != nil {
+		return err
+	}
+	fault := in.Fault(n)
+	if outcome.Unread != "" {
+		// An update of what could not be read before passes.
+		fault = nil
+	}
+	ofFile := c.judgeFile(in, n, fault)
+	outcome.Verdict.Findings = append(ofFile.Findings, outcome.Verdict.Findings...)
+	c.add(result(o, &outcome))
+	return nil
+}
+
+// unreadable reports an object of a kind that is checked and that cannot be read.
+func (c *checker) unreadable(in *standing, n int, fault *object.FieldError) {
+	outcome := c.outcome(in, n, fault)
+	if len(outcome.Verdict.Findings) == 0 {
+		outcome.Unread = "not checked: this " + outcome.Object.Kind + " cannot be read"
+	}
+	c.add(result(&in.Objects()[n], outcome))
+}
+
+// fileAlone reports what is wrong with how an object stands in its file, and says whether
+// something is.
+func (c *checker) fileAlone(in *standing, n int) bool {
+	outcome := c.outcome(in, n, in.Fault(n))
+	if len(outcome.Verdict.Findings) == 0 {
+		return false
+	}
+	c.add(result(&in.Objects()[n], outcome))
+	return true
+}
+
+// outcome is what is said of an object as it stands in its file, and of nothing else.
+func (c *checker) outcome(in *standing, n int, fault *object.FieldError) *review.Outcome {
+	o := &in.Objects()[n]
+	ref := in.Reference(o)
+	if o.Kind == "" {
+		ref = object.Reference{}
+	}
+	return &review.Outcome{
+		Object:  review.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: ref.Namespace, Name: ref.Name},
+		Verdict: c.judgeFile(in, n, fault),
+	}
+}
+
+// judgeFile judges how an object stands in its file.
+func (c *checker) judgeFile(in *standing, n int, fault *object.FieldError) verdict.Verdict {
+	o := &in.Objects()[n]
+	ref := in.Reference(o)
+	ambiguity := in.ambiguities[n]
+	subject := &file.Subject{
+		Kind: o.Kind, Name: ref.Name, Unread: fault, Stray: o.Fault != nil && o.Fault.Broken && o.Fault.Searched,
+		Places: ambiguity.Places, SameFile: ambiguity.SameFile,
+	}
+	if ref.Namespace != "" {
+		subject.Name = ref.String()
+	}
+	return subject.Judge(c.config)
+}
+
+// add adds a result and counts it.
+func (c *checker) add(result report.Result) {
+	s := &c.report.Summary
+	s.Checked++
+	if len(result.Patch) > 0 {
+		s.Patched++
+	}
+	switch verdict.Action(result.Decision) {
+	case verdict.Deny:
+		s.Denied++
+	case verdict.Warn:
+		s.Warned++
+	}
+	for i := range result.Findings {
+		if result.Findings[i].Action == string(verdict.Deny) {
+			s.Findings.Deny++
+		} else {
+			s.Findings.Warn++
+		}
+	}
+	c.report.Results = append(c.report.Results, result)
 }
 
 // located puts the place in the file before an error.
 func located(o *files.Object, err error) error {
 	at := o.Position(0)
-	var field *object.FieldError
-	if errors.As(err, &field) {
-		at = o.Position(0, field.Place().Steps()...)
-	}
 	return fmt.Errorf("%s:%d:%d: %s %s: %w", o.Path, at.Line, at.Column, o.Kind, quote.Value(o.Name), err)
 }
 
 // change is what becomes of an object, as in admission: it is written, over the one that
 // is stored under its name, unless a stored AdmissionReview says something else.
-func change(o *files.Object, options Options) review.Change {
+func change(o *files.Object, stored inventory.Inventory, options Options) review.Change {
 	c := review.Change{
 		APIVersion: o.APIVersion, Kind: o.Kind, Namespace: cmp.Or(o.Namespace, options.Namespace), Name: o.Name,
-		Operation: review.Create, New: o.JSON, Stored: options.Stored, Mode: options.Mode,
+		Operation: review.Create, New: o.JSON, Stored: stored, Mode: options.Mode,
 	}
 	switch {
 	case o.Deleted:

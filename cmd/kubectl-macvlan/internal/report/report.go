@@ -25,16 +25,29 @@ type Report struct {
 
 	// Version of the program, for the forms that name their author.
 	Version string `json:"-"`
+	// Checkable is the number of objects of kinds that are checked, copies included.
+	Checkable int `json:"-"`
 }
 
-// Summary counts objects. Skipped are those of kinds that are not checked,
-// patched those that admission would change.
+// Summary counts objects: those with a result, and as skipped those of kinds that are not
+// checked. Patched are those that admission would change.
 type Summary struct {
 	Checked int `json:"checked"`
 	Skipped int `json:"skipped"`
 	Denied  int `json:"denied"`
 	Warned  int `json:"warned"`
 	Patched int `json:"patched"`
+	// Findings are counted by themselves.
+	Findings Counts `json:"findings"`
+	// PassedOver is the number of files, found in folders, that hold something else than
+	// Kubernetes objects.
+	PassedOver int `json:"passedOver"`
+}
+
+// Counts are the numbers of findings by their action.
+type Counts struct {
+	Deny int `json:"deny"`
+	Warn int `json:"warn"`
 }
 
 // Result is the verdict on one object.
@@ -59,7 +72,7 @@ type Result struct {
 }
 
 // Object identifies a Kubernetes object. A name that ends in * is a
-// generateName.
+// generateName. What is unknown of an object that cannot be read is empty.
 type Object struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`

@@ -24,7 +24,11 @@ func Text(w io.Writer, r *Report) error {
 			fmt.Fprintf(&b, "%s:%d: patch: %s\n  admission adds %s: %s\n\n", result.Source.Path, result.Source.Line, title(result.Object), op.Path, op.Value)
 		}
 		for _, f := range result.Findings {
-			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s: %s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, f.Path, f.Message)
+			place := ""
+			if f.Path != "" {
+				place = f.Path + ": "
+			}
+			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n  [%s] %s%s\n", result.Source.Path, f.Line, f.Column, f.Action, title(result.Object), f.Rule, place, f.Message)
 			if f.Remedy != "" {
 				fmt.Fprintf(&b, "  To fix it: %s\n", strings.ReplaceAll(f.Remedy, "\n", "\n  "))
 			}
@@ -38,12 +42,27 @@ func Text(w io.Writer, r *Report) error {
 	if r.Summary.Skipped > 0 {
 		fmt.Fprintf(&b, "; %s of other kinds skipped", Plural(r.Summary.Skipped, "object"))
 	}
+	if r.Summary.PassedOver > 0 {
+		fmt.Fprintf(&b, "; %s without Kubernetes objects passed over", Plural(r.Summary.PassedOver, "file"))
+	}
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func title(o Object) string { return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name) }
+// title names an object, as far as it could be read.
+func title(o Object) string {
+	switch {
+	case o.Kind == "":
+		return "document"
+	case o.Name == "":
+		return o.Kind
+	case o.Namespace == "":
+		return o.Kind + " " + quote.Value(o.Name)
+	default:
+		return o.Kind + " " + quote.Value(o.Namespace+"/"+o.Name)
+	}
+}
 
 // Plural is a number with its noun.
 func Plural(n int, noun string) string {

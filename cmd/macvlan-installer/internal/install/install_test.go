@@ -21,7 +21,7 @@ import (
 
 // TestAll installs all that is bundled into an empty folder.
 func TestAll(t *testing.T) {
-	names := []string{"macvlan", "host-local", "static", "dhcp"}
+	names := []string{"macvlan", "host-local", "static", "dhcp", "tuning"}
 	b := realBundle(t, names...)
 	dir := t.TempDir()
 	var steps []string
@@ -41,13 +41,13 @@ func TestAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, p := range plugins {
-		if p.Name != names[n] || p.State != Current || p.Version != "v1.9.1" || p.Result != Installed || !p.Usable || !p.Installed || p.SHA256 != digest(realPlugin(t, p.Name)) {
+		if p.Name != names[n] || p.State != Current || p.Version != "v1.10.0" || p.Result != Installed || !p.Usable || !p.Installed || p.SHA256 != digest(realPlugin(t, p.Name)) {
 			t.Errorf("%+v", p)
 		}
 	}
 	// macvlan is never there without what it delegates to.
 	for _, there := range steps {
-		if strings.Contains(there, "macvlan") && len(strings.Fields(there)) != 4 {
+		if strings.Contains(there, "macvlan") && len(strings.Fields(there)) != len(names) {
 			t.Errorf("macvlan came before others: %s", there)
 		}
 	}
@@ -61,7 +61,7 @@ func TestAll(t *testing.T) {
 
 // TestBusy replaces a plugin that runs.
 func TestBusy(t *testing.T) {
-	older := otherVersion(t, realPlugin(t, "static"), "v1.8.1")
+	older := otherVersion(t, realPlugin(t, "static"), "v1.8.10")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "static")
 	writeFile(t, path, older, 0o755)
@@ -103,7 +103,7 @@ func TestBusy(t *testing.T) {
 // before it all comes back in the end.
 func TestDamaged(t *testing.T) {
 	static := realPlugin(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
+	older := otherVersion(t, static, "v1.8.10")
 	flipped := append([]byte(nil), static...)
 	flipped[len(flipped)-1] ^= 1
 	tests := []struct {
@@ -194,7 +194,7 @@ func TestDamaged(t *testing.T) {
 // up what was there before the installation: neither by installing nor uninstalling.
 func TestOriginalStays(t *testing.T) {
 	static := realPlugin(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
+	older := otherVersion(t, static, "v1.8.10")
 	tests := []struct {
 		name   string
 		there  func(t *testing.T, path string)
@@ -279,13 +279,13 @@ func TestFormerComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "static")
-	writeFile(t, path, otherVersion(t, static, "v1.8.1"), 0o700)
+	writeFile(t, path, otherVersion(t, static, "v1.8.10"), 0o700)
 	b := realBundle(t, "static")
 	installOne(t, b.installer(t, dir, IfNewer, "static"))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, path, otherVersion(t, static, "v1.7.1"), 0o755)
+	writeFile(t, path, otherVersion(t, static, "v1.7.10"), 0o755)
 	there := snapshot(t, dir)
 	wantFailure(t, deaf.installer(t, dir, Always, "static"), RolledBack)
 	same(t, dir, there)
@@ -324,7 +324,7 @@ func TestFormerComesBack(t *testing.T) {
 // then: what would be there without us is what uninstalling leaves.
 func TestOthers(t *testing.T) {
 	static := realPlugin(t, "static")
-	newer, older := otherVersion(t, static, "v1.9.9"), otherVersion(t, static, "v1.7.1")
+	newer, older := otherVersion(t, static, "v1.10.9"), otherVersion(t, static, "v1.7.10")
 	tests := []struct {
 		name    string
 		content []byte
@@ -339,7 +339,7 @@ func TestOthers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "static")
-			writeFile(t, path, otherVersion(t, static, "v1.8.1"), 0o700)
+			writeFile(t, path, otherVersion(t, static, "v1.8.10"), 0o700)
 			i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
 			installOne(t, i)
 			if err := os.Remove(path); err != nil {
@@ -363,9 +363,9 @@ func TestUpdate(t *testing.T) {
 	static := realPlugin(t, "static")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "static")
-	writeFile(t, path, otherVersion(t, static, "v1.8.1"), 0o700)
+	writeFile(t, path, otherVersion(t, static, "v1.8.10"), 0o700)
 	before := snapshot(t, dir)
-	older := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.0")})
+	older := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.10")})
 	newer := realBundle(t, "static")
 
 	steps := []struct {
@@ -375,11 +375,11 @@ func TestUpdate(t *testing.T) {
 		state   State
 		version string
 	}{
-		{older, IfNewer, Replaced, Current, "v1.9.0"},
-		{newer, IfAbsent, Updated, Current, "v1.9.1"},
-		{older, IfNewer, Kept, Newer, "v1.9.1"},
-		{older, Always, Updated, Current, "v1.9.0"},
-		{newer, IfNewer, Updated, Current, "v1.9.1"},
+		{older, IfNewer, Replaced, Current, "v1.9.10"},
+		{newer, IfAbsent, Updated, Current, "v1.10.0"},
+		{older, IfNewer, Kept, Newer, "v1.10.0"},
+		{older, Always, Updated, Current, "v1.9.10"},
+		{newer, IfNewer, Updated, Current, "v1.10.0"},
 	}
 	for n, s := range steps {
 		if p := installOne(t, s.bundle.installer(t, dir, s.policy, "static")); p.Result != s.want || p.State != s.state || p.Version != s.version || !p.Installed || !p.Usable {
@@ -391,6 +391,37 @@ func TestUpdate(t *testing.T) {
 	}
 	uninstall(t, newer.installer(t, dir, IfNewer))
 	same(t, dir, before)
+}
+
+// TestHeldBack: a plugin that is not wanted any more stays in the version that was placed, is
+// not put back when it goes, and goes with the others in the end.
+func TestHeldBack(t *testing.T) {
+	static, hostLocal := realPlugin(t, "static"), realPlugin(t, "host-local")
+	dir := t.TempDir()
+	last := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.10"), "host-local": otherVersion(t, hostLocal, "v1.9.10")})
+	if _, err := last.installer(t, dir, IfNewer, "host-local", "static").Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	held := snapshot(t, dir)["host-local"]
+	newer := realBundle(t, "static", "host-local").installer(t, dir, IfNewer, "static")
+	for range 2 {
+		if p := installOne(t, newer); p.Version != "v1.10.0" {
+			t.Errorf("%+v", p)
+		}
+	}
+	if got := snapshot(t, dir)["host-local"]; got != held {
+		t.Errorf("host-local is %s, and was %s", got, held)
+	}
+	if err := os.Remove(filepath.Join(dir, "host-local")); err != nil {
+		t.Fatal(err)
+	}
+	installOne(t, newer)
+	if got := snapshot(t, dir)["host-local"]; got != "" {
+		t.Errorf("host-local has come back: %s", got)
+	}
+	writeFile(t, filepath.Join(dir, "host-local"), otherVersion(t, hostLocal, "v1.9.10"), 0o755)
+	uninstall(t, newer)
+	same(t, dir, map[string]string{})
 }
 
 // TestRollBack brings plugins that do not work here.
@@ -415,8 +446,8 @@ func main() {
 		older  []byte
 		text   string
 	}{
-		{"does not run", deaf, "static", otherVersion(t, static, "v1.8.1"), "no network in the world"},
-		{"says it does not work", sick, "macvlan", otherVersion(t, macvlan, "v1.8.1"), "not today"},
+		{"does not run", deaf, "static", otherVersion(t, static, "v1.8.10"), "no network in the world"},
+		{"says it does not work", sick, "macvlan", otherVersion(t, macvlan, "v1.8.10"), "not today"},
 	} {
 		for _, there := range []string{"nothing", "another", "ours"} {
 			t.Run(tt.name+"/"+there, func(t *testing.T) {
@@ -480,7 +511,7 @@ func TestFolderMissing(t *testing.T) {
 // TestStateFile damages the state file and loses it.
 func TestStateFile(t *testing.T) {
 	static := realPlugin(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
+	older := otherVersion(t, static, "v1.8.10")
 	for _, content := range []string{"", "{", "{}", `{"format":2}`, `{"format":"1"}`, `{"format":-1}`,
 		`{"format":1,"plugins":[null]}`, `{"format":1,"plugins":[{"name":"../static","placed":["0"]}]}`, `{"format":1,"plugins":[{"name":""}]}`,
 		`{"format":1,"plugins":[{"name":"static"}]}`, `{"format":1,"plugins":[{"name":"static","placed":["0"]},{"name":"static","placed":["1"]}]}`,
@@ -511,7 +542,7 @@ func TestStateFile(t *testing.T) {
 	if _, err := i.Uninstall(t.Context()); err == nil || !strings.Contains(err.Error(), keptPrefix) {
 		t.Errorf("uninstall: %v, want an error that names the kept file", err)
 	}
-	writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.7.1"), 0o755)
+	writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.7.10"), 0o755)
 	before := snapshot(t, dir)
 	wantFailure(t, i, Failed, keptPrefix+"static")
 	same(t, dir, before)
@@ -566,7 +597,7 @@ func TestNoRegularFile(t *testing.T) {
 func TestKeptMissing(t *testing.T) {
 	static := realPlugin(t, "static")
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.8.1"), 0o755)
+	writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.8.10"), 0o755)
 	i := realBundle(t, "static").installer(t, dir, IfNewer, "static")
 	installOne(t, i)
 	if err := os.Remove(filepath.Join(dir, keptPrefix+"static")); err != nil {
@@ -702,7 +733,7 @@ func TestInterrupted(t *testing.T) {
 // about to happen.
 func TestRace(t *testing.T) {
 	static := realPlugin(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
+	older := otherVersion(t, static, "v1.8.10")
 	deaf := newBundle(t, map[string][]byte{"static": []byte("#!/bin/sh\nexit 1\n")})
 	for _, there := range []string{"nothing", "older"} {
 		for _, do := range []string{"install", "roll back", "uninstall"} {
@@ -831,7 +862,7 @@ func TestFolderOfOurName(t *testing.T) {
 // BenchmarkNothingToDo is an installation that finds all as it should be, by an
 // installer that knows nothing yet.
 func BenchmarkNothingToDo(b *testing.B) {
-	names := []string{"macvlan", "host-local", "static", "dhcp"}
+	names := []string{"macvlan", "host-local", "static", "dhcp", "tuning"}
 	bundle := realBundle(b, names...)
 	dir := b.TempDir()
 	installOne(b, bundle.installer(b, dir, IfNewer, names...))

@@ -44,7 +44,7 @@ func (i *Installer) Forget() { clear(i.memory) }
 type Plugin struct {
 	Name  string `json:"name"`
 	State State  `json:"state"`
-	// Version is as far as known, such as v1.9.1.
+	// Version is as far as known, such as v1.10.0.
 	Version string `json:"version"`
 	// SHA256 is that of a regular file.
 	SHA256 string `json:"sha256"`

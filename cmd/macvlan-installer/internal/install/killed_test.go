@@ -16,8 +16,8 @@ import (
 func TestKilled(t *testing.T) {
 	static, hostLocal := realPlugin(t, "static"), realPlugin(t, "host-local")
 	b := realBundle(t, "static", "host-local")
-	last := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.0"), "host-local": otherVersion(t, hostLocal, "v1.9.0")})
-	older := otherVersion(t, static, "v1.8.1")
+	last := newBundle(t, map[string][]byte{"static": otherVersion(t, static, "v1.9.10"), "host-local": otherVersion(t, hostLocal, "v1.9.10")})
+	older := otherVersion(t, static, "v1.8.10")
 
 	scenarios := []struct {
 		name  string
@@ -133,7 +133,7 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n%2 == 0 {
-			writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.8.1"), 0o755)
+			writeFile(t, filepath.Join(dir, "static"), otherVersion(t, static, "v1.8.10"), 0o755)
 		}
 		before := snapshot(t, dir)
 		var outputs [2]strings.Builder

@@ -137,7 +137,7 @@ func (b testBundle) installer(tb testing.TB, dir string, policy Policy, plugins 
 // It runs as before.
 func otherVersion(tb testing.TB, plugin []byte, version string) []byte {
 	tb.Helper()
-	const real = "v1.9.1"
+	const real = "v1.10.0"
 	if len(version) != len(real) || !bytes.Contains(plugin, []byte(real)) {
 		tb.Fatalf("the plugins are not of version %s: run make build, or change this test with the version", real)
 	}

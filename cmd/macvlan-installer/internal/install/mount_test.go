@@ -63,7 +63,7 @@ func TestFullDisk(t *testing.T) {
 	needRoot(t)
 	static := realPlugin(t, "static")
 	b := realBundle(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
+	older := otherVersion(t, static, "v1.8.10")
 	// The first has no room for the plugin; from the others on it fits beside the
 	// older one, and it is the small files that do not, one after the other.
 	for _, free := range []int{1 << 20, len(static) + 4096, len(static) + 8192, len(static) + 12288} {

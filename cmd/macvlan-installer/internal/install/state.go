@@ -14,7 +14,7 @@ import (
 // stateFormat is raised when an older installer would misread the state file.
 const stateFormat = 1
 
-// stateLimit is far above what four plugins take, in bytes: about 1 KiB.
+// stateLimit is far above what five plugins take, in bytes: about 1 KiB.
 const stateLimit = 1 << 20
 
 // state is the content of the state file.

@@ -19,9 +19,9 @@ echo '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}'
 
 func TestTable(t *testing.T) {
 	static := realPlugin(t, "static")
-	older := otherVersion(t, static, "v1.8.1")
-	newer := otherVersion(t, static, "v1.9.9")
-	unknown := otherVersion(t, static, "devel_")
+	older := otherVersion(t, static, "v1.8.10")
+	newer := otherVersion(t, static, "v1.10.9")
+	unknown := otherVersion(t, static, "devel__")
 	const old = `package main
 import "os"
 func main() { os.Stdout.WriteString("{\"cniVersion\":\"0.4.0\",\"supportedVersions\":[\"0.3.1\",\"0.4.0\"]}") }

@@ -31,7 +31,7 @@ var ErrUndecided = errors.New("not decided")
 type Answer struct {
 	// Supported are the versions of the CNI specification that it speaks.
 	Supported []string
-	// Name and Version are those of the line "CNI macvlan plugin v1.9.1", which
+	// Name and Version are those of the line "CNI macvlan plugin v1.10.0", which
 	// the reference plugins print when they are run by hand; they are empty for
 	// plugins that print something else. Version is empty when it is "unknown".
 	Name, Version string

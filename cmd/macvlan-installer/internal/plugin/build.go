@@ -17,7 +17,7 @@ type Build struct {
 	// Path is the import path of the main package, empty when the file is no Go
 	// program.
 	Path string
-	// Version is the version of its module, such as v1.9.1. It is empty for
+	// Version is the version of its module, such as v1.10.0. It is empty for
 	// programs built from a checkout, as distributions do.
 	Version string
 }
@@ -54,8 +54,8 @@ func (b Build) Upstream() (group, name string) {
 }
 
 // Compare orders versions of plugins as semver.Compare does, with one exception.
-// Vendors name their rebuilds after the release, v1.9.1-build20260101 or
-// v1.9.1-k3s1, and semver takes what stands behind the hyphen for something that
+// Vendors name their rebuilds after the release, v1.10.0-build20260101 or
+// v1.10.0-k3s1, and semver takes what stands behind the hyphen for something that
 // came before the release: replacing a vendor's patched plugin with the release
 // would be a step back. So only what says that it came before does so.
 func Compare(a, b string) int {

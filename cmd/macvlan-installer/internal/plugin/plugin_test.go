@@ -40,7 +40,7 @@ func TestRealPlugins(t *testing.T) {
 		}
 		defer f.Close()
 		b := ReadBuild(f)
-		if g, n := b.Upstream(); g != group || n != name || b.Version != "v1.9.1" {
+		if g, n := b.Upstream(); g != group || n != name || b.Version != "v1.10.0" {
 			t.Errorf("build of %s = %+v", name, b)
 		}
 		a, err := Ask(t.Context(), path)

@@ -19,7 +19,7 @@ func get(t *testing.T, p *Probe, path string) (int, string) {
 }
 
 func TestProbe(t *testing.T) {
-	good := install.Plugin{Name: "macvlan", State: install.Current, Version: "v1.9.1", Usable: true, Result: install.Installed}
+	good := install.Plugin{Name: "macvlan", State: install.Current, Version: "v1.10.0", Usable: true, Result: install.Installed}
 	bad := install.Plugin{Name: "static", State: install.Broken, Message: "does not run", Result: install.RolledBack}
 	p := New(time.Hour)
 	steps := []struct {

@@ -18,7 +18,8 @@ const (
 	Chain
 	// Plugin is a field of one plugin of the chain.
 	Plugin
-	// Gateway is one outside of its subnet, which host-local refuses from version 1.10.0 on.
+	// Gateway is one outside of its subnet, or a start behind its last address, which
+	// host-local refuses from version 1.10.0 on.
 	Gateway
 )
 
@@ -30,6 +31,9 @@ const (
 	FailsAll Effect = iota + 1
 	// FailsSome: pods fail unless they ask for something that takes its place.
 	FailsSome
+	// FailsNewer: every pod fails on a node with a newer version of the plugin, when it
+	// starts and when it ends.
+	FailsNewer
 	// Ignored: pods start, without what the configuration seems to mean.
 	Ignored
 )

@@ -29,6 +29,8 @@ type hostLocal struct {
 	routes []Route
 	store  string
 	fault  string
+	// direct says that the first set is the range given directly in "ipam".
+	direct bool
 }
 
 // hostLocalRange is a range as written: zero values are left to the plugin, which
@@ -81,7 +83,7 @@ func (p *hostLocal) read(s Source) (fault string) {
 	}
 	paths := make([]string, 0, 1+len(f.IPAM.Ranges))
 	if direct.Subnet.IsValid() {
-		p.ranges = append(p.ranges, []hostLocalRange{direct})
+		p.ranges, p.direct = append(p.ranges, []hostLocalRange{direct}), true
 		paths = append(paths, "ipam")
 	}
 	for i, set := range f.IPAM.Ranges {
@@ -135,7 +137,8 @@ func (p *hostLocal) AddressFaults(asked Request, chain Chain) []AddressFault {
 func (p *hostLocal) Routes() []Route { return p.routes }
 
 // Given: an interface is in a subnet of each set. Which range of a set its address comes from
-// is known where there is one.
+// is known where there is one. A gateway outside of them is as written: versions that take it
+// fail at the routes that go by it.
 func (p *hostLocal) Given(Request, Chain) Given {
 	g := Given{Known: true}
 	for _, set := range p.ranges {
@@ -143,7 +146,7 @@ func (p *hostLocal) Given(Request, Chain) Given {
 			g.Prefixes = append(g.Prefixes, set[i].Subnet.Masked())
 		}
 		gateway := set[0].gateway()
-		if len(set) > 1 || !set[0].Subnet.Contains(gateway) {
+		if len(set) > 1 {
 			continue
 		}
 		if gateway.Is4() && !g.Gateway4.IsValid() {
@@ -161,7 +164,68 @@ func (p *hostLocal) Flaws() []flaw.Flaw {
 	if p.fault != "" {
 		return nil
 	}
-	return slices.Concat(p.emptySets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
+	return slices.Concat(p.datedRanges(), p.emptySets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
+}
+
+// datedRanges is what host-local takes up to version 1.9.1 and refuses from 1.10.0 on
+// (Canonicalize in backend/allocator/range.go), at the first such range: the others are
+// counted, as there may be any number.
+func (p *hostLocal) datedRanges() []flaw.Flaw {
+	var found *flaw.Flaw
+	more := 0
+	for i, set := range p.ranges {
+		for j, r := range set {
+			key, text, want := r.dated()
+			switch {
+			case key == "":
+			case found != nil:
+				more++
+			default:
+				found = &flaw.Flaw{
+					Kind: flaw.Gateway, Effect: flaw.FailsNewer, Path: p.place(i, j, key), Text: text,
+					Want: want + "; then delete and recreate the pods of this network before a node gets host-local 1.10.0",
+				}
+			}
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	switch {
+	case more == 1:
+		found.Text += " (likewise in 1 more range)"
+	case more > 1:
+		found.Text += fmt.Sprintf(" (likewise in %d more ranges)", more)
+	}
+	found.Text += ", which host-local refuses from version 1.10.0 on"
+	return []flaw.Flaw{*found}
+}
+
+// place is where a key of a range stands, by the indices of its set and in it.
+func (p *hostLocal) place(set, index int, key string) []any {
+	if p.direct {
+		if set == 0 {
+			return []any{"ipam", key}
+		}
+		set--
+	}
+	return []any{"ipam", "ranges", set, index, key}
+}
+
+// dated finds the value of a range without other faults that host-local refuses from
+// version 1.10.0 on; the key is empty where there is none.
+func (r hostLocalRange) dated() (key, text, want string) {
+	network := r.Subnet.Masked()
+	first, last := r.bounds()
+	switch {
+	case r.Gateway.IsValid() && !network.Contains(r.Gateway):
+		return "gateway", fmt.Sprintf(`"gateway" %s is outside the subnet %s`, quote.Value(r.Gateway.String()), network),
+			fmt.Sprintf("write a gateway within %s, or remove it (default: %s)", network, network.Addr().Next())
+	case last.Less(first):
+		return "rangeStart", fmt.Sprintf(`"rangeStart" %s is the broadcast address of %s, and there is no "rangeEnd"`, quote.Value(r.Start.String()), network),
+			fmt.Sprintf("write a rangeStart up to %s, or remove it (default: %s)", last, network.Addr().Next())
+	}
+	return "", "", ""
 }
 
 // emptySets are the sets whose only address is the gateway, which no pod gets.
@@ -273,8 +337,9 @@ func (r hostLocalRange) span() (hostLocalSpan, string) {
 	if r.End.IsValid() && s.Last.Less(s.First) {
 		return s, fmt.Sprintf("the rangeEnd %s before its first address %s", s.Last, s.First)
 	}
-	// A rangeStart on the broadcast address is accepted without a rangeEnd. The
-	// range has no addresses then, but may overlap with another all the same.
+	// Versions before 1.10.0 accept a rangeStart on the broadcast address without a
+	// rangeEnd. The range has no addresses then, but may overlap with another all the
+	// same.
 	if s.Last.Less(s.First) {
 		s.First, s.Last = s.Last, s.First
 	}

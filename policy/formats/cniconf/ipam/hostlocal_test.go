@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 )
 
 func TestHostLocalFaults(t *testing.T) {
@@ -73,7 +75,8 @@ func TestIPAMCompletedOnTheNode(t *testing.T) {
 }
 
 // TestHostLocalAgreesWithThePlugin compares the verdict with that of host-local's
-// own code on random configs that are mostly nearly right.
+// own code on random configs that are mostly nearly right. What only older versions take
+// is no fault, and refused by this one.
 func TestHostLocalAgreesWithThePlugin(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
@@ -134,8 +137,9 @@ func TestHostLocalAgreesWithThePlugin(t *testing.T) {
 		if n.Unusable != "" {
 			t.Fatalf("%s: %s", conf, n.Unusable)
 		}
-		if (refusal != nil) != (n.IPAM.Fault() != "") {
-			t.Errorf("%s\nhost-local: %v\nhere: %q", conf, refusal, n.IPAM.Fault())
+		dated := datedIn(n)
+		if (refusal != nil) != (n.IPAM.Fault() != "" || dated.Path != nil) {
+			t.Errorf("%s\nhost-local: %v\nhere: %q, %q", conf, refusal, n.IPAM.Fault(), dated.Text)
 		}
 		if refusal == nil {
 			accepted++
@@ -147,6 +151,166 @@ func TestHostLocalAgreesWithThePlugin(t *testing.T) {
 	if accepted < 500 || refused < 500 {
 		t.Errorf("%d accepted and %d refused: the generator has lost its balance", accepted, refused)
 	}
+}
+
+// datedIn is the flaw of a network that only newer versions of host-local refuse; empty
+// without one.
+func datedIn(n *cniconf.Network) flaw.Flaw {
+	for _, f := range n.Flaws() {
+		if f.Kind == flaw.Gateway {
+			return f
+		}
+	}
+	return flaw.Flaw{}
+}
+
+func TestHostLocalDated(t *testing.T) {
+	const (
+		later = ", which host-local refuses from version 1.10.0 on"
+		then  = "; then delete and recreate the pods of this network before a node gets host-local 1.10.0"
+	)
+	tests := []struct{ ipam, path, text, want string }{
+		{`"subnet":"10.1.0.0/24"`, "", "", ""},
+		{`"subnet":"10.1.0.0/24","gateway":"10.1.0.255"`, "", "", ""},
+		{`"gateway":"10.2.0.1","ranges":[[{"subnet":"10.1.0.0/24"}]]`, "", "", ""},
+		{`"subnet":"10.1.0.0/24","gateway":"10.2.0.1"`, "[ipam gateway]", `"gateway" "10.2.0.1" is outside the subnet 10.1.0.0/24` + later,
+			"write a gateway within 10.1.0.0/24, or remove it (default: 10.1.0.1)" + then},
+		{`"ranges":[[{"subnet":"fd00::/64","gateway":"fe80::1"}]]`, "[ipam ranges 0 0 gateway]", `"gateway" "fe80::1" is outside the subnet fd00::/64` + later,
+			"write a gateway within fd00::/64, or remove it (default: fd00::1)" + then},
+		{`"subnet":"10.3.0.0/24","ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.2.0.0/24","gateway":"fd00::1"}],[{"subnet":"fd00::/64","gateway":"10.1.0.1"}]]`,
+			"[ipam ranges 0 1 gateway]", `"gateway" "fd00::1" is outside the subnet 10.2.0.0/24 (likewise in 1 more range)` + later,
+			"write a gateway within 10.2.0.0/24, or remove it (default: 10.2.0.1)" + then},
+		{`"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.255"}]]`, "[ipam ranges 0 0 rangeStart]",
+			`"rangeStart" "10.1.0.255" is the broadcast address of 10.1.0.0/24, and there is no "rangeEnd"` + later,
+			"write a rangeStart up to 10.1.0.254, or remove it (default: 10.1.0.1)" + then},
+		{`"subnet":"10.1.0.0/24","rangeStart":"10.1.0.255","rangeEnd":"10.1.0.255"`, "", "", ""},
+		{`"subnet":"fd00::/64","rangeStart":"fd00::ffff:ffff:ffff:ffff"`, "", "", ""},
+	}
+	for _, tt := range tests {
+		n := cniconf.Compile(cniconf.Source{Config: `{"cniVersion":"1.0.0","name":"a","type":"macvlan","ipam":{"type":"host-local",` + tt.ipam + `}}`})
+		got, path := datedIn(n), ""
+		if got.Path != nil {
+			path = fmt.Sprint(got.Path)
+		}
+		if path != tt.path || got.Text != tt.text || got.Want != tt.want || n.IPAM.Fault() != "" || n.FailsAll() != "" {
+			t.Errorf("%s\n got %s %+v (fault: %q, %q)\nwant %s %q %q", tt.ipam, path, got, n.IPAM.Fault(), n.FailsAll(), tt.path, tt.text, tt.want)
+		}
+	}
+}
+
+// TestHostLocalDatedAgreesWithThePlugin compares every combination of the values that
+// matter, in every place of a range: what is said to be dated is refused by host-local
+// 1.10.0 for just that, and without the value it is taken.
+func TestHostLocalDatedAgreesWithThePlugin(t *testing.T) {
+	values := map[string]struct{ gateways, starts, ends []string }{
+		"10.1.0.0/24": {
+			[]string{"", "10.1.0.0", "10.1.0.1", "10.1.0.9", "10.1.0.255", "::ffff:10.1.0.1", "10.0.255.255", "10.1.1.0", "::ffff:10.2.0.1", "0.0.0.0", "fd00::1", "fe80::1"},
+			[]string{"", "10.1.0.0", "10.1.0.1", "10.1.0.254", "10.1.0.255", "::ffff:10.1.0.255", "10.1.1.0", "fd00::1"},
+			[]string{"", "10.1.0.0", "10.1.0.9", "10.1.0.254", "10.1.0.255", "10.1.1.0"},
+		},
+		"10.1.0.0/30": {
+			[]string{"", "10.1.0.0", "10.1.0.2", "10.1.0.3", "10.1.0.4"},
+			[]string{"", "10.1.0.0", "10.1.0.2", "10.1.0.3", "10.1.0.4"},
+			[]string{"", "10.1.0.2", "10.1.0.3"},
+		},
+		"0.0.0.0/0": {
+			[]string{"", "0.0.0.0", "255.255.255.255", "::", "fd00::1"},
+			[]string{"", "0.0.0.0", "255.255.255.254", "255.255.255.255"},
+			[]string{"", "255.255.255.255"},
+		},
+		"fd00:1::/64": {
+			[]string{"", "fd00:1::", "fd00:1::1", "fd00:1::ffff:ffff:ffff:ffff", "fd00:1:0:1::", "fe80::1", "::", "10.1.0.1", "::ffff:10.1.0.1"},
+			[]string{"", "fd00:1::", "fd00:1::9", "fd00:1::ffff:ffff:ffff:ffff", "fd00:1:0:1::"},
+			[]string{"", "fd00:1::", "fd00:1::99", "fd00:1::ffff:ffff:ffff:ffff"},
+		},
+		"fd00:1::/126": {
+			[]string{"", "fd00:1::3", "fd00:1::4"},
+			[]string{"", "fd00:1::2", "fd00:1::3", "fd00:1::4"},
+			[]string{"", "fd00:1::3"},
+		},
+	}
+	type m = map[string]any
+	places := map[string]func(r m, other string) m{
+		"alone":         func(r m, _ string) m { return r },
+		"in a set":      func(r m, _ string) m { return m{"ranges": []any{[]any{r}}} },
+		"second in set": func(r m, other string) m { return m{"ranges": []any{[]any{m{"subnet": other}, r}}} },
+		"second set":    func(r m, other string) m { return m{"ranges": []any{[]any{m{"subnet": other}}, []any{r}}} },
+		"behind direct": func(r m, other string) m { return m{"subnet": other, "ranges": []any{[]any{r}}} },
+	}
+	counts := map[string]int{}
+	verdict := func(ipam m) (string, error, *cniconf.Network) {
+		ipam["type"] = "host-local"
+		conf, err := json.Marshal(m{"cniVersion": "1.0.0", "name": "a", "type": "macvlan", "ipam": ipam})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, refusal := allocator.LoadIPAMConfig(conf, "")
+		return string(conf), refusal, cniconf.Compile(cniconf.Source{Config: string(conf)})
+	}
+	each := func(subnet, gateway, start, end string) {
+		other := "192.168.0.0/24"
+		if strings.Contains(subnet, ":") {
+			other = "fd00:9::/64"
+		}
+		for name, place := range places {
+			// Two networks that hold every address overlap.
+			if subnet == "0.0.0.0/0" && !strings.HasPrefix(name, "alone") && name != "in a set" {
+				continue
+			}
+			r := m{"subnet": subnet}
+			for key, value := range map[string]string{"gateway": gateway, "rangeStart": start, "rangeEnd": end} {
+				if value != "" {
+					r[key] = value
+				}
+			}
+			conf, refusal, n := verdict(place(r, other))
+			dated := datedIn(n)
+			if n.IPAM.Fault() != "" {
+				counts["fault"]++
+				if refusal == nil {
+					t.Errorf("%s: fault %q, and host-local takes it", conf, n.IPAM.Fault())
+				}
+				continue
+			}
+			if dated.Path == nil {
+				counts["fine"]++
+				if refusal != nil {
+					t.Errorf("%s: nothing is said of it, and host-local says %v", conf, refusal)
+				}
+				continue
+			}
+			// A range may have both, of which the gateway is said first.
+			for dated.Path != nil {
+				key := dated.Path[len(dated.Path)-1].(string)
+				counts[key]++
+				why := map[string]string{"gateway": "gateway .* not in network ", "rangeStart": "RangeStart .* is after RangeEnd "}[key]
+				if refusal == nil || !regexp.MustCompile(why).MatchString(refusal.Error()) {
+					t.Errorf("%s: %s, and host-local says %v", conf, dated.Text, refusal)
+				}
+				delete(r, key)
+				conf, refusal, n = verdict(place(r, other))
+				dated = datedIn(n)
+			}
+			if refusal != nil || n.IPAM.Fault() != "" {
+				t.Errorf("%s: still refused without what was dated: %v, %q", conf, refusal, n.IPAM.Fault())
+			}
+		}
+	}
+	for subnet, v := range values {
+		for _, gateway := range v.gateways {
+			for _, start := range v.starts {
+				for _, end := range v.ends {
+					each(subnet, gateway, start, end)
+				}
+			}
+		}
+	}
+	for _, what := range []string{"fine", "fault", "gateway", "rangeStart"} {
+		if counts[what] < 50 {
+			t.Errorf("%d of %s: too few to say anything", counts[what], what)
+		}
+	}
+	t.Logf("%v", counts)
 }
 
 // TestHostLocalManyRanges: a single pair among thousands is found.

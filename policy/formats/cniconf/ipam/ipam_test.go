@@ -27,7 +27,7 @@ func TestCompile(t *testing.T) {
 			want: &hostLocal{ranges: [][]hostLocalRange{{{
 				Subnet: prefix("172.16.0.0/16"), Start: addr("172.16.123.101"),
 				End: addr("172.16.123.200"), Gateway: addr("172.16.0.254"),
-			}}}, routes: []Route{{Dst: prefix("0.0.0.0/0")}}, store: "/var/lib/cni/networks/a"}},
+			}}}, routes: []Route{{Dst: prefix("0.0.0.0/0")}}, store: "/var/lib/cni/networks/a", direct: true}},
 		{name: "host-local with sets of ranges, the direct one first", kind: "host-local",
 			main: `{"ipam":{"dataDir":"/run/cni","ranges":[[{"subnet":"10.1.0.0/24","rangeEnd":"10.1.0.99"},{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.100"}],
 				[{"subnet":"fd00::/64","gateway":"fd00::ff"}]],"subnet":"10.2.0.0/24"}}`,
@@ -35,7 +35,7 @@ func TestCompile(t *testing.T) {
 				{{Subnet: prefix("10.2.0.0/24")}},
 				{{Subnet: prefix("10.1.0.0/24"), End: addr("10.1.0.99")}, {Subnet: prefix("10.1.0.0/24"), Start: addr("10.1.0.100")}},
 				{{Subnet: prefix("fd00::/64"), Gateway: addr("fd00::ff")}},
-			}, store: "/run/cni/a"}},
+			}, store: "/run/cni/a", direct: true}},
 		{name: "host-local that the main plugin completes", kind: "host-local", completed: true, main: `{"ipam":{"subnet":"usePodCidr"}}`,
 			want: &other{name: "host-local"}},
 		{name: "static", kind: "static",
