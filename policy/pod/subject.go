@@ -30,6 +30,8 @@ type Subject struct {
 	PodPath string
 	// Annotations of the pod: those that rules read.
 	Annotations map[string]string
+	// Strays are annotations that nobody reads, though one of Annotations was meant.
+	Strays []Stray
 	// Labels of the pod.
 	Labels map[string]string
 	// Controller is the workload that made the pod, and will make it again. It is
@@ -108,8 +110,14 @@ func (s *statusShape) ended() bool {
 	return false
 }
 
+// outerMeta is the metadata of what holds a template.
+type outerMeta struct {
+	object.Meta
+	Annotations outerAnnotations `json:"annotations"`
+}
+
 type templateShape struct {
-	Metadata object.Meta `json:"metadata"`
+	Metadata outerMeta `json:"metadata"`
 	Spec     struct {
 		scaleShape
 		Template podShape `json:"template"`
@@ -118,7 +126,7 @@ type templateShape struct {
 }
 
 type cronJobShape struct {
-	Metadata object.Meta `json:"metadata"`
+	Metadata outerMeta `json:"metadata"`
 	Spec     struct {
 		JobTemplate templateShape `json:"jobTemplate"`
 	} `json:"spec"`
@@ -175,6 +183,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	var pod podShape
 	var scale scaleShape
 	var status statusShape
+	var outer, job outerAnnotations
 	var err error
 	switch path {
 	case "":
@@ -183,12 +192,14 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	case "spec.template":
 		var t templateShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &t)
-		meta, pod, scale, status = t.Metadata, t.Spec.Template, t.Spec.scaleShape, t.Status
+		meta, pod, scale, status = t.Metadata.Meta, t.Spec.Template, t.Spec.scaleShape, t.Status
+		outer = t.Metadata.Annotations
 	default:
 		var c cronJobShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &c)
-		job := &c.Spec.JobTemplate.Spec
-		meta, pod, scale = c.Metadata, job.Template, job.scaleShape
+		of := &c.Spec.JobTemplate
+		meta, pod, scale = c.Metadata.Meta, of.Spec.Template, of.Spec.scaleShape
+		outer, job = c.Metadata.Annotations, of.Metadata.Annotations
 	}
 	if err != nil {
 		return nil, object.DecodeError(err)
@@ -224,6 +235,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	if path != "" {
 		s.Controller = object.Controller{APIVersion: apiVersion, Kind: kind}
 	}
+	s.findStrays(pod.Metadata.Annotations.strays, outer, job)
 	if s.Name == "" && meta.GenerateName != "" {
 		s.Name = meta.GenerateName + "*"
 	}
