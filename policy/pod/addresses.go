@@ -270,7 +270,7 @@ func (v *View) attached(g flatnetwork.Generation) (yes, known bool) {
 		switch i := &v.interfaces[n]; {
 		case i.network != nil && i.network.Main() == g.Plugin():
 			return true, true
-		case i.Annotation == "":
+		case i.Annotation == "" && !i.Added:
 		case slices.Contains(g.Other().Networks(), i.Reference.Name):
 		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false

@@ -127,8 +127,9 @@ func (v *View) KnownInterfaces() []Interface {
 // First is the pod's first interface; there is one where there are any.
 func (v *View) First() *Interface { return &v.interfaces[0] }
 
-// Extras are the other interfaces, in order.
-func (v *View) Extras() []Interface { return v.interfaces[1:] }
+// Extras are the interfaces beyond the first that the pod asks for, in order: all others
+// but those that are Added.
+func (v *View) Extras() []Interface { return v.interfaces[1+v.added:] }
 
 // FlatRequests are what the annotations ask of the flat network, one for each generation
 // that they ask anything of.
@@ -144,6 +145,32 @@ func (v *View) FlatRequests(yield func(*FlatRequest) bool) {
 func (v *View) NetworkAnswer(i *Interface) Answer[cniconf.Network] {
 	v.read(verdict.OnNetworks)
 	return v.facts.Networks[i.ref]
+}
+
+// UnsaidNetwork is the network that the pod's first interface gets by Spiderpool's own
+// settings, where the configuration is silent: the cluster's own network is then likely to
+// take addresses from Spiderpool, and nothing here can rest on that it does not. It is nil
+// where the configuration speaks, and where that network is known to be none of
+// Spiderpool's.
+func (v *View) UnsaidNetwork() *OwnNetwork {
+	v.read(verdict.OnNetworks)
+	own := v.facts.OwnNetwork.Value
+	if own == nil || !v.ownNetworkUnsaid() {
+		return nil
+	}
+	if n := own.Network; n != nil && !n.NameOnly && n.Unusable == "" && (n.OnNode || n.IPAM.Pools() == nil) {
+		return nil
+	}
+	return own
+}
+
+// ContainerRuntime is that of every node, such as containerd; empty where it is not known,
+// or not the same everywhere.
+func (v *View) ContainerRuntime() string {
+	if v.Config.ContainerRuntime != "" || v.facts.ContainerRuntime == nil {
+		return v.Config.ContainerRuntime
+	}
+	return v.facts.ContainerRuntime()
 }
 
 // NamesOnly says that no networks are known at all, so that they are judged by their

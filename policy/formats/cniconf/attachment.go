@@ -72,7 +72,7 @@ func (n *Network) ReadsArgs() bool {
 func (n *Network) around() ipam.Chain {
 	return ipam.Chain{
 		CNIVersion:   n.CNIVersion,
-		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs,
+		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs && !n.ofReference(),
 		PlainReader:  n.plainReader(),
 	}
 }

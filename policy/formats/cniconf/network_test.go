@@ -66,7 +66,7 @@ func TestCompile(t *testing.T) {
 			Config:      `{"cniVersion":"0.3.1","type":"sriov","ipam":{"type":"whereabouts","range":"10.0.0.0/8"}}`,
 		}, Network{
 			Plugins: []string{"sriov"}, CNIVersion: "0.3.1", IPAM: ipamOf("whereabouts", `"range":"10.0.0.0/8"`),
-			ResourceName: "spidernet.io/sriov_netdevice",
+			ResourceName: "spidernet.io/sriov_netdevice", NeedsDevice: true,
 		}},
 		{"type beside plugins is a single plugin", Source{Config: `{"type":"bridge","plugins":[{"type":"macvlan"}]}`},
 			Network{Plugins: []string{"bridge"}, IPAM: ipam.None}},

@@ -29,12 +29,14 @@ var Table = []pod.Rule{
 	ruleNetworkConfigUnusable,
 	ruleMasterBusy,
 	ruleRouteInvalid,
+	ruleResourceNotRequested,
 	ruleNamespaceIsolation,
 
 	ruleOverlayAsDefaultNetwork,
 	ruleStandaloneMixedWithOverlay,
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
+	ruleDefaultNetworkUnusable,
 	ruleNetworkNotCoordinated,
 	ruleDefaultRouteTaken,
 

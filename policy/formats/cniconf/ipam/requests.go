@@ -47,7 +47,7 @@ type Chain struct {
 	// CNIVersion of the configuration; empty where none is named.
 	CNIVersion string
 	// IPsElsewhere says that another plugin of the chain declares the capability "ips",
-	// and the main plugin does not.
+	// the main plugin does not, and what becomes of it is not known.
 	IPsElsewhere bool
 	// PlainReader is the type of the first plugin to be called that decodes IP in
 	// CNI_ARGS as a single address without a prefix length, and fails otherwise; empty
