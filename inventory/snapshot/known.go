@@ -263,15 +263,16 @@ func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
 	return l.holders, nil
 }
 
-// addHolder notes a workload for the addresses that its template fixes. What a workload
+// addHolder notes a workload for the addresses that its template, or the networks that it names,
+// fix. What a workload
 // made for itself keeps nothing: the workload does.
 func (b *builder) addHolder(o *Object) error {
 	s, err := b.subject(o)
 	if err != nil || s.Spawned() {
 		return nil
 	}
-	if holder := inventory.HolderOf(s); holder != nil {
-		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, holder})
+	if h := holderOf(s); h.holder != nil || h.subject != nil {
+		b.holders = append(b.holders, h)
 	}
 	return nil
 }

@@ -70,6 +70,17 @@ type key struct{ kind, namespace, name string }
 type keyedHolder struct {
 	key
 	holder *pod.Holder
+	// subject is what it is in its own words, so that the addresses which its networks give it
+	// can be told; nil where it asks for no network.
+	subject *pod.Subject
+}
+
+func holderOf(s *pod.Subject) keyedHolder {
+	h := keyedHolder{key: key{s.Kind, s.Namespace, s.Name}, holder: inventory.HolderOf(s)}
+	if namesNetwork(s) {
+		h.subject = s
+	}
+	return h
 }
 
 // ownerObject is what is known of a pod or workload as the owner of others.
@@ -466,7 +477,7 @@ func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.holders = append(b.holders, keyedHolder{key{o.Kind, holder.Namespace, holder.Name}, holder})
+	b.holders = append(b.holders, keyedHolder{key: key{o.Kind, holder.Namespace, holder.Name}, holder: holder})
 	return nil
 }
 
@@ -483,7 +494,7 @@ func (b *builder) addSubject(o *Object) error {
 	// A dump of a cluster has workloads beside what they made for themselves.
 	if !s.Spawned() {
 		b.addUser(s)
-		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
+		b.holders = append(b.holders, holderOf(s))
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type Interface struct {
 
 	view     *View
 	network  *cniconf.Network
+	fixed    cniconf.Fixed
 	role     cniconf.Role
 	evidence cniconf.Evidence
 	pools    *Pools
@@ -74,9 +75,14 @@ func (i *Interface) Pools() *Pools {
 
 // Ask is what the interface's element asks of its network. The interface has an element.
 func (i *Interface) Ask() *cniconf.Ask {
-	return &cniconf.Ask{
+	a := i.ask()
+	return &a
+}
+
+func (i *Interface) ask() cniconf.Ask {
+	return cniconf.Ask{
 		Interface: i.Name,
-		IPs:       i.Element.IPs, ArgIPs: i.Element.ArgIPs, MAC: i.Element.MAC, DefaultRoutes: i.Element.DefaultRoutes,
+		IPs:       i.Element.IPs, ArgIPs: i.Element.ArgIPs, MAC: i.Element.MAC, ArgMAC: i.Element.ArgMAC, DefaultRoutes: i.Element.DefaultRoutes,
 		First: i.Annotation == multus.DefaultNetworkAnnotation,
 	}
 }

@@ -22,9 +22,12 @@ type View struct {
 
 	interfaces []Interface
 	flat       []FlatRequest
+	given      []RequestedAddress
 	supplies   []InterfacePools
 	plan       Plan
 	conflicts  []AddressConflict
+	// planned are the addresses that an owner of the pod claims as well.
+	planned map[*RequestedAddress]bool
 
 	// parts are those read since they were last forgotten.
 	parts verdict.Parts
@@ -90,6 +93,7 @@ func (v *View) resolve() {
 			continue
 		}
 		i.network = v.facts.Networks[i.ref].Value
+		v.fix(n)
 		own := i.Reference == v.Config.ClusterNetwork()
 		switch {
 		case i.network != nil && i.network.Inherits() && v.facts.Coordinator.Err != nil:

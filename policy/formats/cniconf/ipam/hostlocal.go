@@ -114,6 +114,7 @@ func (*hostLocal) Type() string       { return hostLocalType }
 func (p *hostLocal) Fault() string    { return p.fault }
 func (*hostLocal) Assigns(Chain) bool { return true }
 func (p *hostLocal) Store() string    { return p.store }
+func (*hostLocal) Heeds(w Ways) Ways  { return w }
 func (*hostLocal) NodeLocal() bool    { return true }
 
 func (p *hostLocal) Spans() []Span {

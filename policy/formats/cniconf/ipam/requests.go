@@ -85,6 +85,10 @@ type Request struct {
 // Empty says that nothing is asked for.
 func (r *Request) Empty() bool { return len(r.IPs)+len(r.Args)+len(r.Runtime) == 0 }
 
+// Ways are those in which addresses of a [Request] are asked for. Own stands for the addresses
+// that the network gives every pod.
+type Ways struct{ IPs, Args, Runtime, Own bool }
+
 // Given are the addresses that an interface gets.
 type Given struct {
 	// Known says that the addresses are in Prefixes, and that there are no others. It is false
