@@ -8,8 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 )
 
 // Alone is why there may be other networks than those in the files that are checked, as a
@@ -109,8 +112,9 @@ func (t *Tree) findDoubles() [][]occurrence {
 	places, order := map[name][]int{}, []name{}
 	for i := range t.objects {
 		o := &t.objects[i]
-		// A name that is still to be made up is nobody's yet.
-		if o.Fault != nil || o.Deleted || o.Name == "" || strings.HasSuffix(o.Name, "*") {
+		// A name that is still to be made up is nobody's yet, and one that no object can have,
+		// as "_", is written over before it is applied.
+		if o.Fault != nil || o.Deleted || o.Name == "" || strings.HasSuffix(o.Name, "*") || len(validation.IsDNS1123Subdomain(o.Name)) > 0 {
 			continue
 		}
 		compiled := o.compiled()
@@ -298,13 +302,13 @@ type Ambiguity struct {
 	SameFile bool
 }
 
-// Ambiguities are those among objects that count, by the index of the first object that
-// differs from one before it.
+// Ambiguities are those among objects that count and concern networks, by the index of the
+// first object that differs from one before it.
 func (t *Tree) Ambiguities() map[int]Ambiguity {
 	found := map[int]Ambiguity{}
 	for _, d := range t.doubles {
 		first := d.occurrences[0]
-		if compiled := t.objects[first.object].compiled(); !compiled.Counts() {
+		if compiled := t.objects[first.object].compiled(); !compiled.Counts() || !slices.ContainsFunc(d.occurrences, t.concernsNetworks) {
 			continue
 		}
 		a, at := Ambiguity{SameFile: true}, -1
@@ -318,6 +322,17 @@ func (t *Tree) Ambiguities() map[int]Ambiguity {
 		found[at] = a
 	}
 	return found
+}
+
+// concernsNetworks says whether an object says anything of networks: pods and workloads may
+// not, and which of several counts is then no concern of ours.
+func (t *Tree) concernsNetworks(o occurrence) bool {
+	at := &t.objects[o.object]
+	if !pod.HoldsPod(at.APIVersion, at.Kind) {
+		return true
+	}
+	s, err := pod.Decode(at.APIVersion, at.Kind, t.namespace, at.JSON)
+	return err != nil || len(s.Annotations) > 0 || len(s.Strays) > 0
 }
 
 // View is what an object meets that stands in the file of that path, which need not be one

@@ -209,6 +209,27 @@ func TestCopiesAndAmbiguities(t *testing.T) {
 	}
 }
 
+// Workloads that say nothing of networks, and names that no object can have, are nobody's concern.
+func TestNoAmbiguity(t *testing.T) {
+	workload := func(name, annotations, image string) string {
+		return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: " + name + ", namespace: default}, spec: {template: {metadata: {annotations: {" + annotations +
+			"}}, spec: {containers: [{name: a, image: " + image + "}]}}}}\n"
+	}
+	const networks = "k8s.v1.cni.cncf.io/networks: lan"
+	tree := plant(t, map[string]string{
+		"a.yaml": workload("plain", "a: b", "a:1") + "---\n" + workload("near", "k8s.v1.cni.cncf.io/network: lan", "a:1") + "---\n" + workload("lan", "", "a:1") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: _}}",
+		"b.yaml": workload("plain", "a: b", "a:2") + "---\n" + workload("near", "k8s.v1.cni.cncf.io/network: lan", "a:2") + "---\n" + workload("lan", networks, "a:1") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: _, labels: {a: b}}}",
+	})
+	var names []string
+	for n := range tree.Ambiguities() {
+		names = append(names, tree.Objects()[n].Name)
+	}
+	slices.Sort(names)
+	if want := []string{"lan", "near"}; !slices.Equal(names, want) {
+		t.Errorf("%q are ambiguous, want %q", names, want)
+	}
+}
+
 // What cannot be read is there. One whose name cannot be read may be anything.
 func TestUnreadable(t *testing.T) {
 	wrong := "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: lan, namespace: default}, spec: {config: [1]}}\n"

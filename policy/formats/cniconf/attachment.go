@@ -211,7 +211,7 @@ func (n *Network) RouteFaults(a *Ask) []RouteFault {
 	}
 	var faults []RouteFault
 	given := n.given(a)
-	if slices.Contains(configureIface, n.Main()) {
+	if slices.Contains(configureIface, n.Main()) && (n.extra == nil || !n.extra.userspace) {
 		for _, f := range ipam.RouteFaults(n.IPAM.Routes(), given) {
 			faults = append(faults, RouteFault{
 				DefaultRoute: -1, Certain: true,

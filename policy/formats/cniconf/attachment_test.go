@@ -110,7 +110,7 @@ func TestFlawsAreLocated(t *testing.T) {
 	for _, tt := range []struct{ config, at string }{
 		{`{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"0.0.0.0/0"},{"gw":"10.1.0.9"}]}}`, `{"gw":"10.1.0.9"}`},
 		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mtu":67}]}`, `67}]}`},
-		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","sysctl":{"net.ipv4.ip_forward":1}}]}`, `{"net.ipv4.ip_forward":1}`},
+		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","sysctl":{"net.ipv4.ip_forward":1}}]}`, `1}}]}`},
 		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"sbr"}]}`, `"sbr"`},
 		{`{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24"},{"address":"10.1.0.8"}]}}`, `"10.1.0.8"`},
 	} {

@@ -46,3 +46,17 @@ func needsDevice(plugin string, conf []byte) bool {
 	}
 	return true
 }
+
+// byPCI says whether a configuration of host-device may name the device by its address on the
+// PCI bus, as Multus does too. Only of those the plugin asks which driver they have, and leaves
+// them without addresses and routes where it is one of DPDK (loadConf and cmdAdd, 1.10.0).
+func byPCI(conf []byte) bool {
+	var f struct {
+		PCIAddr       string `json:"pciBusID"`
+		DeviceID      string `json:"deviceID"`
+		RuntimeConfig struct {
+			DeviceID string `json:"deviceID"`
+		} `json:"runtimeConfig"`
+	}
+	return json.Unmarshal(conf, &f) != nil || f.PCIAddr+f.DeviceID+f.RuntimeConfig.DeviceID != ""
+}

@@ -32,6 +32,9 @@ type extra struct {
 	podMaster string
 	// name is how long the network's name is, in bytes; 0 where that is no matter.
 	name int
+	// userspace says that the device may be one that a program drives and not the kernel, which
+	// then has no interface to add addresses and routes to.
+	userspace bool
 }
 
 // Multus names a file NETWORK-CONTAINER-INTERFACE (libcni, cacheAdd): a container's ID has 64
@@ -152,7 +155,13 @@ func (n *Network) ofReference() bool {
 func (n *Network) findFlaws(c *chain) {
 	e := extra{}
 	main := mainIndex(n.Plugins)
+	e.userspace = n.Main() == pluginHostDevice && (n.ResourceName != "" || byPCI(c.plugins[main].Bytes))
 	for _, f := range slices.Concat(n.IPAM.Flaws(), ipam.IgnoredKeys(sourceOfIPAM(c.plugins[main], c))) {
+		// Who hands the routes to the kernel is known of the reference plugins only: sriov does so
+		// unless a program drives the device.
+		if f.Kind == flaw.Route && (!slices.Contains(makers, n.Main()) || e.userspace) {
+			continue
+		}
 		f.Plugin = main
 		e.flaws = append(e.flaws, f)
 	}
@@ -207,7 +216,7 @@ func (n *Network) findFlaws(c *chain) {
 			Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
 		})
 	}
-	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" {
+	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" || e.userspace {
 		n.extra = &e
 	}
 }

@@ -94,6 +94,9 @@ func tuningFlaws(conf []byte, t *tuning) []flaw.Flaw {
 		} `json:"args"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
+		if flaws := sysctlsOfOtherTypes(conf); flaws != nil {
+			return flaws
+		}
 		return undecodable("tuning", err)
 	}
 	var flaws []flaw.Flaw
@@ -121,6 +124,33 @@ func tuningFlaws(conf []byte, t *tuning) []flaw.Flaw {
 		flaws = append(flaws, fails(fmt.Sprintf("mtu %d of the plugin tuning fits no link", f.Mtu), fmt.Sprintf("write a number from %d to %d, or remove it", leastMTU, mostMTU), "mtu"))
 	} else if f.Mtu != 0 {
 		t.mtu = f.Mtu
+	}
+	return flaws
+}
+
+// sysctlsOfOtherTypes are the values of sysctls that are no text, which people write as the
+// numbers they are; nil where there is none. Of these encoding/json names only the object
+// that they stand in.
+func sysctlsOfOtherTypes(conf []byte) []flaw.Flaw {
+	var f struct {
+		SysCtl map[string]json.RawMessage `json:"sysctl"`
+	}
+	if json.Unmarshal(conf, &f) != nil {
+		return nil
+	}
+	var flaws []flaw.Flaw
+	for _, key := range slices.Sorted(maps.Keys(f.SysCtl)) {
+		var text string
+		err := json.Unmarshal(f.SysCtl[key], &text)
+		if err == nil {
+			continue
+		}
+		want := "write the value as a text"
+		var mismatch *json.UnmarshalTypeError
+		if errors.As(err, &mismatch) && (strings.HasPrefix(mismatch.Value, "number") || mismatch.Value == "bool") {
+			want = "write it in quotes"
+		}
+		flaws = append(flaws, fails("the plugin tuning cannot read the sysctl "+quote.Value(key)+": "+field.Fault("", err), want, "sysctl", key))
 	}
 	return flaws
 }

@@ -104,11 +104,26 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 				f.Message = "address " + quote.Value(ips[fault.Index]) + " of interface " + quote.Value(i.Name)
 			}
 			f.Message += " (network " + i.Label() + ") " + fault.Detail + "; accepted: " + fault.Want
-			f.Remedy = fmt.Sprintf("change %q to what is accepted, or remove it", field)
+			f.Remedy = fmt.Sprintf("change %q to what is accepted", field)
 			if fault.Instead != "" {
-				f.Remedy = "write " + quote.Value(fault.Instead) + fmt.Sprintf(", or remove %q", field)
+				f.Remedy = "write " + quote.Value(fault.Instead)
+			}
+			if !lacksAddressWithout(i, fault.Args) {
+				f.Remedy += fmt.Sprintf(", or remove %q", field)
 			}
 			return f
 		})
 	}
+}
+
+// lacksAddressWithout says that the network fails an interface whose element asks for no "ips",
+// or with args for none in "cni-args", as static does that has no address of its own.
+func lacksAddressWithout(i *pod.Interface, args bool) bool {
+	ask := i.Ask()
+	if args {
+		ask.ArgIPs = nil
+	} else {
+		ask.IPs = nil
+	}
+	return i.Network().Fails(ask) != ""
 }

@@ -55,6 +55,9 @@ type fixedList struct {
 	// given is the address of an interface that its network gives every pod; nil for one that
 	// is asked for.
 	given *pod.RequestedAddress
+	// only says that the interface has no other way to an address of its own: static, its IPAM
+	// plugin, chooses none.
+	only bool
 	// same says that each pod asks for all of it: it serves one, whatever its length.
 	same bool
 	// ignored says that some versions of the controller ignore the list.
@@ -79,13 +82,16 @@ func (l *fixedList) has() string {
 
 // choose advises to have the addresses chosen.
 func (l *fixedList) choose() string {
-	if l.given != nil {
+	switch {
+	case l.given != nil:
 		return "use a network that gives each pod " + another(l.given)
-	}
-	if l.field != "" {
+	case l.only:
+		return "use a network that gives each pod an address of its own"
+	case l.field != "":
 		return fmt.Sprintf("remove %q so that one is chosen for each pod", l.field)
+	default:
+		return "let the controller choose the addresses"
 	}
-	return "let the controller choose the addresses"
 }
 
 // more advises to fix more addresses, as far as the limit of pairs allows it, or else
@@ -160,7 +166,8 @@ func fixedLists(p *pod.View) []fixedList {
 		if i == nil || len(asked) > 0 && asked[len(asked)-1] == i || !p.Fixes(w) {
 			continue
 		}
-		lists = append(lists, fixedList{name: kindOf(w) + " on interface " + quote.Value(i.Name), field: w.Field, count: 1, same: true, at: p.AtAddress(w)})
+		only := w.Field != "mac" && i.Network() != nil && i.Network().IPAM.Type() == "static"
+		lists = append(lists, fixedList{name: kindOf(w) + " on interface " + quote.Value(i.Name), field: w.Field, only: only, count: 1, same: true, at: p.AtAddress(w)})
 		asked = append(asked, i)
 	}
 	for n := range p.GivenAddresses() {

@@ -166,6 +166,7 @@ func TestShortage(t *testing.T) {
 		{list(5), pod.Scale{Pods: 5, Surge: 2}, "ip has 5 addresses, enough for the replicas of the Deployment (5), but a rolling update runs up to 2 extra pods (maxSurge), which wait until old ones are gone | fix 2 more, or "},
 		{list(6), pod.Scale{Pods: 5, Surge: 2}, "ip has 6 addresses, enough for the replicas of the Deployment (5), but a rolling update runs up to 2 extra pods (maxSurge), which wait until old ones are gone | fix 1 more, or "},
 		{fixedList{name: "mac", field: "mac", count: 1, same: true}, pod.Scale{Pods: 2}, `all pods would get the same mac, and the Deployment has 2 pods at once | remove "mac" so that one is chosen for each pod, or run one pod only`},
+		{fixedList{name: "address", field: "ips", only: true, count: 1, same: true}, pod.Scale{Pods: 2}, "all pods would get the same address, and the Deployment has 2 pods at once | use a network that gives each pod an address of its own, or run one pod only"},
 		{fixedList{name: "mac", field: "mac", count: 1, same: true}, pod.Scale{Pods: 1, Surge: 1}, "all pods would get the same mac, and a rolling update of the Deployment runs up to 1 extra pod (maxSurge) | set strategy.type: Recreate, or maxSurge: 0"},
 	} {
 		s := &pod.Subject{Kind: "Deployment", Scale: tt.scale}

@@ -85,6 +85,9 @@ func (c *yamlChunk) syntaxErrorSaying(err error, problem string) *SyntaxError {
 	if name, ok := strings.CutPrefix(words, "unknown anchor '"); ok {
 		return c.unknownAnchor(strings.TrimSuffix(name, "' referenced"))
 	}
+	if line := c.templateLine(line); line > 0 {
+		return c.failLine(newCursor(c.source.text, c.begin).seek(line, 1), "this line is of a template ({{ }}), which has to be filled in first, as helm template does")
+	}
 	if tab := c.indentingTab(offset); tab >= 0 {
 		return c.fail(tab, "a tab indents this line: YAML takes spaces only")
 	}
@@ -95,6 +98,27 @@ func (c *yamlChunk) syntaxErrorSaying(err error, problem string) *SyntaxError {
 		problem = "the YAML parser says " + quote.Value(words)
 	}
 	return c.failLine(min(offset, lastCharacter(c.source.text[:c.end])), problem)
+}
+
+// How far from an action of a template on a line of its own the parsers notice it, in lines:
+// up to here before, where they take what follows for its value, and one behind.
+const noticedBefore = 3
+
+// templateLine is the line near the one given that begins with an action of a template, as
+// Helm's do, and is what the parsers stumble over; 0 where none is. Lines count from 1, in
+// the document.
+func (c *yamlChunk) templateLine(line int) int {
+	number, near := 0, 0
+	for text := range strings.Lines(c.source.text[c.begin:c.end]) {
+		number++
+		if number > line+1 {
+			break
+		}
+		if number >= line-noticedBefore && strings.HasPrefix(strings.TrimLeft(text, " \t"), "{{") && (near == 0 || number <= line) {
+			near = number
+		}
+	}
+	return near
 }
 
 // lastCharacter is the offset of the last byte that is not space; errors about

@@ -168,7 +168,7 @@ func unreachable(gateway netip.Addr, link []netip.Prefix) string {
 		return ""
 	}
 	if len(link) == 0 {
-		return "nothing can be reached by, since the interface has no address"
+		return "is out of reach: the interface has no address"
 	}
 	return "is in no subnet of the interface (" + quote.Some(link, mostRanges, func(p netip.Prefix) string { return p.Masked().String() }) + ")"
 }

@@ -33,7 +33,7 @@ func TestRouteFaults(t *testing.T) {
 			[]string{`goes by the gateway "10.9.0.1", which is in no subnet of the interface (10.1.0.0/24, fd00::/64)`}, true},
 		{"broadcast", lan, []Route{{Dst: prefix("0.0.0.0/0"), Gateway: addr("10.1.0.255")}}, []string{`goes by the gateway "10.1.0.255", which is the broadcast address of 10.1.0.0/24`}, true},
 		{"no address", Given{Known: true}, []Route{{Dst: prefix("0.0.0.0/0"), Gateway: addr("10.9.0.1")}},
-			[]string{`goes by the gateway "10.9.0.1", which nothing can be reached by, since the interface has no address`}, true},
+			[]string{`goes by the gateway "10.9.0.1", which is out of reach: the interface has no address`}, true},
 		{"addresses unknown", Given{}, []Route{{Dst: prefix("0.0.0.0/0"), Gateway: addr("10.9.0.1")}}, nil, false},
 		{"twice", lan, []Route{{Dst: prefix("0.0.0.0/0")}, {Dst: prefix("0.0.0.0/0"), Gateway: addr("10.1.0.1")}}, []string{"is the same as route 1"}, false},
 		{"twice, by the address's gateway", lan, []Route{{Dst: prefix("0.0.0.0/0")}, {Dst: prefix("0.0.0.0/0")}}, []string{"is the same as route 1"}, true},
