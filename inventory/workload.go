@@ -58,8 +58,10 @@ var statefulSetKind = object.Controller{APIVersion: "apps/v1", Kind: "StatefulSe
 
 // HolderOf is a pod or workload as the holder of the addresses that its annotations
 // fix; nil when they fix none.
-func HolderOf(s *pod.Subject) *pod.Holder {
-	claims := s.Claims()
+func HolderOf(s *pod.Subject) *pod.Holder { return HolderWith(s, s.Claims()) }
+
+// HolderWith is a pod or workload as the holder of some addresses; nil without any.
+func HolderWith(s *pod.Subject, claims []pod.Claim) *pod.Holder {
 	if len(claims) == 0 {
 		return nil
 	}

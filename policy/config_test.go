@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,34 @@ exempt:
 	}
 }
 
+// What is not written is told apart from what is written to be nothing, and networks that
+// Multus gives every pod are read as its own configuration writes them.
+func TestNetworksOfEveryPod(t *testing.T) {
+	head := "apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"
+	parsed := func(text string) *config.Config {
+		t.Helper()
+		c, err := ParseConfig([]byte(head + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for text, written := range map[string]bool{"multus: {}\n": false, "multus: {clusterNetwork: null}\n": false, "multus: {clusterNetwork: ''}\n": true} {
+		c := parsed(text)
+		if got := c.Multus.ClusterNetwork != nil; got != written || c.ClusterNetwork() != (object.Reference{}) || c.GivesNetworks() {
+			t.Errorf("%q: written %v, cluster network %v", text, got, c.ClusterNetwork())
+		}
+	}
+	c := parsed("multus: {defaultNetworks: [a, infra/b, /etc/cni/c.conf], defaultNetworkNamespace: multus, systemNamespaces: [infra]}\n")
+	want := []object.Reference{{Namespace: "multus", Name: "a"}, {Namespace: "infra", Name: "b"}, {}}
+	if got := c.DefaultNetworks("kube-system"); !slices.Equal(got, want) || !c.GivesNetworks() {
+		t.Errorf("default networks %v, want %v", got, want)
+	}
+	if got := c.DefaultNetworks("infra"); got != nil {
+		t.Errorf("a system namespace gets %v", got)
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	head := "apiVersion: macvlan-webhook.io/v1alpha1\nkind: PolicyConfig\n"
 	for _, test := range []struct{ name, text, want string }{
@@ -82,6 +111,10 @@ func TestConfigErrors(t *testing.T) {
 		{"mode", head + "spiderpool: {coordinatorMode: sometimes}\n", "auto, underlay, overlay or disable"},
 		{"empty namespace", head + "multus: {defaultNetworkNamespace: ''}\n", "defaultNetworkNamespace is empty"},
 		{"cluster network", head + "multus: {clusterNetwork: a/b/c}\n", "must be namespace/name"},
+		{"default network", head + "multus: {defaultNetworks: [a, b/c/d]}\n", `line 3, column 31: multus.defaultNetworks[1] "b/c/d" must be a name, namespace/name or an absolute path`},
+		{"default networks", head + "multus: {defaultNetworks: [" + strings.Repeat("a,", 17) + "]}\n", "defaultNetworks has 17 networks, and at most 16 are accepted"},
+		{"system namespace", head + "multus: {systemNamespaces: ['kube-*']}\n", `multus.systemNamespaces[0] "kube-*" is not a valid namespace name`},
+		{"runtime", head + "containerRuntime: containerd://2.1\n", `containerRuntime "containerd://2.1" must be the name of a container runtime`},
 		{"selector", head + "ippoolDefaults: [{networks: [a], namespaceSelector: {matchExpressions: [{key: a, operator: Near}]}}]\n", "namespaceSelector"},
 		{"no networks", head + "ippoolDefaults: [{ipv4: [a]}]\n", "name at least one network"},
 	} {

@@ -32,8 +32,8 @@
 //   - formats: the texts of other programs, each read as that program reads it: multus,
 //     cniconf (with the IPAM plugins in cniconf/ipam), spiderpool and flatnetwork.
 //   - links: our own annotation of nodes.
-//   - text: where something is in YAML and JSON (document, jsonplace), and how values get into
-//     messages (quote).
+//   - text: where something is in YAML and JSON (document, jsonplace), how values get into
+//     messages (quote), what is misspelled (spelling), and what is filled in later (placeholder).
 //   - address: cidr and mac.
 //
 // # How a rule is added

@@ -80,6 +80,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"mac-request-invalid", "ip-request-invalid", "guid-request-invalid", "default-route-conflict",
 		"network-not-found", "network-config-unusable", "namespace-isolation",
 		"overlay-as-default-network", "standalone-mixed-with-overlay", "standalone-on-overlay-pod", "interface-name-unsupported", "host-network",
+		"network-annotation-unknown-field", "annotation-misplaced",
 		"ippool-annotation-invalid", "ippool-unknown-field", "ippools-interface-missing", "ippools-interface-unknown", "ippool-not-found",
 		"ippool-disabled", "ippool-wrong-family", "ippool-network-mismatch", "ippool-namespace-mismatch", "ippool-shared", "ippool-exhausted",
 		"ippool-default-missing", "spiderpool-annotation-invalid", "subnet-annotation-unsupported", "resource-inject-overrides-networks",
@@ -89,7 +90,7 @@ func TestPublishedIDsAreThere(t *testing.T) {
 		"too-many-address-pairs", "address-count-mismatch", "address-duplicate", "address-not-assignable", "too-few-addresses", "address-in-use", "label-value-too-long",
 		"flat-network-annotation-invalid", "flat-network-keys-mixed", "flat-network-subnet-missing", "flat-network-subnet-not-found",
 		"flat-network-not-attached", "flat-network-project", "flat-network-subnet-invalid", "flat-network-subnet-overlap",
-		"object-unreadable", "object-ambiguous",
+		"object-unreadable", "object-ambiguous", "value-is-placeholder",
 	} {
 		if !IsRule(id) {
 			t.Errorf("rule %s is gone", id)

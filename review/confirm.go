@@ -28,6 +28,10 @@ func judgeView(ctx context.Context, inv inventory.Inventory, config *config.Conf
 	request := pod.Parse(subject, config)
 	facts := inv.Facts(ctx, request.Questions())
 	view := request.With(facts)
+	if q, more := view.FurtherQuestions(); more {
+		facts.Holders = inv.Facts(ctx, q).Holders
+		view = request.With(facts)
+	}
 	verdict := rules.Judge(view)
 	for range confirmations {
 		q, open := view.Unconfirmed(&verdict)

@@ -78,6 +78,7 @@ func (c *Change) readPod() (*pod.Subject, Outcome, error) {
 	if c.Replicas != nil {
 		subject.Scale = subject.Scale.With(*c.Replicas)
 	}
+	subject.Final = c.Final
 	return subject, Outcome{Object: c.object(subject.Namespace, subject.Name)}, nil
 }
 

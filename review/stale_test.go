@@ -40,7 +40,7 @@ func TestRefusalIsConfirmed(t *testing.T) {
 		{"spiderpool-annotation-invalid", attached + `"ipam.spidernet.io/routes":"[{}]"`, spiderpool + pools, macvlan, nil, verdict.Deny, verdict.Warn},
 		{"ippool-unknown-field, denying", attached + `"ipam.spidernet.io/ippool":"{\"ipv4\":[\"p\"],\"ipv5\":[]}"`, spiderpool + pools, macvlan,
 			map[string]verdict.Action{"ippool-unknown-field": verdict.Deny}, verdict.Deny, verdict.Warn},
-		{"overlay-as-default-network", `"v1.multus-cni.io/default-network":"a/net"`, router, macvlan, nil, verdict.Deny, verdict.Allow},
+		{"overlay-as-default-network", `"v1.multus-cni.io/default-network":"a/net"`, router, macvlan, nil, verdict.Deny, verdict.Warn},
 		{"mode warn", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("warn"), nil, verdict.Deny, verdict.Warn},
 		{"mode off", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router, router + namespace("'off'"), nil, verdict.Deny, verdict.Allow},
 		{"mode enforce again", `"k8s.v1.cni.cncf.io/networks":"a/net@lo"`, router + namespace("enforce"), router + namespace("enforce"), nil, verdict.Deny, verdict.Deny},

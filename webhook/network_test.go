@@ -125,7 +125,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 		code        int32
 		explanation string
 	}{
-		{"made", networkRequest(t, "CREATE", "team-a", broken, nil), false, "deny nad-config-invalid", http.StatusForbidden, "[nad-config-invalid] spec.config: no pod can use this network: its config is not valid JSON: line 1, column 1"},
+		{"made", networkRequest(t, "CREATE", "team-a", broken, nil), false, "deny nad-config-invalid", http.StatusForbidden, "[nad-config-invalid] spec.config: no pod can use this network: its config is not valid JSON: line 1, column 2"},
 		{"a label is changed", networkRequest(t, "UPDATE", "team-a", labelled, broken), true, "warn this network already violates rules that refuse a new one", 0, ""},
 		{"broken by an update", networkRequest(t, "UPDATE", "team-a", broken, good), false, "deny nad-config-invalid", http.StatusForbidden, ""},
 		{"deleted", networkRequest(t, "DELETE", "team-a", nil, good), true, "warn nad-in-use", 0, ""},

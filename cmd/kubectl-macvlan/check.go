@@ -17,11 +17,14 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -135,6 +138,9 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if !o.live && world.NamesOnly() {
 		fmt.Fprintln(o.err, "kubectl-macvlan: no NetworkAttachmentDefinition is known (--inventory, --live): networks are checked by their names, but not whether they exist")
 	}
+	if problem := o.clusterNetworkProblem(ctx, world.Inventory(), config); problem != nil {
+		fmt.Fprintln(o.err, "kubectl-macvlan:", problem)
+	}
 	r, err := check.Objects(ctx, world, config, check.Options{Namespace: namespace, Mode: verdict.Mode(o.mode)})
 	if err != nil {
 		return err
@@ -227,6 +233,24 @@ func (o *checkOptions) openWorld(objects []files.Object, namespace string, timeo
 		Checked: files.NewTree(namespace, objects, files.Alone),
 		Held:    files.NewTree(namespace, held.Objects, ""),
 	}, torn + broken(held.Objects), nil
+}
+
+// clusterNetworkProblem says that the network which the configuration names as the cluster's
+// own is not there, as far as that is known.
+func (o *checkOptions) clusterNetworkProblem(ctx context.Context, inv *snapshot.Inventory, c *config.Config) error {
+	own := c.ClusterNetwork()
+	if own == (object.Reference{}) {
+		return nil
+	}
+	answer := inv.Facts(ctx, pod.Questions{Networks: []object.Reference{own}}).Networks[0]
+	switch {
+	case answer.Value != nil || answer.Err != nil || answer.Unknown:
+		return nil
+	case o.live:
+		return inventory.NoClusterNetwork(own)
+	default:
+		return inventory.ClusterNetworkProblem(c, inv.Networks(ctx), false)
+	}
 }
 
 // broken is the number of documents found in folders that are neither YAML nor JSON.

@@ -83,8 +83,11 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		return err
 	}
 	registry.MustRegister(certificateExpiry(cert))
+	own := &clusterNetwork{config: config.Current, inventory: networks, all: len(o.inventory) == 0, logger: logger}
+	registry.MustRegister(clusterNetworkMissing(own))
 	start(cert.Run)
 	start(config.Run)
+	start(own.Run)
 
 	decider := &webhook.Decider{Config: config.Current, Inventory: networks, Metrics: metrics, Logger: logger}
 	if len(o.inventory) == 0 {
@@ -101,6 +104,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		Checks: append(checks,
 			webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }},
 			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
+			webhook.Check{Name: "cluster-network", Ready: own.Problem, Advisory: true},
 		),
 		Drain:  o.drain,
 		Logger: logger,

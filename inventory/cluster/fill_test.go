@@ -373,11 +373,36 @@ func TestACompilerThatPanics(t *testing.T) {
 }
 
 // standIn says whether something stands in for an object that cannot be read. Holders
-// that cannot be read hold nothing, and without a mode the configured one counts.
+// that cannot be read hold nothing, without a mode the configured one counts, and without
+// an agent nothing is said of the cluster's own network.
 func (w *watched[T]) standIn(ref object.Reference) bool {
 	switch any(new(T)).(type) {
-	case *pod.Holder, *cniconf.CoordinatorMode:
+	case *pod.Holder, *cniconf.CoordinatorMode, *object.Reference:
 		return w.kind.unreadable == nil
 	}
 	return w.kind.unreadable != nil && w.kind.unreadable(ref) != nil
+}
+
+// Of the DaemonSets one alone is read for what it says, and that is kept.
+func TestAgentOfSpiderpool(t *testing.T) {
+	q := pod.Questions{SpiderpoolNamespace: "kube-system"}
+	agent := `{"metadata":{"name":"spiderpool-agent","namespace":"spider"},"spec":{"template":{"spec":{"containers":[{"env":[{"name":"MULTUS_CLUSTER_NETWORK","value":%q}]}]}}}}`
+	for value, want := range map[string]string{"spider/plain": "spider/plain", "plain": "spider/plain", "": ""} {
+		api := &fakeAPI{objects: map[string][]string{
+			"daemonsets":                     {`{"metadata":{"name":"other","namespace":"default"}}`, fmt.Sprintf(agent, value)},
+			"network-attachment-definitions": {strings.Replace(nadYAML("plain", `{"cniVersion":"0.3.1","type":"macvlan"}`), "default", "spider", 1)},
+		}}
+		inv, _ := filling(t, api, func(*Inventory) {})
+		wait.Until(t, "filled", func() bool { return inv.Filled() == nil })
+		own := inv.Facts(t.Context(), q).OwnNetwork.Value
+		switch {
+		case want == "" && own != nil, want != "" && own == nil:
+			t.Errorf("%q: %+v", value, own)
+		case own != nil && (own.Reference.String() != want || own.Network == nil):
+			t.Errorf("%q: %+v, want %s", value, own, want)
+		}
+		if own := inv.Facts(t.Context(), pod.Questions{}).OwnNetwork.Value; own != nil {
+			t.Errorf("without the question: %+v", own)
+		}
+	}
 }

@@ -148,10 +148,25 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	if !q.Addresses.Empty() {
 		facts.Holders = i.holderFacts(&q)
 	}
+	if q.SpiderpoolNamespace != "" {
+		facts.OwnNetwork = i.ownNetwork()
+	}
+	facts.ContainerRuntime = func() string { return inventory.ContainerRuntime(i.Nodes(ctx)) }
 	facts.Spiderpool = i.pools.present() || i.coordinators.present()
 	missing.Wait()
 	facts.Coordinator = i.coordinator(ctx, q.Coordinator || pod.InheritMode(facts.Networks))
 	return facts
+}
+
+// ownNetwork is what memory says that Spiderpool's agent takes to be the cluster's own
+// network. Of several agents, which nobody should have, one counts.
+func (i *Inventory) ownNetwork() pod.Answer[pod.OwnNetwork] {
+	for ref := range i.agents.all() {
+		if ref != nil {
+			return pod.Answer[pod.OwnNetwork]{Value: &pod.OwnNetwork{Reference: *ref, Network: i.networks.lookup(*ref)}}
+		}
+	}
+	return pod.Answer[pod.OwnNetwork]{}
 }
 
 // coordinator is what memory says of the cluster's SpiderCoordinator. While the cache is

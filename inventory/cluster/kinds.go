@@ -2,8 +2,6 @@ package cluster
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -23,6 +21,8 @@ type caches struct {
 	pools        *pools
 	subnets      subnets
 	holders      *holders
+	// agents are Spiderpool's, with the network that each takes to be the cluster's own.
+	agents *watched[object.Reference]
 	// nodes is nil when they are not to be asked for.
 	nodes *watched[nad.Node]
 }
@@ -46,6 +46,9 @@ func (f *follower) followAll(nodeFacts bool) (err error) {
 		return err
 	}
 	if f.holders, err = followHolders(f); err != nil {
+		return err
+	}
+	if f.agents, err = follow(f, agentKind()); err != nil {
 		return err
 	}
 	if nodeFacts {
@@ -139,9 +142,15 @@ func workloadKind(workload inventory.Kind) kind[pod.Holder] {
 	return k
 }
 
+// agentKind is followed beside the other DaemonSets, of which nothing but their claims
+// stays: it is one object, as a rule.
+func agentKind() kind[object.Reference] {
+	return of(inventory.Agents, func(o *raw) *object.Reference { return inventory.OwnNetworkOfAgent(o.Namespace, o.json) })
+}
+
 func nodeKind() kind[nad.Node] {
 	k := of(inventory.Nodes, inventory.CompileNode)
-	k.list = func() runtime.Object { return &metav1.PartialObjectMetadataList{} }
+	k.fillInPages = true
 	k.advice = true
 	k.gauge = gauge{"macvlan_webhook_nodes", "Nodes in the cache."}
 	k.unreadable = func(ref object.Reference) *nad.Node { return nad.CompileNode(ref.Name, nil) }

@@ -73,7 +73,7 @@ func (w *watched[T]) page(ctx context.Context, options metav1.ListOptions) (runt
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	page := w.kind.list()
-	return page, w.requestMany(metadataOfMany, options).Do(ctx).Into(page)
+	return page, w.requestMany(options).Do(ctx).Into(page)
 }
 
 // copier is an object that client-go can copy.

@@ -39,11 +39,6 @@ func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) 
 	scheme.AddKnownTypeWithName(gv.WithKind(k.Name), k.object())
 	scheme.AddKnownTypeWithName(gv.WithKind(k.Name+"List"), k.list())
 	metav1.AddToGroupVersion(scheme, gv)
-	if k.MetadataOnly {
-		if err := metav1.AddMetaToScheme(scheme); err != nil {
-			return nil, err
-		}
-	}
 	c := rest.CopyConfig(config)
 	c.GroupVersion = &gv
 	c.APIPath = apiPath(gv)[0]
@@ -53,10 +48,9 @@ func clientFor[T any](config *rest.Config, k kind[T]) (*rest.RESTClient, error) 
 	return rest.RESTClientFor(c)
 }
 
-// request begins a request whose answer is of the kind "as" where the metadata alone is
-// asked for.
-func (w *watched[T]) request(as string) *rest.Request {
-	return w.client.Get().Resource(w.kind.Resource).SetHeader("Accept", accept(w.kind.Kind, as))
+// request begins a request for objects of the kind.
+func (w *watched[T]) request() *rest.Request {
+	return w.client.Get().Resource(w.kind.Resource)
 }
 
 // accept asks for an answer of the kind "as" where the metadata alone is asked for.
@@ -68,9 +62,9 @@ func accept(kind inventory.Kind, as string) string {
 }
 
 // requestMany begins a request for all objects that are followed.
-func (w *watched[T]) requestMany(as string, options metav1.ListOptions) *rest.Request {
+func (w *watched[T]) requestMany(options metav1.ListOptions) *rest.Request {
 	options.LabelSelector, options.FieldSelector = w.kind.Labels, w.kind.Fields
-	return w.request(as).NamespaceIfScoped(w.kind.Namespace, w.kind.Namespace != "").VersionedParams(&options, metav1.ParameterCodec)
+	return w.request().NamespaceIfScoped(w.kind.Namespace, w.kind.Namespace != "").VersionedParams(&options, metav1.ParameterCodec)
 }
 
 // How the API server calls the metadata of one object and of many.
@@ -86,7 +80,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 				return w.listCached(ctx)
 			}
 			list := w.kind.list()
-			err := w.requestMany(metadataOfMany, options).Do(ctx).Into(list)
+			err := w.requestMany(options).Do(ctx).Into(list)
 			if err == nil {
 				w.hear()
 			}
@@ -94,7 +88,7 @@ func (w *watched[T]) listWatch() *cache.ListWatch {
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.Watch = true
-			events, err := w.requestMany(metadataOfOne, options).Watch(ctx)
+			events, err := w.requestMany(options).Watch(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -138,7 +132,7 @@ func (w *watched[T]) get(ctx context.Context, ref object.Reference) (*T, error) 
 		return nil, nil
 	}
 	object := w.kind.object()
-	err := w.request(metadataOfOne).NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Name(ref.Name).Do(ctx).Into(object)
+	err := w.request().NamespaceIfScoped(ref.Namespace, ref.Namespace != "").Name(ref.Name).Do(ctx).Into(object)
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:

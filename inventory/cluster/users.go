@@ -93,5 +93,5 @@ func mayUse(pod *metav1.ObjectMeta, network object.Reference, config *config.Con
 			return true
 		}
 	}
-	return config.Multus.ClusterNetwork != ""
+	return config.GivesNetworks()
 }

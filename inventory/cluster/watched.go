@@ -53,8 +53,7 @@ type kind[T any] struct {
 	// fillInPages says that the list which fills the cache is read page by page too:
 	// the objects are far larger than what is kept of them.
 	fillInPages bool
-	// object and list make empty values to decode into; where the metadata alone is asked
-	// for, of [metav1.PartialObjectMetadata].
+	// object and list make empty values to decode into.
 	object func() runtime.Object
 	list   func() runtime.Object
 	// compile makes the value that rules read of a decoded object, and unreadable what

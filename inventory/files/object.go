@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	standing "github.com/macvlan-webhook/macvlan-webhook/policy/file"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 )
@@ -30,6 +31,10 @@ type Object struct {
 	// the object.
 	Old     []byte
 	Deleted bool
+
+	// Placeholders are values in the object that are filled in later, as far as rules would
+	// read them. In the JSON of a network something else stands for them.
+	Placeholders []standing.Placeholder
 
 	// Fault is why the object cannot be read; nil for one that can.
 	Fault *Fault

@@ -85,6 +85,10 @@ func (f *file) unpack(doc *document.Document, prefix []any, value []byte, in typ
 	case strings.HasSuffix(id.Kind, "List"):
 		f.unpackList(&o, fail)
 	default:
+		// What an API server has got is not filled in any more.
+		if !slices.Contains(prefix, any("request")) {
+			o.findPlaceholders()
+		}
 		f.objects = append(f.objects, o)
 	}
 }

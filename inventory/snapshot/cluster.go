@@ -36,7 +36,7 @@ func Cluster(source Source, logger *slog.Logger) *Layer {
 	l := emptyLayer()
 	l.cluster = &cluster{
 		source: source, logger: logger,
-		listings: map[schema.GroupVersionResource]listing{},
+		listings: map[inventory.Kind]listing{},
 		read:     map[readObject]presence{}, said: map[string]bool{},
 	}
 	return l
@@ -50,7 +50,7 @@ type cluster struct {
 	// mu is held while a question is answered, and with it what the layer holds.
 	mu sync.Mutex
 	// listings are those of the kinds that were listed.
-	listings map[schema.GroupVersionResource]listing
+	listings map[inventory.Kind]listing
 	// read are the single objects that were read.
 	read map[readObject]presence
 	said map[string]bool
@@ -124,7 +124,7 @@ type listing struct {
 // list fills in the objects of a kind, if that was not done before.
 func (l *Layer) list(ctx context.Context, kind inventory.Kind, add func(*builder, *Object) error) (listing, error) {
 	c := l.cluster
-	if before, asked := c.listings[kind.GroupVersionResource]; asked {
+	if before, asked := c.listings[kind]; asked {
 		return before, nil
 	}
 	b, err := l.listOnce(ctx, kind, add)
@@ -144,7 +144,7 @@ func (l *Layer) list(ctx context.Context, kind inventory.Kind, add func(*builder
 	default:
 		return listing{}, fmt.Errorf("list %s: %w", kind.Resource, err)
 	}
-	c.listings[kind.GroupVersionResource] = found
+	c.listings[kind] = found
 	return found, nil
 }
 
@@ -157,7 +157,7 @@ func (l *Layer) listOnce(ctx context.Context, kind inventory.Kind, add func(*bui
 // whatever the reason, and keeps nothing else from being judged. It is not asked for again.
 func (l *Layer) advise(ctx context.Context, kind inventory.Kind, add func(*builder, *Object) error, follows string) extent {
 	c := l.cluster
-	if _, listed := c.listings[kind.GroupVersionResource]; !listed && c.said[follows] {
+	if _, listed := c.listings[kind]; !listed && c.said[follows] {
 		return unasked
 	}
 	found, err := l.fill(ctx, kind, add, follows)

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -14,7 +15,7 @@ import (
 
 // holderFacts answers who holds the addresses. Where nobody does, nobody is asked about.
 func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.HolderFacts {
-	index, err := i.holderIndex(ctx)
+	index, err := i.holderIndex(ctx, q.DefaultNamespace)
 	if err != nil {
 		return pod.HolderFacts{Err: err}
 	}
@@ -44,25 +45,49 @@ func (i *Inventory) holderFacts(ctx context.Context, q *pod.Questions) pod.Holde
 }
 
 // holderIndex is that of the holders of all layers. An object holds what it has in the
-// uppermost, though that be nothing.
-func (i *Inventory) holderIndex(ctx context.Context) (*pod.HolderIndex, error) {
+// uppermost, though that be nothing. What networks give to it by themselves it holds too.
+func (i *Inventory) holderIndex(ctx context.Context, defaultNamespace string) (*pod.HolderIndex, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.holders != nil {
 		return i.holders, nil
 	}
 	index := pod.NewHolderIndex()
+	fixing := i.fixingNetworks(ctx)
 	for _, l := range i.layers {
 		holders, err := l.everyHolder(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, h := range holders {
-			index.Set(h.kind+"/"+h.namespace+"/"+h.name, h.holder)
+			index.Set(h.kind+"/"+h.namespace+"/"+h.name, h.with(fixing, defaultNamespace))
 		}
 	}
 	i.holders = index
 	return index, nil
+}
+
+// fixingNetworks are those that fix an address, as far as all networks are known.
+func (i *Inventory) fixingNetworks(ctx context.Context) map[object.Reference]*cniconf.Network {
+	fixing := map[object.Reference]*cniconf.Network{}
+	for n := range i.Networks(ctx) {
+		if n.FixesAny() {
+			fixing[object.Reference{Namespace: n.Namespace, Name: n.Name}] = n
+		}
+	}
+	return fixing
+}
+
+// with is the holder with what networks give it.
+func (h *keyedHolder) with(fixing map[object.Reference]*cniconf.Network, defaultNamespace string) *pod.Holder {
+	if h.subject == nil || len(fixing) == 0 {
+		return h.holder
+	}
+	given := h.subject.GivenClaims(defaultNamespace, func(ref object.Reference) *cniconf.Network { return fixing[ref] })
+	if len(given) == 0 {
+		return h.holder
+	}
+	return inventory.HolderWith(h.subject, slices.Concat(h.subject.Claims(), given))
 }
 
 // holder is what is known of a holder besides; it has none where it keeps nothing any

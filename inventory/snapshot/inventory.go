@@ -129,6 +129,10 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	if q.Coordinator || pod.InheritMode(f.Networks) {
 		f.Coordinator = i.coordinator(ctx)
 	}
+	if q.SpiderpoolNamespace != "" && dependsOnPools {
+		f.OwnNetwork = i.ownNetwork(ctx, q.SpiderpoolNamespace)
+	}
+	f.ContainerRuntime = func() string { return inventory.ContainerRuntime(i.Nodes(ctx)) }
 	if pod.LackCoordination(f.Networks) {
 		f.Spiderpool = slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.hasSpiderpool(ctx) })
 	}
@@ -205,6 +209,16 @@ func (i *Inventory) coordinator(ctx context.Context) pod.Answer[cniconf.Coordina
 		}
 	}
 	return pod.Answer[cniconf.CoordinatorMode]{Fresh: true}
+}
+
+// ownNetwork is what Spiderpool's settings name as the cluster's own network.
+func (i *Inventory) ownNetwork(ctx context.Context, namespace string) pod.Answer[pod.OwnNetwork] {
+	for _, l := range i.downwards() {
+		if ref := l.ownNetworkOf(ctx, namespace); ref != nil {
+			return pod.Answer[pod.OwnNetwork]{Value: &pod.OwnNetwork{Reference: *ref, Network: i.network(ctx, *ref).Value}, Fresh: true}
+		}
+	}
+	return pod.Answer[pod.OwnNetwork]{Fresh: true}
 }
 
 // poolFacts are the pools of all layers, of a cluster only once something has depended on
@@ -292,7 +306,7 @@ func (i *Inventory) Users(ctx context.Context, network object.Reference, config 
 	latest, order := map[key]*pod.Subject{}, []key{}
 	var failed error
 	for _, l := range i.layers {
-		users, ofLayer, err := l.everyUser(ctx, config.Multus.ClusterNetwork != "")
+		users, ofLayer, err := l.everyUser(ctx, config.GivesNetworks())
 		failed = cmp.Or(failed, err)
 		for _, user := range ofLayer {
 			if _, known := latest[user]; !known {

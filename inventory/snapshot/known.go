@@ -116,6 +116,33 @@ func (l *Layer) mode(ctx context.Context) (*cniconf.CoordinatorMode, error) {
 	return l.coordinatorMode, err
 }
 
+// ownNetworkOf is the network that Spiderpool's settings name as the cluster's own; nil where
+// they name none, or cannot be read: then everything is as where they name none. Whoever
+// may not list the DaemonSets may still read what is in the namespace given.
+func (l *Layer) ownNetworkOf(ctx context.Context, namespace string) *object.Reference {
+	defer l.lock()()
+	if l.cluster == nil || l.ownNetwork != nil || l.cluster.said[noSettings] {
+		return l.ownNetwork
+	}
+	err := l.readSettings(ctx, namespace)
+	l.cluster.doWithout(ctx, noSettings, err)
+	return l.ownNetwork
+}
+
+const noSettings = "some settings of Spiderpool cannot be read: it is not known whether they name the cluster's own network"
+
+// readSettings looks for Spiderpool's settings, until one names a network.
+func (l *Layer) readSettings(ctx context.Context, namespace string) error {
+	listed, err := l.list(ctx, inventory.Agents, (*builder).addAgent)
+	if err == nil && listed.extent == hidden {
+		_, err = l.readOnce(ctx, inventory.Agents, object.Reference{Namespace: namespace, Name: inventory.AgentName}, (*builder).addAgent, noSettings)
+	}
+	if err == nil && l.ownNetwork == nil {
+		_, err = l.readOnce(ctx, inventory.Settings, object.Reference{Namespace: namespace, Name: inventory.SettingsName}, (*builder).addSettings, noSettings)
+	}
+	return err
+}
+
 // hasSpiderpool says whether Spiderpool is there: files have something of it, and a cluster
 // its kinds. Nothing but advice depends on it, so what is not known is not there.
 func (l *Layer) hasSpiderpool(ctx context.Context) bool {
@@ -123,7 +150,7 @@ func (l *Layer) hasSpiderpool(ctx context.Context) bool {
 	if l.cluster == nil || l.spiderpool {
 		return l.spiderpool
 	}
-	if listed, asked := l.cluster.listings[inventory.Pools.GroupVersionResource]; asked && listed.extent != hidden {
+	if listed, asked := l.cluster.listings[inventory.Pools]; asked && listed.extent != hidden {
 		return listed.extent == complete
 	}
 	found, err := l.readOnce(ctx, inventory.Coordinators, object.Reference{Name: inventory.CoordinatorName}, (*builder).addCoordinator, "")
@@ -236,15 +263,16 @@ func (l *Layer) everyHolder(ctx context.Context) ([]keyedHolder, error) {
 	return l.holders, nil
 }
 
-// addHolder notes a workload for the addresses that its template fixes. What a workload
+// addHolder notes a workload for the addresses that its template, or the networks that it names,
+// fix. What a workload
 // made for itself keeps nothing: the workload does.
 func (b *builder) addHolder(o *Object) error {
 	s, err := b.subject(o)
 	if err != nil || s.Spawned() {
 		return nil
 	}
-	if holder := inventory.HolderOf(s); holder != nil {
-		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, holder})
+	if h := holderOf(s); h.holder != nil || h.subject != nil {
+		b.holders = append(b.holders, h)
 	}
 	return nil
 }
@@ -257,7 +285,7 @@ func (l *Layer) everyUser(ctx context.Context, unnamed bool) (map[key]*pod.Subje
 		return l.users, l.userOrder, nil
 	}
 	if unnamed && !l.cluster.keepsUnnamed {
-		delete(l.cluster.listings, inventory.Pods.GroupVersionResource)
+		delete(l.cluster.listings, inventory.Pods)
 	}
 	found, err := l.list(ctx, inventory.Pods, func(b *builder, o *Object) error {
 		if s, err := b.subject(o); err == nil && (unnamed || namesNetwork(s)) {

@@ -9,7 +9,6 @@ import (
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
@@ -32,6 +31,9 @@ type Layer struct {
 	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
 	coordinatorMode *cniconf.CoordinatorMode
+	// ownNetwork is what Spiderpool's settings name as the cluster's own network; nil where
+	// they name none.
+	ownNetwork *object.Reference
 	// spiderpool says that there is an object of Spiderpool's kinds, or a network whose
 	// plugins tell that the nodes have its plugins.
 	spiderpool bool
@@ -68,6 +70,17 @@ type key struct{ kind, namespace, name string }
 type keyedHolder struct {
 	key
 	holder *pod.Holder
+	// subject is what it is in its own words, so that the addresses which its networks give it
+	// can be told; nil where it asks for no network.
+	subject *pod.Subject
+}
+
+func holderOf(s *pod.Subject) keyedHolder {
+	h := keyedHolder{key: key{s.Kind, s.Namespace, s.Name}, holder: inventory.HolderOf(s)}
+	if namesNetwork(s) {
+		h.subject = s
+	}
+	return h
 }
 
 // ownerObject is what is known of a pod or workload as the owner of others.
@@ -151,6 +164,7 @@ func (l *Layer) Partial(partial string, lacks bool) *Layer {
 // shared, none of them is a default.
 func (l *Layer) Aside(shared bool) *Layer {
 	out := *l
+	out.ownNetwork = nil
 	out.aside, out.holders, out.users, out.userOrder, out.owners = true, nil, nil, nil, nil
 	if !shared {
 		out.pools = make(map[string]*spiderpool.Pool, len(l.pools))
@@ -217,8 +231,12 @@ func (b *builder) add(o *Object) error {
 // adderOf is what compiles objects of that kind; nil for one that is ignored.
 func adderOf(o *Object) func(*builder, *Object) error {
 	switch {
+	case isKind(o, inventory.Agents) && o.Name == inventory.AgentName:
+		return (*builder).addAgentSubject
 	case pod.HoldsPod(o.APIVersion, o.Kind):
 		return (*builder).addSubject
+	case isKind(o, inventory.Settings) && o.Name == inventory.SettingsName:
+		return (*builder).addSettings
 	case o.Kind == inventory.Coordinators.Name && inSpiderpool(o):
 		return (*builder).addCoordinator
 	case makers.Known(o.APIVersion, o.Kind):
@@ -378,7 +396,7 @@ func (b *builder) addPool(o *Object) error {
 }
 
 func (b *builder) addNode(o *Object) error {
-	var node metav1.PartialObjectMetadata
+	var node inventory.Node
 	if err := o.decode(&node); err != nil {
 		return o.undecoded(err)
 	}
@@ -396,6 +414,31 @@ func (b *builder) addCoordinator(o *Object) error {
 	}
 	if c.Name == inventory.CoordinatorName {
 		b.coordinatorMode = &c.Spec.Mode
+	}
+	return nil
+}
+
+// addAgentSubject notes Spiderpool's agent as any workload, and reads its settings.
+func (b *builder) addAgentSubject(o *Object) error {
+	if err := b.addAgent(o); err != nil {
+		return err
+	}
+	return b.addSubject(o)
+}
+
+// addAgent reads the settings of Spiderpool's agent, and addSettings the ConfigMap that it
+// shares with Multus. What both say is the same, and the agent's counts: it is what
+// Spiderpool goes by.
+func (b *builder) addAgent(o *Object) error {
+	if network := inventory.OwnNetworkOfAgent(cmp.Or(o.Namespace, b.namespace), o.JSON); network != nil {
+		b.ownNetwork = network
+	}
+	return nil
+}
+
+func (b *builder) addSettings(o *Object) error {
+	if b.ownNetwork == nil {
+		b.ownNetwork = inventory.OwnNetworkOfSettings(cmp.Or(o.Namespace, b.namespace), o.JSON)
 	}
 	return nil
 }
@@ -434,7 +477,7 @@ func (b *builder) addRecord(g flatnetwork.Generation, o *Object) error {
 	if err != nil {
 		return o.undecoded(err)
 	}
-	b.holders = append(b.holders, keyedHolder{key{o.Kind, holder.Namespace, holder.Name}, holder})
+	b.holders = append(b.holders, keyedHolder{key: key{o.Kind, holder.Namespace, holder.Name}, holder: holder})
 	return nil
 }
 
@@ -451,7 +494,7 @@ func (b *builder) addSubject(o *Object) error {
 	// A dump of a cluster has workloads beside what they made for themselves.
 	if !s.Spawned() {
 		b.addUser(s)
-		b.holders = append(b.holders, keyedHolder{key{s.Kind, s.Namespace, s.Name}, inventory.HolderOf(s)})
+		b.holders = append(b.holders, holderOf(s))
 	}
 	return nil
 }
@@ -479,6 +522,9 @@ func (l *Layer) take(other *Layer) {
 	l.spiderpool = l.spiderpool || other.spiderpool
 	if other.coordinatorMode != nil {
 		l.coordinatorMode = other.coordinatorMode
+	}
+	if other.ownNetwork != nil {
+		l.ownNetwork = other.ownNetwork
 	}
 	l.holders = append(l.holders, other.holders...)
 	for _, user := range other.userOrder {

@@ -74,16 +74,16 @@ func TestUsersThatNameNoNetwork(t *testing.T) {
 		"{apiVersion: v1, kind: Pod, metadata: {name: named, annotations: {k8s.v1.cni.cncf.io/networks: both}}}\n")
 	layer := cluster.layer()
 	named, own := config.Default(), config.Default()
-	own.Multus.ClusterNetwork = "default/both"
+	own.Multus.ClusterNetwork = new("default/both")
 	for _, tt := range []struct {
 		config     *config.Config
 		used, kept int
 	}{{named, 1, 1}, {named, 1, 1}, {own, 2, 2}, {named, 1, 2}} {
 		if u := snapshot.New(layer).Users(t.Context(), both, tt.config); u.Pods != tt.used || u.Err != nil {
-			t.Errorf("cluster's own network %q: users %+v, want %d", tt.config.Multus.ClusterNetwork, u, tt.used)
+			t.Errorf("cluster's own network %q: users %+v, want %d", tt.config.ClusterNetwork().String(), u, tt.used)
 		}
 		if n := snapshot.UsersKept(layer); n != tt.kept {
-			t.Errorf("cluster's own network %q: %d pods are kept, want %d", tt.config.Multus.ClusterNetwork, n, tt.kept)
+			t.Errorf("cluster's own network %q: %d pods are kept, want %d", tt.config.ClusterNetwork().String(), n, tt.kept)
 		}
 	}
 	if n := cluster.lists["pods"]; n != 2 {

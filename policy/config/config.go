@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,7 +37,11 @@ type Config struct {
 	Multus MultusConfig `json:"multus"`
 	// Spiderpool repeats what Spiderpool's configuration says.
 	Spiderpool SpiderpoolConfig `json:"spiderpool"`
-	Limits     LimitsConfig     `json:"limits"`
+	// ContainerRuntime is the program that starts the containers of every node, as a
+	// Node names it: containerd, cri-o, docker and so on. Where it is empty, the Nodes
+	// tell.
+	ContainerRuntime string       `json:"containerRuntime"`
+	Limits           LimitsConfig `json:"limits"`
 	// Rules overrides the action of rules by their IDs: deny, warn or off.
 	Rules map[string]verdict.Action `json:"rules"`
 	// IPPoolDefaults are the pools of networks whose pods name none; the first
@@ -59,8 +64,15 @@ type MultusConfig struct {
 	DefaultNetworkNamespace string `json:"defaultNetworkNamespace"`
 	// ClusterNetwork is Multus' clusterNetwork when that is a
 	// NetworkAttachmentDefinition, as namespace/name (the namespace may be left
-	// out: DefaultNetworkNamespace); empty when it is a plain CNI configuration.
-	ClusterNetwork string `json:"clusterNetwork"`
+	// out: DefaultNetworkNamespace); empty when it is a plain CNI configuration. It is nil
+	// where nobody has written it, which counts as empty, but is no statement.
+	ClusterNetwork *string `json:"clusterNetwork"`
+	// DefaultNetworks is Multus' defaultNetworks: what every pod gets before the
+	// networks that it names. Each is written as ClusterNetwork is, or is the absolute
+	// path of a CNI configuration on the nodes.
+	DefaultNetworks []string `json:"defaultNetworks"`
+	// SystemNamespaces is Multus' systemNamespaces: whose pods get none of them.
+	SystemNamespaces []string `json:"systemNamespaces"`
 	// NamespaceIsolation is Multus' namespaceIsolation.
 	NamespaceIsolation bool `json:"namespaceIsolation"`
 	// GlobalNamespaces is Multus' globalNamespaces: whose networks every
@@ -74,6 +86,10 @@ type SpiderpoolConfig struct {
 	Namespace string `json:"namespace"`
 	// Subnets says whether the SpiderSubnet feature is on.
 	Subnets bool `json:"subnets"`
+	// AutoPools says whether Spiderpool makes pools of a SpiderSubnet for workloads
+	// (enableAutoPoolForApplication, since Spiderpool 1.0). Without Subnets it means
+	// nothing.
+	AutoPools bool `json:"autoPools"`
 	// IPv4 and IPv6 say which IP versions are on in Spiderpool (enableIPv4 and
 	// enableIPv6). It does not look at the pools of one that is off.
 	IPv4 bool `json:"ipv4"`
@@ -129,10 +145,13 @@ func Default() *Config {
 		Multus: MultusConfig{
 			DefaultNetworkNamespace: "kube-system",
 			GlobalNamespaces:        []string{"default"},
+			DefaultNetworks:         []string{},
+			SystemNamespaces:        []string{"kube-system"},
 		},
 		Spiderpool: SpiderpoolConfig{
 			Namespace:       "kube-system",
 			Subnets:         true,
+			AutoPools:       true,
 			IPv4:            true,
 			IPv6:            true,
 			CoordinatorMode: cniconf.ModeAuto,
@@ -187,8 +206,19 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 	if c.Multus.DefaultNetworkNamespace == "" {
 		bad("multus.defaultNetworkNamespace is empty: name the namespace that Multus' multusNamespace names", "multus", "defaultNetworkNamespace")
 	}
-	if n := c.ClusterNetwork(); n != (object.Reference{}) && (n.Namespace == "" || n.Name == "" || strings.Contains(n.Name, "/")) {
-		bad(fmt.Sprintf("multus.clusterNetwork %s must be namespace/name", quote.Value(c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
+	if n := c.ClusterNetwork(); n != (object.Reference{}) && !isReference(n) {
+		bad(fmt.Sprintf("multus.clusterNetwork %s must be namespace/name", quote.Value(*c.Multus.ClusterNetwork)), "multus", "clusterNetwork")
+	}
+	if n := len(c.Multus.DefaultNetworks); n > maxDefaultNetworks {
+		bad(fmt.Sprintf("multus.defaultNetworks has %d networks, and at most %d are accepted", n, maxDefaultNetworks), "multus", "defaultNetworks")
+	}
+	for i, n := range c.Multus.DefaultNetworks {
+		if !isReference(c.reference(n)) && !path.IsAbs(n) {
+			bad(fmt.Sprintf("multus.defaultNetworks[%d] %s must be a name, namespace/name or an absolute path", i, quote.Value(n)), "multus", "defaultNetworks", i)
+		}
+	}
+	if r := c.ContainerRuntime; r != "" && !runtimeName.MatchString(r) {
+		bad(fmt.Sprintf("containerRuntime %s must be the name of a container runtime in small letters and without its version, such as containerd or cri-o", quote.Value(r)), "containerRuntime")
 	}
 	switch c.Spiderpool.CoordinatorMode {
 	case cniconf.ModeAuto, cniconf.ModeUnderlay, cniconf.ModeOverlay, cniconf.ModeDisable:
@@ -211,7 +241,11 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 	for _, list := range []struct {
 		path  []any
 		names []string
-	}{{[]any{"exempt", "namespaces"}, c.Exempt.Namespaces}, {[]any{"alwaysEnforce"}, c.AlwaysEnforce}} {
+	}{
+		{[]any{"exempt", "namespaces"}, c.Exempt.Namespaces},
+		{[]any{"alwaysEnforce"}, c.AlwaysEnforce},
+		{[]any{"multus", "systemNamespaces"}, c.Multus.SystemNamespaces},
+	} {
 		for i, namespace := range list.names {
 			if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
 				bad(fmt.Sprintf("%s[%d] %s is not a valid namespace name; patterns are not allowed here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
@@ -271,19 +305,59 @@ func (c *Config) Action(rule string, byDefault verdict.Action) verdict.Action {
 	return byDefault
 }
 
-// ClusterNetwork is the cluster's own network; the zero value when that is a plain CNI
-// configuration.
-func (c *Config) ClusterNetwork() object.Reference {
-	n := c.Multus.ClusterNetwork
-	namespace, name, found := strings.Cut(n, "/")
+// maxDefaultNetworks bounds what is looked up for every pod.
+const maxDefaultNetworks = 16
+
+// runtimeName is the form of the scheme in containerRuntimeVersion of a Node's status
+// (containerd://2.1.4): the name that a runtime gives itself.
+var runtimeName = regexp.MustCompile(`^[a-z][a-z0-9.+-]*$`)
+
+// reference reads the name of a network in Multus' own configuration, which is in Multus'
+// namespace where it names none.
+func (c *Config) reference(network string) object.Reference {
+	namespace, name, found := strings.Cut(network, "/")
 	switch {
-	case n == "":
+	case network == "":
 		return object.Reference{}
 	case !found:
-		return object.Reference{Namespace: c.Multus.DefaultNetworkNamespace, Name: n}
+		return object.Reference{Namespace: c.Multus.DefaultNetworkNamespace, Name: network}
 	default:
 		return object.Reference{Namespace: namespace, Name: name}
 	}
+}
+
+// isReference says whether a reference has both its parts, and no third one.
+func isReference(r object.Reference) bool {
+	return r.Namespace != "" && r.Name != "" && !strings.Contains(r.Name, "/")
+}
+
+// ClusterNetwork is the cluster's own network; the zero value when that is a plain CNI
+// configuration, or when nothing is said of it.
+func (c *Config) ClusterNetwork() object.Reference {
+	if c.Multus.ClusterNetwork == nil {
+		return object.Reference{}
+	}
+	return c.reference(*c.Multus.ClusterNetwork)
+}
+
+// DefaultNetworks are the networks that Multus gives the pods of a namespace before those
+// that they name. One that is a file on the nodes is the zero value.
+func (c *Config) DefaultNetworks(namespace string) []object.Reference {
+	if len(c.Multus.DefaultNetworks) == 0 || slices.Contains(c.Multus.SystemNamespaces, namespace) {
+		return nil
+	}
+	references := make([]object.Reference, len(c.Multus.DefaultNetworks))
+	for i, n := range c.Multus.DefaultNetworks {
+		if !path.IsAbs(n) {
+			references[i] = c.reference(n)
+		}
+	}
+	return references
+}
+
+// GivesNetworks says whether pods use networks that they do not name.
+func (c *Config) GivesNetworks() bool {
+	return c.ClusterNetwork() != (object.Reference{}) || len(c.Multus.DefaultNetworks) > 0
 }
 
 // CoordinatorMode is the mode of coordinators that name none, given that of the cluster,

@@ -9,4 +9,5 @@ type Rule = verdict.Rule[*Subject]
 var Rules = []Rule{
 	ruleObjectUnreadable,
 	ruleObjectAmbiguous,
+	ruleValueIsPlaceholder,
 }

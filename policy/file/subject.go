@@ -1,5 +1,5 @@
 // Package file judges how objects stand in the files that hold them: whether they can be
-// read, and whether they stand there once. In a cluster there are no files, so these rules
+// read, whether they stand there once, and what of them is filled in later. In a cluster there are no files, so these rules
 // are for kubectl-macvlan check alone.
 package file
 
@@ -24,6 +24,8 @@ type Subject struct {
 	// file.
 	Places   []string
 	SameFile bool
+	// Placeholders are values of the object that are filled in later.
+	Placeholders []Placeholder
 }
 
 // Judge gives the verdict on an object as it stands in its file.

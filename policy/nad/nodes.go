@@ -13,6 +13,9 @@ import (
 // so no more is kept than that, and each name once.
 type Node struct {
 	Name string
+	// ContainerRuntime is the program that starts its containers, such as containerd; empty
+	// where it is not known.
+	ContainerRuntime string
 
 	// silent says that nothing is known of the node: nobody has published its links,
 	// or what was published cannot be read.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -12,6 +13,15 @@ var ruleNADConfigInvalid = Rule{
 	ID:      "nad-config-invalid",
 	Default: verdict.Deny,
 	Check: func(n *view) []verdict.Finding {
+		if n.misplaced != "" {
+			return []verdict.Finding{{
+				Place: object.AtField(n.misplaced),
+				Message: "spec.config is empty, and Multus does not read the configuration under " + quote.Value(n.misplaced) +
+					": pods that use the network fail, unless a file on the node has a network of this name",
+				Remedy:   "move it to spec.config, as a text in JSON",
+				Softened: true,
+			}}
+		}
 		if o := n.origin; o != nil && o.Fault != "" {
 			return []verdict.Finding{{
 				Place: object.AtField(o.FaultField), Message: o.Maker + " makes no network of this: " + o.Fault,

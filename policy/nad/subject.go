@@ -28,6 +28,10 @@ var networkAnnotationKeys = []string{
 	coexistTypesAnnotation, vlanIDAnnotation,
 }
 
+// AnnotationKeys are the annotations of a NetworkAttachmentDefinition that rules read. The
+// slice is the caller's own.
+func AnnotationKeys() []string { return slices.Clone(networkAnnotationKeys) }
+
 // Subject is a NetworkAttachmentDefinition that is written or deleted.
 type Subject struct {
 	Namespace string
@@ -37,8 +41,11 @@ type Subject struct {
 	// Deleted says that the object is about to go.
 	Deleted bool
 
-	source   cniconf.Source
-	compiled *cniconf.Network
+	source cniconf.Source
+	// misplaced is the path of a configuration that stands elsewhere, where spec.config is
+	// empty; empty without any.
+	misplaced string
+	compiled  *cniconf.Network
 	// old is what the object said before; nil when there was none.
 	old *cniconf.Network
 	// oldSource is what old was made of; nil where that is not known.
@@ -80,7 +87,7 @@ type networkAnnotations struct {
 
 // UnmarshalJSON keeps the values of networkAnnotationKeys.
 func (a *networkAnnotations) UnmarshalJSON(text []byte) (err error) {
-	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys)
+	a.values, a.wrong, err = object.KeepAnnotations(text, networkAnnotationKeys, nil)
 	return err
 }
 
@@ -114,6 +121,9 @@ func Decode(namespace string, object, old []byte) (*Subject, error) {
 	var err error
 	if s.source, generated, err = decodeNetwork(namespace, object); err != nil {
 		return nil, err
+	}
+	if s.source.Config == "" && !s.Deleted {
+		s.misplaced = misplacedConfig(string(object))
 	}
 	s.Namespace, s.Name = s.source.Namespace, s.source.Name
 	if generated {

@@ -9,20 +9,21 @@ import (
 )
 
 // KeepAnnotations decodes the annotations of some keys. It also returns the key
-// among them whose value is no text, if any.
-func KeepAnnotations(text []byte, keys []string) (values map[string]string, wrong string, err error) {
-	return keep(text, "metadata.annotations", keys, func(key string) bool { return slices.Contains(keys, key) })
+// among them whose value is no text, if any. The keys of the others are given to a function,
+// unless that is nil: there may be hundreds of thousands.
+func KeepAnnotations(text []byte, keys []string, other func(key string)) (values map[string]string, wrong string, err error) {
+	return keep(text, "metadata.annotations", keys, func(key string) bool { return slices.Contains(keys, key) }, other)
 }
 
 // KeepLabels decodes the labels of some keys. It also returns a key, not only among them,
 // whose value is no text, if any.
 func KeepLabels(text []byte, keys []string) (values map[string]string, wrong string, err error) {
-	return keep(text, "metadata.labels", keys, func(string) bool { return true })
+	return keep(text, "metadata.labels", keys, func(string) bool { return true }, nil)
 }
 
 // keep decodes the values of some keys of an object at a field, and returns the last of the
 // keys that have to be texts and are not.
-func keep(text []byte, field string, keys []string, haveToBeText func(key string) bool) (values map[string]string, wrong string, err error) {
+func keep(text []byte, field string, keys []string, haveToBeText func(key string) bool, other func(key string)) (values map[string]string, wrong string, err error) {
 	if string(text) == "null" {
 		return nil, "", nil
 	}
@@ -50,6 +51,9 @@ func keep(text []byte, field string, keys []string, haveToBeText func(key string
 			wrong = key
 		}
 		if !wanted {
+			if other != nil {
+				other(key)
+			}
 			continue
 		}
 		var decoded string

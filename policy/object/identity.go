@@ -12,13 +12,17 @@ type Identity struct {
 	UID string
 }
 
-// Is says whether both are the same object. Of two with UIDs these decide: an object
-// may have been deleted and made again.
+// Is says whether both are the same object. Of two with UIDs these tell more than names: an
+// object may have been deleted and made again. A UID alone proves nothing: nobody checks those
+// in owner references, and an owner is of the namespace of what it owns.
 func (i Identity) Is(other Identity) bool {
+	if i.Kind != other.Kind || i.Namespace != other.Namespace {
+		return false
+	}
 	if i.UID != "" && other.UID != "" {
 		return i.UID == other.UID
 	}
-	return i.Name != "" && i.Kind == other.Kind && i.group() == other.group() && i.Namespace == other.Namespace && i.Name == other.Name
+	return i.Name != "" && i.Name == other.Name && i.group() == other.group()
 }
 
 // Controller names a kind of workload.

@@ -32,6 +32,12 @@ func AtAnnotation(key string, offset int) Place {
 	return Place{keyed: annotations, path: key, Offset: offset}
 }
 
+// AtAnnotationOf is an annotation of what holds the pod: of the object itself, where the path is
+// empty, or of what stands at the path in it.
+func AtAnnotationOf(path, key string) Place {
+	return Place{pod: path, keyed: annotations, path: key, ofObject: true}
+}
+
 // AtLabel is a label of the pod.
 func AtLabel(key string) Place { return Place{keyed: labels, path: key} }
 
@@ -56,8 +62,13 @@ func (p Place) In(podPath string) Place {
 	return p
 }
 
-// Annotation is the key of the annotation that the place is in; empty for other places.
-func (p Place) Annotation() string { return p.keyIn(annotations) }
+// Annotation is the key of the pod's annotation that the place is in; empty for other places.
+func (p Place) Annotation() string {
+	if p.ofObject {
+		return ""
+	}
+	return p.keyIn(annotations)
+}
 
 // Label is the key of the label that the place is; empty for other places.
 func (p Place) Label() string { return p.keyIn(labels) }

@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -52,13 +53,17 @@ type RequestedAddress struct {
 	// List of the flat network that it stands in; nil for an address that an interface is
 	// to get.
 	List *flatnetwork.List
-	// Field is "ips" or "mac", for an address that an interface is to get.
+	// Field is "ips", "mac" or "cni-args", for an address that an interface is to get; empty for
+	// one that its network gives it by itself.
 	Field string
 
 	// flat and asked are indices: of the request of the flat network that it belongs to, and
 	// of the interface that it is asked for.
 	flat, asked int
 }
+
+// OfNetwork says that nobody asks for the address: the network of the interface gives it.
+func (a *RequestedAddress) OfNetwork() bool { return a.Claim.By == ByNetwork }
 
 // Named is the address as messages name it, with its place in a list of several.
 func (a *RequestedAddress) Named() string {
@@ -91,7 +96,11 @@ func (v *View) AtAddress(a *RequestedAddress) verdict.Finding {
 	if a.List != nil {
 		return verdict.Finding{Place: object.AtAnnotation(a.List.Annotation, a.List.Entries[a.Index].Offset)}
 	}
-	return v.AtElement(v.InterfaceOf(a), a.Field, a.Index)
+	i := v.InterfaceOf(a)
+	if a.OfNetwork() {
+		return verdict.Finding{Place: object.AtAnnotation(i.Annotation, v.LocateNetwork(i))}
+	}
+	return v.AtElement(i, a.Field, a.Index)
 }
 
 // AtElement is a finding at a field of the element that asks for an interface, for
@@ -132,8 +141,24 @@ func (r *Request) parseAddresses() {
 		if address, fault := mac.Parse(i.Element.MAC); fault == "" {
 			r.ask(RequestedAddress{Claim: Claim{MAC: address, Network: i.Reference}, Text: i.Element.MAC, Index: -1, Field: "mac", asked: n})
 		}
+		r.askByArgs(n)
 	}
 }
+
+// askByArgs notes the addresses in the "cni-args" of the n-th interface.
+func (r *Request) askByArgs(n int) {
+	i := &r.asked[n]
+	for _, text := range i.Element.ArgIPs {
+		r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), By: ByArgs, Network: i.Reference}, Text: text, Index: -1, Field: argsField, asked: n})
+	}
+	if i.Element.ArgMAC != "" {
+		address, _ := mac.Parse(i.Element.ArgMAC)
+		r.ask(RequestedAddress{Claim: Claim{MAC: address, By: ByArgs, Network: i.Reference}, Text: i.Element.ArgMAC, Index: -1, Field: argsField, asked: n})
+	}
+}
+
+// argsField is the key of arguments in an element.
+const argsField = "cni-args"
 
 // ask notes an address. One that cannot be read is none, and one of an element whose
 // network cannot be named is asked of nobody.
@@ -203,6 +228,9 @@ func (s *Subject) Claims() []Claim {
 	var claims []Claim
 	seen := make(map[Claim]bool, len(r.addresses))
 	for n := range r.addresses {
+		if r.doubtful(&r.addresses[n]) {
+			continue
+		}
 		for _, c := range r.claimsTo(&r.addresses[n]) {
 			if len(claims) == MaxClaims {
 				return claims
@@ -214,6 +242,133 @@ func (s *Subject) Claims() []Claim {
 		}
 	}
 	return claims
+}
+
+// doubtful says that another address may take the place of one: "cni-args" beside "ips" or
+// "mac" count with some networks, and not with others.
+func (r *Request) doubtful(a *RequestedAddress) bool {
+	if a.Claim.By != ByArgs {
+		return false
+	}
+	e := r.asked[a.asked].Element
+	return a.Claim.IP.IsValid() && len(e.IPs) > 0 || !a.Claim.IP.IsValid() && e.MAC != ""
+}
+
+// GivenClaims are the addresses that the networks of the subject give to it by themselves, and
+// so to others as well. network answers nil for one that gives none; a default-network without
+// a namespace is in the one given. A workload without pods has none.
+func (s *Subject) GivenClaims(defaultNamespace string, network func(object.Reference) *cniconf.Network) []Claim {
+	if s.HostNetwork || s.Ended || s.podless() {
+		return nil
+	}
+	r := &Request{Subject: s, Config: &config.Config{}}
+	r.parseNetworks()
+	var claims []Claim
+	for n := range r.asked {
+		i := &r.asked[n]
+		if i.Element == nil || i.Reference.Name == "" {
+			continue
+		}
+		ref := object.Reference{Namespace: cmp.Or(i.Reference.Namespace, defaultNamespace), Name: i.Reference.Name}
+		known := network(ref)
+		if known == nil {
+			continue
+		}
+		ask := i.ask()
+		fixed, ips := known.Fixed(&ask)
+		for _, c := range givenClaims(&fixed, ips, ref) {
+			if len(claims) < MaxClaims && !slices.Contains(claims, c) {
+				claims = append(claims, c)
+			}
+		}
+	}
+	return claims
+}
+
+// podless says that the subject is a workload that is to have no pods.
+func (s *Subject) podless() bool { return s.Template() && !s.Scale.PerNode && s.Scale.Pods == 0 }
+
+// givenClaims are those to the addresses that a network fixes.
+func givenClaims(f *cniconf.Fixed, ips []netip.Addr, network object.Reference) []Claim {
+	var claims []Claim
+	for _, ip := range ips {
+		claims = append(claims, Claim{IP: ip, By: ByNetwork, Network: network})
+	}
+	if f.OwnMAC {
+		claims = append(claims, Claim{MAC: f.MAC, By: ByNetwork, Network: network})
+	}
+	return claims
+}
+
+// fix looks what is certain of the addresses of the n-th interface, whose network may be known.
+func (v *View) fix(n int) {
+	i := &v.interfaces[n]
+	if i.network == nil || i.Element == nil {
+		return
+	}
+	ask := i.ask()
+	fixed, ips := i.network.Fixed(&ask)
+	i.fixed = fixed
+	for _, c := range givenClaims(&fixed, ips, i.Reference) {
+		text := c.MAC.String()
+		if c.IP.IsValid() {
+			text = c.IP.String()
+		}
+		v.given = append(v.given, RequestedAddress{Claim: c, Text: text, Index: -1, asked: n})
+	}
+}
+
+// GivenAddresses are those that networks give to the pod by themselves, in the order of its
+// interfaces; nil for most pods.
+func (v *View) GivenAddresses() []RequestedAddress {
+	v.read(verdict.OnNetworks)
+	return v.given
+}
+
+// FurtherQuestions are those that come up because networks fix addresses of the pod: who else
+// has these. It is false for most pods.
+func (v *View) FurtherQuestions() (Questions, bool) {
+	claims := make([]Claim, 0, len(v.given))
+	for n := range v.given {
+		if v.Fixes(&v.given[n]) {
+			claims = append(claims, v.given[n].Claim)
+		}
+	}
+	if len(claims) == 0 || v.Subject.podless() {
+		return Questions{}, false
+	}
+	for n := range v.addresses {
+		claims = append(claims, v.addresses[n].Claim)
+	}
+	return Questions{Addresses: addressesOf(claims), Owner: v.Subject.Owner, DefaultNamespace: v.Config.Multus.DefaultNetworkNamespace}, true
+}
+
+// Shortage is the first interface for which host-local certainly has no address left, because
+// the pod's others have taken them, and a clause that says so; nil where there is none.
+func (v *View) Shortage() (*Interface, string) {
+	v.read(verdict.OnNetworks)
+	ofNode := 0
+	for n := range v.interfaces {
+		if i := &v.interfaces[n]; i.network != nil && i.network.IPAM.NodeLocal() {
+			ofNode++
+		}
+	}
+	if ofNode < 2 || v.Misread() {
+		return nil, ""
+	}
+	attachments := make([]cniconf.Attachment, len(v.interfaces))
+	for n := range v.interfaces {
+		i := &v.interfaces[n]
+		attachments[n].Network = i.network
+		if i.Element != nil {
+			attachments[n].Ask = i.ask()
+		}
+	}
+	n, why := cniconf.Shortage(attachments)
+	if n < 0 || v.interfaces[n].Element == nil {
+		return nil, ""
+	}
+	return &v.interfaces[n], why
 }
 
 // MaxClaims bounds what is kept of one object. None that is meant to run comes near it.
@@ -270,7 +425,7 @@ func (v *View) attached(g flatnetwork.Generation) (yes, known bool) {
 		switch i := &v.interfaces[n]; {
 		case i.network != nil && i.network.Main() == g.Plugin():
 			return true, true
-		case i.Annotation == "":
+		case i.Annotation == "" && !i.Added:
 		case slices.Contains(g.Other().Networks(), i.Reference.Name):
 		case i.network == nil || i.network.OnNode || i.network.NameOnly:
 			known = false
@@ -286,16 +441,36 @@ func (v *View) Fixes(a *RequestedAddress) bool {
 	if flat := v.FlatRequestOf(a); flat != nil {
 		return !flat.Unattached()
 	}
-	n := v.InterfaceOf(a).Network()
-	return n != nil && n.Shared() && gives(n, &a.Claim)
+	i := v.InterfaceOf(a)
+	return i.Network() != nil && i.network.Shared() && i.gets(a)
 }
 
-// gives says whether a network gives a pod the address that it asks for.
+// gets says whether an address that is asked for is one that the interface gets.
+func (i *Interface) gets(a *RequestedAddress) bool {
+	switch {
+	case a.OfNetwork():
+		return true
+	case !a.Claim.IP.IsValid():
+		return !i.fixed.OwnMAC && i.fixed.MAC == a.Claim.MAC
+	case a.Claim.By == ByArgs:
+		return i.fixed.ByArgs
+	default:
+		return i.fixed.ByIPs
+	}
+}
+
+// gives says whether a network gives a pod the address that it claims.
 func gives(n *cniconf.Network, c *Claim) bool {
-	if c.IP.IsValid() {
+	switch {
+	case c.By == ByNetwork:
+		return true
+	case !c.IP.IsValid():
+		return n.AssignsMAC(c.By == ByArgs)
+	case c.By == ByArgs:
+		return n.ReadsArgs() && n.Unusable == "" && n.IPAM.Fault() == ""
+	default:
 		return n.Assigns()
 	}
-	return n.Macvlan != nil
 }
 
 // Reaches says whether an address that is asked for reaches the pod, as far as is known.
@@ -303,8 +478,23 @@ func (v *View) Reaches(a *RequestedAddress) bool {
 	if a.List != nil {
 		return v.Fixes(a)
 	}
-	n := v.InterfaceOf(a).Network()
-	return n != nil && gives(n, &a.Claim)
+	i := v.InterfaceOf(a)
+	return i.Network() != nil && i.gets(a)
+}
+
+// OneLink says whether two interfaces of the pod hang on one link, and whether that is certain.
+func (v *View) OneLink(a, b *RequestedAddress) (yes, certain bool) {
+	if a.List == nil && b.List == nil {
+		x, y := v.InterfaceOf(a), v.InterfaceOf(b)
+		switch {
+		case x.Reference == y.Reference:
+			return true, x.Network() != nil && x.network.OneLink()
+		case x.Network() != nil && x.network.OnDefaultRoute() && y.Network() != nil && y.network.OnDefaultRoute():
+			return true, true
+		}
+	}
+	link := v.Link(a)
+	return link != "" && link == v.Link(b), true
 }
 
 // Link is the layer 2 domain of an address: the link of a node that its interface hangs

@@ -47,11 +47,13 @@ type podAnnotations struct {
 	values map[string]string
 	// wrong is the key among them whose value is no text, if any.
 	wrong string
+	// strays are keys of others that are near misses of them, up to maxStrays.
+	strays []Stray
 }
 
 // UnmarshalJSON keeps the values of annotationKeys. A later value of a key counts,
 // as it does for Kubernetes.
 func (a *podAnnotations) UnmarshalJSON(text []byte) (err error) {
-	a.values, a.wrong, err = object.KeepAnnotations(text, annotationKeys)
+	a.values, a.wrong, err = object.KeepAnnotations(text, annotationKeys, a.noteStray)
 	return err
 }

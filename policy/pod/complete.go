@@ -30,6 +30,8 @@ type Plan struct {
 	// which interface that shows; empty when something is, or Shared says it.
 	Obstacle   string
 	Obstructed *Interface
+	// Unsaid is the setting that is missing, where that is the obstacle; empty for others.
+	Unsaid string
 }
 
 // Plan is what is to be filled in for the pod, or for those of the template.
@@ -54,9 +56,22 @@ func (v *View) planDefaults() Plan {
 	if out.First == nil {
 		return Plan{}
 	}
+	if own := v.UnsaidNetwork(); own != nil {
+		out.Obstructed, out.Unsaid = out.First, "multus.clusterNetwork: "+own.Reference.String()
+		out.Obstacle = "Spiderpool's own settings name network " + quote.Value(own.Reference.String()) +
+			" as the cluster's own, and the PolicyConfig does not say what that is (multus.clusterNetwork is absent), so interface " +
+			quote.Value(v.interfaces[0].Name) + " may get its addresses from Spiderpool too"
+		return out
+	}
 	for n := range v.interfaces {
 		iface := &v.interfaces[n]
-		if _, known := v.FromSpiderpool(iface); !known && iface.Annotation != "" && !v.leftOut(iface) {
+		switch _, known := v.FromSpiderpool(iface); {
+		case known, v.leftOut(iface):
+		case iface.Added:
+			out.Obstructed, out.Obstacle = out.First, "it is not known whether interface "+quote.Value(iface.Name)+
+				", which Multus gives every pod (multus.defaultNetworks), gets its addresses from Spiderpool too"
+			return out
+		case iface.Annotation != "":
 			out.Obstructed, out.Obstacle = iface, "it is not known whether network "+iface.Label()+" gets its addresses from Spiderpool too"
 			return out
 		}

@@ -26,8 +26,8 @@ func (v *View) findConflicts() {
 		return
 	}
 	requested := map[Address][]*RequestedAddress{}
-	for n := range v.addresses {
-		if a := &v.addresses[n]; v.Fixes(a) {
+	for a := range v.Contestable {
+		if v.Fixes(a) {
 			requested[a.Claim.Address()] = append(requested[a.Claim.Address()], a)
 		}
 	}
@@ -36,6 +36,9 @@ func (v *View) findConflicts() {
 	for h := range v.facts.Holders.Holders {
 		holder := &v.facts.Holders.Holders[h]
 		if theirs := ownerChainOf(holder.Identity, holder.Owner, holder.Owners); own.related(&theirs) {
+			if slices.ContainsFunc(own.owners, holder.Is) {
+				v.notePlanned(holder, requested)
+			}
 			continue
 		}
 		for _, c := range holder.Claims {
@@ -46,10 +49,42 @@ func (v *View) findConflicts() {
 			}
 		}
 	}
-	for n := range v.addresses {
-		of := conflicts[&v.addresses[n]]
+	for a := range v.Contestable {
+		of := conflicts[a]
 		slices.SortStableFunc(of, v.compareConflicts)
 		v.conflicts = append(v.conflicts, of...)
+	}
+}
+
+// Contestable are the addresses that others may have too: those that the annotations fix, then
+// those that networks fix.
+func (v *View) Contestable(yield func(*RequestedAddress) bool) {
+	for n := range v.addresses {
+		if !yield(&v.addresses[n]) {
+			return
+		}
+	}
+	if v.Subject.podless() {
+		return
+	}
+	for n := range v.given {
+		if !yield(&v.given[n]) {
+			return
+		}
+	}
+}
+
+// notePlanned notes the addresses that an owner of the pod claims.
+func (v *View) notePlanned(owner *HolderFact, requested map[Address][]*RequestedAddress) {
+	for _, c := range owner.Claims {
+		for _, a := range requested[c.Address()] {
+			if v.exclude(a, c) {
+				if v.planned == nil {
+					v.planned = map[*RequestedAddress]bool{}
+				}
+				v.planned[a] = true
+			}
+		}
 	}
 }
 
@@ -93,10 +128,12 @@ type Uncertainty int
 const (
 	// Certain: it will not.
 	Certain Uncertainty = iota
-	// BothPlanned: a workload fixes the address, but the pod's own workload does too, and was
+	// BothPlanned: a workload fixes the address, but an owner of the pod does too, and was
 	// judged when it was written. Where the flat network has given the address to a pod,
 	// its record says so, and leaves no doubt.
 	BothPlanned
+	// GivenByNetwork: a network gives the address to one of both, as to all of its pods.
+	GivenByNetwork
 	// OneOfList: the other is a pod that may get another address of its list.
 	OneOfList
 	// OwnersUnknown: both may belong together.
@@ -113,9 +150,11 @@ func (v *View) Uncertainty(c *AddressConflict) Uncertainty {
 		return HolderEnding
 	case h.Namespace == v.Subject.Namespace && (h.Partial || v.facts.Holders.Partial):
 		return OwnersUnknown
+	case c.Address.OfNetwork() || c.Claim.By == ByNetwork:
+		return GivenByNetwork
 	case h.Kind == kindPod && h.Record.Name == "" && h.hasOthers(c.Claim):
 		return OneOfList
-	case !v.Subject.Template() && HoldsPod(v.Subject.Owner.APIVersion, v.Subject.Owner.Kind) && c.Claim.Subnet.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
+	case !v.Subject.Template() && v.planned[c.Address] && c.Claim.Subnet.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
 		return BothPlanned
 	default:
 		return Certain

@@ -5,27 +5,46 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 )
 
-// firstContainer is what rules read of a pod's containers: of the first one, the
-// names in its resource limits.
-type firstContainer struct{ limits []string }
+// containers is what rules read of a list of containers.
+type containers struct {
+	// first are the names in the resource limits of the first one.
+	first []string
+	// devices are those of all that are not the own resources of Kubernetes, such as
+	// example.com/vf, each as often as it is named.
+	devices []string
+}
 
-// UnmarshalJSON reads the first container and ignores the others. What is not
-// as Kubernetes wants it is for the API server to refuse.
-func (c *firstContainer) UnmarshalJSON(text []byte) error {
-	*c = firstContainer{}
+// maxDevices bounds what is kept of one list. More than that, no node has room for.
+const maxDevices = 1000
+
+// UnmarshalJSON reads the limits: of such a resource Kubernetes takes no request that
+// differs from them. What is not as Kubernetes wants it is for the API server to refuse.
+func (c *containers) UnmarshalJSON(text []byte) error {
+	*c = containers{}
 	d := json.NewDecoder(bytes.NewReader(text))
-	if open, err := d.Token(); err != nil || open != json.Delim('[') || !d.More() {
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
 		return nil
 	}
-	var first struct {
-		Resources struct {
-			Limits map[string]json.RawMessage `json:"limits"`
-		} `json:"resources"`
-	}
-	if d.Decode(&first) == nil {
-		c.limits = slices.Sorted(maps.Keys(first.Resources.Limits))
+	for n := 0; d.More(); n++ {
+		var one struct {
+			Resources struct {
+				Limits map[string]json.RawMessage `json:"limits"`
+			} `json:"resources"`
+		}
+		if d.Decode(&one) != nil {
+			return nil
+		}
+		if n == 0 {
+			c.first = slices.Sorted(maps.Keys(one.Resources.Limits))
+		}
+		for name := range one.Resources.Limits {
+			if strings.ContainsRune(name, '/') && len(c.devices) < maxDevices {
+				c.devices = append(c.devices, name)
+			}
+		}
 	}
 	return nil
 }

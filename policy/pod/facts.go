@@ -36,6 +36,10 @@ type Questions struct {
 	Coordinator bool
 	// DefaultNamespace is where a default-network without a namespace is looked up.
 	DefaultNamespace string
+	// SpiderpoolNamespace, where it is not empty, asks for the network that Spiderpool's own
+	// settings name as the cluster's: the configuration does not say. It is where
+	// Spiderpool runs by what the configuration says, for those who may not look everywhere.
+	SpiderpoolNamespace string
 }
 
 // Answer is what an inventory answers about one object.
@@ -151,6 +155,20 @@ type Facts struct {
 	// Subnets stand in the order of the questions.
 	Subnets []Answer[flatnetwork.Subnet]
 	Holders HolderFacts
+	// OwnNetwork is what Spiderpool's own settings name as the cluster's own network: its
+	// value is nil where they name none, where they cannot be read, and where nothing depends
+	// on it.
+	OwnNetwork Answer[OwnNetwork]
+	// ContainerRuntime is that of every node, as Nodes name it; empty where it is not known,
+	// or not the same everywhere. It is looked for when it is called; nil is not known.
+	ContainerRuntime func() string
+}
+
+// OwnNetwork is what Spiderpool takes to be the cluster's own network.
+type OwnNetwork struct {
+	object.Reference
+	// Network is nil when it is not known.
+	Network *cniconf.Network
 }
 
 // InheritMode says whether the role of any of the networks depends on the cluster's mode of

@@ -31,6 +31,8 @@ type Claim struct {
 	// IP or MAC: one of them is set.
 	IP  netip.Addr
 	MAC mac.Address
+	// By is how it is asked for, where it is asked of a network.
+	By By
 	// Subnet that it belongs to, of a flat network; otherwise Network, which the
 	// address was asked of. Both are set where only the network tells whether it is one
 	// of the flat network. A Network without a namespace is a default-network, which is
@@ -38,6 +40,18 @@ type Claim struct {
 	Subnet  flatnetwork.SubnetReference
 	Network object.Reference
 }
+
+// By is how an address comes to be asked of a network.
+type By uint8
+
+const (
+	// ByRequest: by "ips" or "mac" of the element.
+	ByRequest By = iota
+	// ByArgs: by "cni-args" of the element.
+	ByArgs
+	// ByNetwork: the network gives it to every pod that asks for no other.
+	ByNetwork
+)
 
 // HolderFact is what an inventory answers about one holder.
 type HolderFact struct {

@@ -17,11 +17,16 @@ type Interface struct {
 	// whose network is a plain CNI configuration on the nodes.
 	Reference object.Reference
 	// Annotation and Element say where it was asked for, Index is the element's place in
-	// the list. For the cluster's own network Annotation is empty and Element nil.
+	// the list. For the cluster's own network, and for one that is Added, Annotation is
+	// empty and Element nil.
 	Annotation string
 	Element    *multus.Element
 	Index      int
-	// Unreadable marks an element whose network cannot even be named.
+	// Added says that Multus gives the network to every pod (defaultNetworks). The author
+	// of the pod can do nothing about it.
+	Added bool
+	// Unreadable marks an element whose network cannot even be named, and a network that
+	// is a plain CNI configuration on the nodes.
 	Unreadable bool
 
 	// ref is the index into the request's references, -1 for none.
@@ -29,6 +34,7 @@ type Interface struct {
 
 	view     *View
 	network  *cniconf.Network
+	fixed    cniconf.Fixed
 	role     cniconf.Role
 	evidence cniconf.Evidence
 	pools    *Pools
@@ -69,9 +75,14 @@ func (i *Interface) Pools() *Pools {
 
 // Ask is what the interface's element asks of its network. The interface has an element.
 func (i *Interface) Ask() *cniconf.Ask {
-	return &cniconf.Ask{
+	a := i.ask()
+	return &a
+}
+
+func (i *Interface) ask() cniconf.Ask {
+	return cniconf.Ask{
 		Interface: i.Name,
-		IPs:       i.Element.IPs, ArgIPs: i.Element.ArgIPs, MAC: i.Element.MAC, DefaultRoutes: i.Element.DefaultRoutes,
+		IPs:       i.Element.IPs, ArgIPs: i.Element.ArgIPs, MAC: i.Element.MAC, ArgMAC: i.Element.ArgMAC, DefaultRoutes: i.Element.DefaultRoutes,
 		First: i.Annotation == multus.DefaultNetworkAnnotation,
 	}
 }

@@ -23,8 +23,10 @@ type Request struct {
 	defaultElements, networkElements []multus.Element
 	defaultFaults, networkFaults     []multus.Fault
 	nameConflicts                    []multus.Conflict
-	// asked are the interfaces, still without what their networks are.
+	// asked are the interfaces, still without what their networks are; added of them,
+	// behind the first, are on networks that Multus gives every pod.
 	asked      []Interface
+	added      int
 	references []object.Reference
 
 	pools      *spiderpool.Annotations
@@ -126,10 +128,12 @@ func (r *Request) lineUp(hasDefault bool) {
 	if len(r.defaultElements) == 1 {
 		first = &r.defaultElements[0]
 	}
-	names, conflicts := multus.InterfaceNames(first, r.networkElements)
+	given := r.Config.DefaultNetworks(r.Subject.Namespace)
+	r.added = len(given)
+	names, conflicts := multus.InterfaceNames(first, r.added, r.networkElements)
 	r.nameConflicts = conflicts
-	r.asked = make([]Interface, 0, 1+len(r.networkElements))
-	r.references = make([]object.Reference, 0, 1+len(r.networkElements))
+	r.asked = make([]Interface, 0, len(names))
+	r.references = make([]object.Reference, 0, len(names))
 
 	eth0 := Interface{Name: names[0], ref: -1, role: cniconf.RoleUnknown, evidence: cniconf.EvidenceNone}
 	switch {
@@ -146,10 +150,16 @@ func (r *Request) lineUp(hasDefault bool) {
 		eth0.role = cniconf.RoleDefault
 	}
 	r.addInterface(eth0)
+	for i, network := range given {
+		r.addInterface(Interface{
+			Name: names[1+i], ref: -1, role: cniconf.RoleUnknown, evidence: cniconf.EvidenceNone,
+			Reference: network, Added: true, Unreadable: network == object.Reference{},
+		})
+	}
 	for i := range r.networkElements {
 		e := &r.networkElements[i]
 		r.addInterface(Interface{
-			Name: names[i+1], ref: -1, role: cniconf.RoleUnknown, evidence: cniconf.EvidenceNone,
+			Name: names[1+r.added+i], ref: -1, role: cniconf.RoleUnknown, evidence: cniconf.EvidenceNone,
 			Reference:  object.Reference{Namespace: e.Namespace, Name: e.Name},
 			Annotation: multus.NetworksAnnotation, Element: e, Index: i,
 			Unreadable: unreadable(r.networkFaults, i),
@@ -187,6 +197,12 @@ func (r *Request) Conflicting(n int) bool {
 	return slices.ContainsFunc(r.nameConflicts, func(c multus.Conflict) bool { return c.Index == n })
 }
 
+// ownNetworkUnsaid says that the pod's first interface is on the cluster's own network, and
+// that nobody has written what that is.
+func (r *Request) ownNetworkUnsaid() bool {
+	return r.Config.Multus.ClusterNetwork == nil && len(r.asked) > 0 && r.asked[0].Annotation == ""
+}
+
 // Misread says whether an annotation cannot be read as a list of networks, so
 // that the pod's interfaces are not known.
 func (r *Request) Misread() bool {
@@ -203,7 +219,8 @@ func (r *Request) Misread() bool {
 
 // Uses says whether a subject asks for a network, be it exempt or not. Beside its
 // annotations the configuration decides: the cluster's own network is used by every pod
-// that names no other as its first.
+// that names no other as its first, and the networks that Multus adds by all pods but
+// those of its system namespaces.
 func Uses(c *config.Config, s *Subject, network object.Reference) bool {
 	if s.HostNetwork {
 		return false

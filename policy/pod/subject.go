@@ -3,6 +3,7 @@ package pod
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	kjson "sigs.k8s.io/json"
 
@@ -30,6 +31,8 @@ type Subject struct {
 	PodPath string
 	// Annotations of the pod: those that rules read.
 	Annotations map[string]string
+	// Strays are annotations that nobody reads, though one of Annotations was meant.
+	Strays []Stray
 	// Labels of the pod.
 	Labels map[string]string
 	// Controller is the workload that made the pod, and will make it again. It is
@@ -52,8 +55,14 @@ type Subject struct {
 	// Mode, when it is not empty, stands in for [verdict.ModeLabel] of the namespace.
 	Mode verdict.Mode
 
-	// Resources are the names in the resource limits of the pod's first container.
-	Resources []string
+	// Resources are the names in the resource limits of the pod's first container, and
+	// Devices those in the limits of any that are devices or the like, such as
+	// example.com/vf. DeviceClaims says that the pod claims devices in another way as well
+	// (spec.resourceClaims).
+	Resources, Devices []string
+	DeviceClaims       bool
+	// Final says that the object is what will be stored: nobody adds anything any more.
+	Final bool
 
 	// FilledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [View.Completed] that put them there.
@@ -80,10 +89,21 @@ type podShape struct {
 		Labels      object.Labels  `json:"labels"`
 	} `json:"metadata"`
 	Spec struct {
-		HostNetwork bool           `json:"hostNetwork"`
-		Containers  firstContainer `json:"containers"`
+		HostNetwork    bool       `json:"hostNetwork"`
+		Containers     containers `json:"containers"`
+		InitContainers containers `json:"initContainers"`
+		ResourceClaims present    `json:"resourceClaims"`
 	} `json:"spec"`
 	Status statusShape `json:"status"`
+}
+
+// present says that a field is there, whatever it says.
+type present bool
+
+// UnmarshalJSON takes any value.
+func (p *present) UnmarshalJSON([]byte) error {
+	*p = true
+	return nil
 }
 
 // statusShape is what is read of a status: whether a pod or a Job has ended.
@@ -108,8 +128,14 @@ func (s *statusShape) ended() bool {
 	return false
 }
 
+// outerMeta is the metadata of what holds a template.
+type outerMeta struct {
+	object.Meta
+	Annotations outerAnnotations `json:"annotations"`
+}
+
 type templateShape struct {
-	Metadata object.Meta `json:"metadata"`
+	Metadata outerMeta `json:"metadata"`
 	Spec     struct {
 		scaleShape
 		Template podShape `json:"template"`
@@ -118,7 +144,7 @@ type templateShape struct {
 }
 
 type cronJobShape struct {
-	Metadata object.Meta `json:"metadata"`
+	Metadata outerMeta `json:"metadata"`
 	Spec     struct {
 		JobTemplate templateShape `json:"jobTemplate"`
 	} `json:"spec"`
@@ -175,6 +201,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	var pod podShape
 	var scale scaleShape
 	var status statusShape
+	var outer, job outerAnnotations
 	var err error
 	switch path {
 	case "":
@@ -183,12 +210,14 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	case "spec.template":
 		var t templateShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &t)
-		meta, pod, scale, status = t.Metadata, t.Spec.Template, t.Spec.scaleShape, t.Status
+		meta, pod, scale, status = t.Metadata.Meta, t.Spec.Template, t.Spec.scaleShape, t.Status
+		outer = t.Metadata.Annotations
 	default:
 		var c cronJobShape
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &c)
-		job := &c.Spec.JobTemplate.Spec
-		meta, pod, scale = c.Metadata, job.Template, job.scaleShape
+		of := &c.Spec.JobTemplate
+		meta, pod, scale = c.Metadata.Meta, of.Spec.Template, of.Spec.scaleShape
+		outer, job = c.Metadata.Annotations, of.Metadata.Annotations
 	}
 	if err != nil {
 		return nil, object.DecodeError(err)
@@ -201,19 +230,21 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}
 	}
 	s := &Subject{
-		APIVersion:  apiVersion,
-		Kind:        kind,
-		Namespace:   cmp.Or(namespace, meta.Namespace),
-		Name:        meta.Name,
-		PodPath:     path,
-		Annotations: pod.Metadata.Annotations.values,
-		Labels:      pod.Metadata.Labels.Values,
-		HostNetwork: pod.Spec.HostNetwork,
-		Resources:   pod.Spec.Containers.limits,
-		UID:         meta.UID,
-		Scale:       scale.of(kind),
-		Deleting:    meta.DeletionTimestamp != "",
-		Ended:       status.ended() && (kind == kindPod || kind == "Job"),
+		APIVersion:   apiVersion,
+		Kind:         kind,
+		Namespace:    cmp.Or(namespace, meta.Namespace),
+		Name:         meta.Name,
+		PodPath:      path,
+		Annotations:  pod.Metadata.Annotations.values,
+		Labels:       pod.Metadata.Labels.Values,
+		HostNetwork:  pod.Spec.HostNetwork,
+		Resources:    pod.Spec.Containers.first,
+		Devices:      slices.Concat(pod.Spec.Containers.devices, pod.Spec.InitContainers.devices),
+		DeviceClaims: bool(pod.Spec.ResourceClaims),
+		UID:          meta.UID,
+		Scale:        scale.of(kind),
+		Deleting:     meta.DeletionTimestamp != "",
+		Ended:        status.ended() && (kind == kindPod || kind == "Job"),
 	}
 	for _, owner := range meta.OwnerReferences {
 		if owner.IsController {
@@ -224,6 +255,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 	if path != "" {
 		s.Controller = object.Controller{APIVersion: apiVersion, Kind: kind}
 	}
+	s.findStrays(pod.Metadata.Annotations.strays, outer, job)
 	if s.Name == "" && meta.GenerateName != "" {
 		s.Name = meta.GenerateName + "*"
 	}

@@ -1,18 +1,35 @@
 package pod
 
-import "testing"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
 
-// The namespace given to decoding counts for the subject and for its owner, whatever the
-// object names.
-func TestNamespaceThatCounts(t *testing.T) {
-	text := []byte(`{"metadata":{"name":"web-1","namespace":"own","ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","controller":true}]}}`)
-	for given, want := range map[string]string{"team-a": "team-a", "": "own"} {
-		s, err := Decode("v1", "Pod", given, text)
+// Devices are found in whichever container has them, and of many no more are kept than any
+// node has room for.
+func TestDevices(t *testing.T) {
+	many := make([]string, 2*maxDevices)
+	for n := range many {
+		many[n] = fmt.Sprintf(`"example.com/%d":"1"`, n)
+	}
+	for text, want := range map[string][]string{
+		`{"containers":[{"resources":{"limits":{"cpu":"1","example.com/a":"1"}}},{"resources":{"limits":{"example.com/b":"1"}}}],"initContainers":[{"resources":{"limits":{"example.com/c":"1"}}}]}`: {"example.com/a", "example.com/b", "example.com/c"},
+		`{"containers":[{},{"resources":{"requests":{"example.com/a":"1"}}}]}`:             nil,
+		`{"containers":[{"resources":[]},{"resources":{"limits":{"example.com/a":"1"}}}]}`: nil,
+		`{"containers":{},"initContainers":null}`:                                          nil,
+	} {
+		s, err := Decode("v1", "Pod", "a", []byte(`{"spec":`+text+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Namespace != want || s.Owner.Namespace != want {
-			t.Errorf("given %q: the pod is in %q, its owner in %q; want %q", given, s.Namespace, s.Owner.Namespace, want)
+		if !slices.Equal(s.Devices, want) || s.DeviceClaims {
+			t.Errorf("%s: %q, want %q", text, s.Devices, want)
 		}
+	}
+	s, err := Decode("v1", "Pod", "a", []byte(`{"spec":{"resourceClaims":[{"name":"a"}],"containers":[{"resources":{"limits":{`+strings.Join(many, ",")+`}}}]}}`))
+	if err != nil || len(s.Devices) != maxDevices || !s.DeviceClaims || len(s.Resources) != len(many) {
+		t.Errorf("%d devices, %v", len(s.Devices), err)
 	}
 }

@@ -208,8 +208,18 @@ func (v *View) sourceOf(s *InterfacePools) spiderpool.Source {
 	return s.Choice.Source
 }
 
-// MultusName is the interface's network as Spiderpool takes it.
+// MultusName is the interface's network as Spiderpool takes it. Spiderpool knows nothing
+// of networks that Multus adds, so that it counts those of the annotation alone
+// (selectByPod in its pkg/ipam/allocate.go): an interface that the count does not reach is
+// on no network at all for it.
 func (v *View) MultusName(i *Interface) spiderpool.MultusName {
+	if v.added > 0 && i != &v.interfaces[0] {
+		n := multus.ByPosition(v.networkElements, i.Name)
+		if n < 0 {
+			return spiderpool.NoNetwork
+		}
+		return spiderpool.MultusName{Namespace: v.networkElements[n].Namespace, Name: v.networkElements[n].Name}
+	}
 	name := spiderpool.MultusName{Namespace: i.Reference.Namespace, Name: i.Reference.Name}
 	if i.Annotation == multus.DefaultNetworkAnnotation && !i.Element.NamespaceGiven {
 		name.Namespace = v.Config.Spiderpool.Namespace
@@ -354,6 +364,9 @@ func (r *Request) CompletionQuestions() Questions {
 	q := Questions{Networks: r.references}
 	if r.exempt == "" {
 		q.Namespace = r.Subject.Namespace
+	}
+	if r.ownNetworkUnsaid() {
+		q.SpiderpoolNamespace = r.Config.Spiderpool.Namespace
 	}
 	return q
 }

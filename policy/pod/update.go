@@ -10,7 +10,7 @@ import (
 // ReadsAsBefore says whether an update changes nothing that rules read.
 func (s *Subject) ReadsAsBefore(old *Subject) bool {
 	return s.HostNetwork == old.HostNetwork && s.Scale.Pods == old.Scale.Pods && s.Scale.Surge == old.Scale.Surge &&
-		maps.Equal(s.Annotations, old.Annotations) && maps.Equal(s.Labels, old.Labels)
+		maps.Equal(s.Annotations, old.Annotations) && slices.Equal(s.Strays, old.Strays) && maps.Equal(s.Labels, old.Labels)
 }
 
 // Inherit makes warnings of denials for what stood in the object before an update,

@@ -22,9 +22,12 @@ type View struct {
 
 	interfaces []Interface
 	flat       []FlatRequest
+	given      []RequestedAddress
 	supplies   []InterfacePools
 	plan       Plan
 	conflicts  []AddressConflict
+	// planned are the addresses that an owner of the pod claims as well.
+	planned map[*RequestedAddress]bool
 
 	// parts are those read since they were last forgotten.
 	parts verdict.Parts
@@ -90,6 +93,7 @@ func (v *View) resolve() {
 			continue
 		}
 		i.network = v.facts.Networks[i.ref].Value
+		v.fix(n)
 		own := i.Reference == v.Config.ClusterNetwork()
 		switch {
 		case i.network != nil && i.network.Inherits() && v.facts.Coordinator.Err != nil:
@@ -127,8 +131,9 @@ func (v *View) KnownInterfaces() []Interface {
 // First is the pod's first interface; there is one where there are any.
 func (v *View) First() *Interface { return &v.interfaces[0] }
 
-// Extras are the other interfaces, in order.
-func (v *View) Extras() []Interface { return v.interfaces[1:] }
+// Extras are the interfaces beyond the first that the pod asks for, in order: all others
+// but those that are Added.
+func (v *View) Extras() []Interface { return v.interfaces[1+v.added:] }
 
 // FlatRequests are what the annotations ask of the flat network, one for each generation
 // that they ask anything of.
@@ -144,6 +149,32 @@ func (v *View) FlatRequests(yield func(*FlatRequest) bool) {
 func (v *View) NetworkAnswer(i *Interface) Answer[cniconf.Network] {
 	v.read(verdict.OnNetworks)
 	return v.facts.Networks[i.ref]
+}
+
+// UnsaidNetwork is the network that the pod's first interface gets by Spiderpool's own
+// settings, where the configuration is silent: the cluster's own network is then likely to
+// take addresses from Spiderpool, and nothing here can rest on that it does not. It is nil
+// where the configuration speaks, and where that network is known to be none of
+// Spiderpool's.
+func (v *View) UnsaidNetwork() *OwnNetwork {
+	v.read(verdict.OnNetworks)
+	own := v.facts.OwnNetwork.Value
+	if own == nil || !v.ownNetworkUnsaid() {
+		return nil
+	}
+	if n := own.Network; n != nil && !n.NameOnly && n.Unusable == "" && (n.OnNode || n.IPAM.Pools() == nil) {
+		return nil
+	}
+	return own
+}
+
+// ContainerRuntime is that of every node, such as containerd; empty where it is not known,
+// or not the same everywhere.
+func (v *View) ContainerRuntime() string {
+	if v.Config.ContainerRuntime != "" || v.facts.ContainerRuntime == nil {
+		return v.Config.ContainerRuntime
+	}
+	return v.facts.ContainerRuntime()
 }
 
 // NamesOnly says that no networks are known at all, so that they are judged by their

@@ -200,7 +200,8 @@ func TestVerdictsOnRequestedAddresses(t *testing.T) {
 					tt.version, i, j, way.capability, tt.ipam)
 				network := cniconf.Compile(cniconf.Source{Namespace: "default", Name: "asked", Config: config})
 				faults := network.AddressFaults(&cniconf.Ask{IPs: tt.ips, First: way.firstInterface})
-				fails := slices.ContainsFunc(faults, func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
+				// What fails every pod is said of the network.
+				fails := network.FailsAll() != "" || slices.ContainsFunc(faults, func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
 				why := tt.why
 				if tt.replaces && way.capability && !way.firstInterface {
 					why = ""

@@ -54,7 +54,7 @@ type outcome struct {
 const asking = 3
 
 // outcomes are those of all fixtures but the ones that need a cluster without the
-// mutating webhook. They are found out once for all tests of fixtures, configuration by
+// mutating webhook, and those that no API server asks about. They are found out once for all tests of fixtures, configuration by
 // configuration: the server takes two seconds to see a new one. That takes two places.
 var outcomes = sync.OnceValues(func() ([]outcome, error) {
 	ctx := context.Background()
@@ -79,7 +79,7 @@ var outcomes = sync.OnceValues(func() ([]outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(f fixtures.Fixture) bool { return f.Bypassed })
+	all = slices.DeleteFunc(all, func(f fixtures.Fixture) bool { return f.Bypassed || f.Unasked })
 	found := make([]outcome, len(all))
 	configs := map[string][]*outcome{}
 	seen := map[string]bool{}

@@ -18,8 +18,8 @@ type Ask struct {
 	IPs []string
 	// ArgIPs is "ips" in "cni-args"; nil where the element says nothing of it.
 	ArgIPs []string
-	// MAC is "mac", empty where none is asked for.
-	MAC string
+	// MAC is "mac", ArgMAC "mac" in "cni-args"; empty where none is asked for.
+	MAC, ArgMAC string
 	// DefaultRoutes is "default-route". A nil address stands for an empty string.
 	DefaultRoutes []net.IP
 	// First says that the attachment is the pod's first interface, by the default-network
@@ -34,7 +34,7 @@ func (n *Network) request(a *Ask) ipam.Request {
 	if a.ArgIPs == nil && n.extra != nil {
 		r.Args = ipam.ReadAsked(n.extra.argIPs)
 	}
-	if !n.MainCapabilities.IPs || a.First || len(r.IPs) == 0 {
+	if !n.handsOnIPs(a) || len(r.IPs) == 0 {
 		r.Runtime = nil
 		if n.extra != nil {
 			r.Runtime = ipam.ReadAsked(n.extra.runtimeIPs)
@@ -72,7 +72,7 @@ func (n *Network) ReadsArgs() bool {
 func (n *Network) around() ipam.Chain {
 	return ipam.Chain{
 		CNIVersion:   n.CNIVersion,
-		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs,
+		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs && !n.ofReference(),
 		PlainReader:  n.plainReader(),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/containernetworking/cni/pkg/utils"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -154,7 +155,8 @@ func listFault(top map[string]any, refusal error) string {
 func topFault(config string, err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return "its config is not valid JSON: " + position(config, syntax.Offset) + ": " + syntaxFault(syntax)
+		_, detail := jsonplace.SyntaxFault(config)
+		return "its config " + detail
 	}
 	return notCNI + field.Fault("", err)
 }

@@ -183,6 +183,12 @@ func (n *Network) findFlaws(c *chain) {
 	}
 	e.flaws = append(e.flaws, n.addressFlaws(&e)...)
 	e.flaws = append(e.flaws, n.requestFlaws(&e, main)...)
+	if m := n.Macvlan; m != nil && m.MAC != "" && n.MACIgnored() != "" {
+		e.flaws = append(e.flaws, flaw.Flaw{
+			Kind: flaw.Plugin, Effect: flaw.Ignored, Plugin: main, Path: []any{"mac"},
+			Text: `"mac" has no effect: ` + n.MACIgnored(), Want: "remove mac, or chain the plugin tuning with it",
+		})
+	}
 	if len(c.name) > longName {
 		e.name = len(c.name)
 		e.flaws = append(e.flaws, flaw.Flaw{

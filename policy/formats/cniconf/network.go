@@ -72,8 +72,10 @@ type Network struct {
 	// gets.
 	Capabilities, MainCapabilities Capabilities
 
-	// ResourceName is the value of [ResourceNameAnnotation].
+	// ResourceName is the value of [ResourceNameAnnotation]. NeedsDevice says that the main
+	// plugin can do nothing without a device of that resource.
 	ResourceName string
+	NeedsDevice  bool
 
 	// DefaultPools are those of pods that name none; nil where the network says nothing
 	// of them. [Compile] does not set them: see package nad.
@@ -211,6 +213,7 @@ func (n *Network) describe(c chain) {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
 	n.IPAM = readIPAM(main, c)
+	n.NeedsDevice = n.ResourceName != "" && needsDevice(main.Network.Type, main.Bytes)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)
 	n.findFlaws(&c)
@@ -226,6 +229,7 @@ const (
 	pluginMacvlan     = "macvlan"
 	pluginIPvlan      = "ipvlan"
 	pluginSRIOV       = "sriov"
+	pluginHostDevice  = "host-device"
 	pluginIfacer      = "ifacer"
 	pluginVeth        = "veth"
 	pluginRouter      = "router"

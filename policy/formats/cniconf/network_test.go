@@ -66,7 +66,7 @@ func TestCompile(t *testing.T) {
 			Config:      `{"cniVersion":"0.3.1","type":"sriov","ipam":{"type":"whereabouts","range":"10.0.0.0/8"}}`,
 		}, Network{
 			Plugins: []string{"sriov"}, CNIVersion: "0.3.1", IPAM: ipamOf("whereabouts", `"range":"10.0.0.0/8"`),
-			ResourceName: "spidernet.io/sriov_netdevice",
+			ResourceName: "spidernet.io/sriov_netdevice", NeedsDevice: true,
 		}},
 		{"type beside plugins is a single plugin", Source{Config: `{"type":"bridge","plugins":[{"type":"macvlan"}]}`},
 			Network{Plugins: []string{"bridge"}, IPAM: ipam.None}},
@@ -131,17 +131,17 @@ func TestFaults(t *testing.T) {
 		config                        string
 		unusable, macvlan, ipam, vers string
 	}{
-		{config: chartEmptyIPv4, unusable: notJSON + "line 3, column 42: this must be a value, not ','"},
-		{config: docsDoubleQuote, unusable: notJSON + "line 1, column 43: this must be a comma or a closing bracket, not '1'"},
-		{config: docsTrailingComma, unusable: notJSON + "line 1, column 47: this must be a key in double quotes, not '}'"},
-		{config: " ", unusable: notJSON + "line 1, column 1: it ends before it is complete"},
-		{config: "{\n\"网络\": tru}", unusable: notJSON + "line 2, column 10: invalid character '}' in literal true (expecting 'e')"},
+		{config: chartEmptyIPv4, unusable: notJSON + "line 3, column 42: this must be a value, not ',': a value is missing before the comma, or the comma is one too many"},
+		{config: docsDoubleQuote, unusable: notJSON + "line 1, column 43: this must be a comma or a closing bracket, not '1': a quote before it is one too many"},
+		{config: docsTrailingComma, unusable: notJSON + "line 1, column 47: this must be a key in double quotes, not '}': the comma before it is one too many"},
+		{config: " ", unusable: "its config is empty but for white space"},
+		{config: "{\n\"网络\": tru}", unusable: notJSON + `line 2, column 10: "tru" is neither a number nor true, false or null: a text stands in double quotes`},
 		{config: `{"a" 1}`, unusable: notJSON + "line 1, column 6: this must be a colon, not '1'"},
-		{config: `{"a":1 "b":2}`, unusable: notJSON + `line 1, column 8: this must be a comma or a closing brace, not '"'`},
+		{config: `{"a":1 "b":2}`, unusable: notJSON + `line 1, column 8: this must be a comma or a closing brace, not '"': a comma is missing before it`},
 		{config: "{}\x1b", unusable: notJSON + `line 1, column 3: this must be the end, not '\x1b'`},
-		{config: "{\"a\":\"\x00\"}", unusable: notJSON + `line 1, column 7: a string may contain this character only as an escape: '\x00'`},
-		{config: `{"a":"\x"}`, unusable: notJSON + "line 1, column 8: a backslash in a string cannot be followed by 'x'"},
-		{config: strings.Repeat("[", 20000), unusable: notJSON + "line 1, column 10001: values are nested more than 10000 deep with this '['"},
+		{config: "{\"a\":\"\x00\"}", unusable: notJSON + `line 1, column 7: a text cannot have this character in it, not '\x00': the text that begins at column 6 has no closing quote, or the character is to be written as an escape`},
+		{config: `{"a":"\x"}`, unusable: notJSON + "line 1, column 8: a backslash in a text cannot be followed by this, not 'x': write \\\\ for a backslash"},
+		{config: strings.Repeat("[", 20000), unusable: notJSON + "line 1, column 10001: values cannot be nested more than 10000 deep, not '['"},
 
 		{config: `null`, unusable: notCNI + "it is null, not an object"},
 		{config: `["a"]`, unusable: notCNI + "it is an array and must be an object"},

@@ -24,6 +24,8 @@ type tuning struct {
 	// left as it is. macFault says why no interface can have the address that is written.
 	mac      mac.Address
 	macFault string
+	// argMAC is that of args.cni, which comes before what pods ask for by "mac".
+	argMAC mac.Address
 	// mtu in bytes; 0 leaves it as it is.
 	mtu int
 	// noIPv6 says that a sysctl switches IPv6 off.
@@ -85,6 +87,11 @@ func tuningFlaws(conf []byte, t *tuning) []flaw.Flaw {
 		Mtu      int               `json:"mtu"`
 		TxQLen   *int              `json:"txQLen"`
 		Allmulti *bool             `json:"allmulti"`
+		Args     struct {
+			CNI struct {
+				Mac string `json:"mac"`
+			} `json:"cni"`
+		} `json:"args"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
 		return undecodable("tuning", err)
@@ -106,6 +113,9 @@ func tuningFlaws(conf []byte, t *tuning) []flaw.Flaw {
 			flaws = append(flaws, broken)
 		}
 		t.mac, t.macFault = address, fault
+	}
+	if address, fault := mac.Parse(f.Args.CNI.Mac); fault == "" {
+		t.argMAC = address
 	}
 	if f.Mtu != 0 && !possibleMTU(f.Mtu) {
 		flaws = append(flaws, fails(fmt.Sprintf("mtu %d of the plugin tuning fits no link", f.Mtu), fmt.Sprintf("write a number from %d to %d, or remove it", leastMTU, mostMTU), "mtu"))

@@ -68,11 +68,11 @@ func TestHugeConfigs(t *testing.T) {
 		{"one long type", `{"type":"/` + strings.Repeat(`\n`, size/2) + `"}`,
 			notCNI + `plugins[0] has the type "/` + strings.Repeat(`\n`, 79) + `…", and the name of a plugin has no slash`},
 		{"deep in an unknown key", `{"type":"macvlan","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`, ""},
-		{"too deep", strings.Repeat(`{"a":`, size/5), "its config is not valid JSON: line 1, column 50001: values are nested more than 10000 deep with this '{'"},
+		{"too deep", strings.Repeat(`{"a":`, size/5), "its config is not valid JSON: line 1, column 50001: values cannot be nested more than 10000 deep, not '{'"},
 		{"many plugins", `{"plugins":[` + strings.Repeat(`{"type":"tuning"},`, size/18) + `{}]}`, notCNI + fmt.Sprintf(`plugins[%d] has no "type"`, size/18)},
 		{"a long number", `{"type":"macvlan","mtu":0.` + strings.Repeat("1", size) + `}`, ""},
 		{"zeros", strings.Repeat("\x00", size), `its config is not valid JSON: line 1, column 1: this must be a value, not '\x00'`},
-		{"lines", strings.Repeat("\n", size), fmt.Sprintf("its config is not valid JSON: line %d, column 1: it ends before it is complete", size)},
+		{"lines", strings.Repeat("\n", size), "its config is empty but for white space"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

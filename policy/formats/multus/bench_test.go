@@ -25,7 +25,7 @@ func BenchmarkInterfaceNames(b *testing.B) {
 	networks := []Element{{Name: "a"}, {Name: "b", Interface: "net2"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if names, conflicts := InterfaceNames(nil, networks); len(names) != 3 || conflicts != nil {
+		if names, conflicts := InterfaceNames(nil, 0, networks); len(names) != 3 || conflicts != nil {
 			b.Fatalf("names %q, conflicts %+v", names, conflicts)
 		}
 	}

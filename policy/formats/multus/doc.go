@@ -5,7 +5,7 @@
 // takes but that is certain to fail when the node acts on it: a network whose
 // name no object can have, an interface name that libcni or the kernel
 // refuses, a MAC address that no macvlan link accepts. Everything else passes,
-// unknown JSON keys included. The test module test/multus holds this package
+// unknown JSON keys included, which [UnreadKeys] finds. The test module test/multus holds this package
 // against Multus itself.
 //
 // The rules come from Multus 4.3.0 (pkg/k8sclient/k8sclient.go for the

@@ -3,9 +3,9 @@ package multus
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
 const (
@@ -19,20 +19,10 @@ func syntaxFault(value string) Fault {
 	root := jsonplace.Root(value)
 	if root.Raw != "" && !IsJSON(root.Raw[:1]) {
 		f.Offset, f.Value = root.Start, jsonplace.Word(value, root.Start)
-		f.Detail = fmt.Sprintf(`is not allowed at byte %d: with a [, { or " anywhere in it, the value is read as JSON`, root.Start+1)
+		f.Detail = `is read as JSON, because it has a [, { or " in it, and JSON cannot begin with ` + quote.Value(f.Value)
 		return f
 	}
-	f.Offset, f.Value, f.Detail = jsonplace.SyntaxFault(value)
-	if f.Value == "" {
-		return f
-	}
-	// White space is a culprit by itself, whatever follows it.
-	if strings.IndexByte(jsonplace.Space, f.Value[0]) >= 0 {
-		f.Value = f.Value[:1]
-	}
-	if f.Value[0] < ' ' {
-		f.Detail += ": a string must not contain line breaks or control characters"
-	}
+	f.Offset, f.Detail = jsonplace.SyntaxFault(value)
 	return f
 }
 

@@ -44,7 +44,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: %d elements, want %d", value, len(elements), n)
 		}
 
-		names, conflicts := InterfaceNames(nil, elements)
+		names, conflicts := InterfaceNames(nil, 0, elements)
 		if len(names) != len(elements)+1 || len(conflicts) > len(names) {
 			t.Errorf("%q: %d names and %d conflicts for %d elements", value, len(names), len(conflicts), len(elements))
 		}

@@ -1,6 +1,9 @@
 package multus
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 const (
 	// FirstInterface is the name of a pod's first interface: the container
@@ -11,7 +14,7 @@ const (
 
 // Conflict is an interface name that is taken already when its turn comes.
 type Conflict struct {
-	// Index is the interface: 0 the first one, i+1 networks[i].
+	// Index is the interface, in the order in which Multus makes them: 0 the first one.
 	Index int
 	// With is the interface that has the name, counted likewise, or -1 for the
 	// loopback interface, which every pod has.
@@ -24,13 +27,16 @@ type Conflict struct {
 // request took that name before (getIfname in pkg/multus/multus.go). first is
 // the default network's element, nil where the annotation is absent.
 //
-// names[0] is the first interface and names[i+1] that of networks[i]. Multus
-// makes them in this order and fails at the first name that exists; conflicts
-// are all of them, each with the earliest holder of the name. Networks that
-// Multus' own configuration adds to every pod (defaultNetworks) would shift the
-// numbers and are not known here.
-func InterfaceNames(first *Element, networks []Element) (names []string, conflicts []Conflict) {
-	names = make([]string, 0, 1+len(networks))
+// added is how many networks Multus' own configuration gives the pod before those
+// (defaultNetworks). Nobody requests a name for these, and they shift the numbers of
+// the others: CmdAdd there puts all into one list, and the position in it counts.
+//
+// names[0] is the first interface, names[i] the i-th of those added, and
+// names[added+i+1] that of networks[i]. Multus makes them in this order and fails at
+// the first name that exists; conflicts are all of them, each with the earliest
+// holder of the name.
+func InterfaceNames(first *Element, added int, networks []Element) (names []string, conflicts []Conflict) {
+	names = make([]string, 0, 1+added+len(networks))
 	holder := map[string]int{loopback: -1}
 	add := func(name string) {
 		index := len(names)
@@ -46,12 +52,32 @@ func InterfaceNames(first *Element, networks []Element) (names []string, conflic
 	} else {
 		add(FirstInterface)
 	}
+	for range added {
+		add(numbered(len(names)))
+	}
 	for i := range networks {
 		if request := networks[i].Interface; request != "" {
 			add(request)
 		} else {
-			add("net" + strconv.Itoa(i+1))
+			add(numbered(len(names)))
 		}
 	}
 	return names, conflicts
+}
+
+// numbered is the name of the n-th interface beyond the first, where no other is
+// requested.
+func numbered(n int) string { return "net" + strconv.Itoa(n) }
+
+// ByPosition finds the network of an interface as programs do that read the annotation
+// alone: each element has the name that it requests, else net<position in the
+// annotation>. -1 for none. Where Multus' own configuration adds networks, that is not
+// the element which gets the name.
+func ByPosition(networks []Element, name string) int {
+	for i := range networks {
+		if cmp.Or(networks[i].Interface, numbered(i+1)) == name {
+			return i
+		}
+	}
+	return -1
 }

@@ -17,6 +17,10 @@ const (
 // MultusName names a NetworkAttachmentDefinition.
 type MultusName struct{ Namespace, Name string }
 
+// NoNetwork stands for an interface that Spiderpool knows no network of, though it has
+// one: only pools that are for no network in particular serve it. No object has this name.
+var NoNetwork = MultusName{Name: "(none)"}
+
 // String is namespace/name.
 func (n MultusName) String() string { return n.Namespace + "/" + n.Name }
 

@@ -42,8 +42,8 @@ func decode[T any](r *reading, into *T) bool {
 	*into = again
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		offset, culprit, detail := jsonplace.SyntaxFault(r.value)
-		r.refuse(-1, "", offset, culprit, detail, r.shape.want)
+		offset, detail := jsonplace.SyntaxFault(r.value)
+		r.refuse(-1, "", offset, "", detail, r.shape.want)
 		return false
 	}
 	return r.explain()

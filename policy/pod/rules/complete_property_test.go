@@ -154,9 +154,9 @@ func randomWorld(t *testing.T, random *rand.Rand, base *cluster, networks []rand
 	}
 	switch random.IntN(4) {
 	case 0:
-		w.config.Multus.ClusterNetwork = "kube-system/calico"
+		w.config.Multus.ClusterNetwork = new("kube-system/calico")
 	case 1:
-		w.config.Multus.ClusterNetwork = networks[random.IntN(len(networks))].ref.String()
+		w.config.Multus.ClusterNetwork = new(networks[random.IntN(len(networks))].ref.String())
 	}
 	w.config = reparsed(t, w.config)
 

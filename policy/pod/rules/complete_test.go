@@ -60,6 +60,30 @@ func TestComplete(t *testing.T) {
 			change: withConfig("multus: {clusterNetwork: first-default}"),
 			want:   `[{"interface":"eth0","ipv4":["any-v4b"]},{"interface":"net1","ipv4":["any-v4","any-v4b"]}]`, findings: "warn ippool-shared"},
 
+		{title: "the cluster's own network is Spiderpool's and nobody says so", pod: []string{"networks", lanDefault}, change: withOwn("kube-system/first"),
+			findings: "warn ippool-default-not-filled-in", says: "multus.clusterNetwork: kube-system/first"},
+		{title: "that network is not known", pod: []string{"networks", lanDefault}, change: withOwn("kube-system/gone"), findings: "warn ippool-default-not-filled-in"},
+		{title: "it is said", pod: []string{"networks", lanDefault}, change: both(withOwn("kube-system/first"), withConfig("multus: {clusterNetwork: first}")),
+			want: `[{"interface":"eth0","ipv4":["any-v4","any-v4b"]},{"interface":"net1","ipv4":["lan-v4"]}]`, findings: "deny standalone-mixed-with-overlay"},
+		{title: "it is said to be a file", pod: []string{"networks", lanDefault}, change: both(withOwn("kube-system/first"), withConfig("multus: {clusterNetwork: ''}")),
+			want: `[{"interface":"net1","ipv4":["lan-v4"]}]`},
+		{title: "it is Calico's", pod: []string{"networks", lanDefault}, change: withOwn("kube-system/calico"), want: `[{"interface":"net1","ipv4":["lan-v4"]}]`},
+		{title: "it has other addresses", pod: []string{"networks", lanDefault}, change: withOwn("kube-system/host"), want: `[{"interface":"net1","ipv4":["lan-v4"]}]`},
+		{title: "the pod has a first network of its own", pod: []string{"first", "kube-system/first-default"}, change: withOwn("kube-system/first"), want: `[{"interface":"eth0","ipv4":["any-v4b"]}]`},
+		{title: "without a default nothing is missing", pod: []string{"networks", "kube-system/lan"}, change: withOwn("kube-system/first")},
+
+		{title: "a network of every pod comes first", pod: []string{"networks", "kube-system/own-pool"}, change: withConfig("multus: {defaultNetworks: [pattern-default]}"),
+			want: `[{"interface":"net1","ipv4":["lan-*"]},{"interface":"net2","ipv4":["lan-v4b"]}]`, findings: "deny ippool-network-mismatch", says: "write the name of every interface"},
+		{title: "one of another plugin shifts the others", pod: []string{"networks", "kube-system/p"},
+			change: both(withConfig("multus: {defaultNetworks: [host]}"), func(_ *testing.T, s *situation) {
+				s.cluster.setNetwork("kube-system/p", "overlay", fromSpiderpool, `{"ipv4":["any-v4"]}`)
+			}),
+			want: `[{"interface":"net2","ipv4":["any-v4"]}]`},
+		{title: "one that is not there may be anything", pod: []string{"networks", lanDefault}, change: withConfig("multus: {defaultNetworks: [gone]}"),
+			findings: "warn ippool-default-not-filled-in", says: `whether interface "net1", which Multus gives every pod`},
+		{title: "system namespaces get none", pod: []string{"networks", lanDefault}, change: withConfig("multus: {defaultNetworks: [gone], systemNamespaces: [team-a]}"),
+			want: `[{"interface":"net1","ipv4":["lan-v4"]}]`},
+
 		{title: "from the configuration", pod: []string{"networks", "kube-system/lan"}, change: withConfig(ofLan), want: `[{"interface":"net1","ipv4":["lan-v4"],"ipv6":["lan-v6"]}]`},
 		{title: "the first entry that matches", pod: []string{"networks", "kube-system/lan"},
 			change: withConfig("ippoolDefaults: [{networks: ['kube-system/w*'], ipv4: [wan-v4]}, {networks: [a/b, 'kube-system/l?n'], ipv4: [lan-v4b]}, {networks: ['*/*'], ipv4: [lan-v4]}]"),
@@ -241,6 +265,13 @@ func TestComplete(t *testing.T) {
 }
 
 // The other fields of a subject are those that it had.
+// withOwn lets Spiderpool's settings name the cluster's own network.
+func withOwn(network string) func(*testing.T, *situation) {
+	return func(_ *testing.T, s *situation) {
+		s.cluster.own = &pod.OwnNetwork{Reference: reference(network), Network: s.cluster.networks[reference(network)]}
+	}
+}
+
 func TestCompleteKeepsTheSubject(t *testing.T) {
 	s := podOf("networks", "kube-system/lan-default")
 	s.Labels, s.Controller = map[string]string{"app": "web"}, object.Controller{APIVersion: "apps/v1", Kind: "ReplicaSet"}

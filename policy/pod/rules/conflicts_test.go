@@ -213,7 +213,9 @@ func TestKinship(t *testing.T) {
 			held(identity("ReplicaSet", "web-7c9", "u6"), fixed, identity("Cluster", "c", "u7")), none},
 		{"the ReplicaSet that a pod's is to replace", p("web-1", ""), []object.Identity{replicas, identity("Cluster", "c", "u7")},
 			held(identity("ReplicaSet", "web-7c9", "u6"), fixed, identity("Cluster", "c", "u7")), none},
-		{"another workload, to a pod of a workload, which fixes it as well", p("web-1", ""), []object.Identity{replicas, deployment}, held(identity("Deployment", "db", "u9"), fixed), "warn"},
+		{"another workload, to a pod of a workload that does not fix it", p("web-1", ""), []object.Identity{replicas, deployment}, held(identity("Deployment", "db", "u9"), fixed), deny},
+		{"the UID of its owner in another namespace", p("web-0", ""), []object.Identity{set}, held(inNamespace(set, "team-b"), fixed), deny},
+		{"the UID of its owner, of another kind", p("web-0", ""), []object.Identity{set}, held(identity("Deployment", "web", "u4"), fixed), deny},
 		{"another workload, to a pod of an object that is not known", p("web-1", ""), []object.Identity{identity("Cluster", "c", "u7")}, held(identity("Deployment", "db", "u9"), fixed), deny},
 		{"a pod of another StatefulSet of the same owner", p("web-0", ""), []object.Identity{set, identity("Cluster", "c", "u7")},
 			held(p("db-0", "u5"), fixed, identity("StatefulSet", "db", "u8"), identity("Cluster", "c", "u7")), deny},
@@ -248,6 +250,41 @@ func TestKinship(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A pod whose owner fixes an address that another workload fixes too is not refused for it: the
+// two were judged when they were written. Being owned by a workload is not enough.
+func TestPlannedByAnOwner(t *testing.T) {
+	fixed := flatAnnotations(v2, "vlan300", ip, "")
+	replicas, deployment := identity("ReplicaSet", "web-5d8", "u2"), identity("Deployment", "web", "u1")
+	other := held(identity("Deployment", "db", "u9"), fixed)
+	for _, tt := range []struct {
+		name    string
+		holders []pod.HolderFact
+		want    string
+	}{
+		{"its owner fixes it too", []pod.HolderFact{held(deployment, fixed), other}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"its owner fixes it too, and stands behind", []pod.HolderFact{other, held(deployment, fixed)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"its owner fixes nothing", []pod.HolderFact{other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+		{"its owner fixes another address", []pod.HolderFact{held(deployment, flatAnnotations(v2, "vlan300", "10.30.0.22", "")), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+		{"its owner fixes it on another link", []pod.HolderFact{held(deployment, flatAnnotations(v2, "vlan301", ip, "")), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+		{"another with the UID of its owner fixes it", []pod.HolderFact{held(inNamespace(deployment, "team-b"), fixed), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := subjectOf(identity("Pod", "web-1", ""), fixed)
+			s.Owner = replicas
+			c := &flatCluster{holders: tt.holders, owners: []object.Identity{replicas, deployment}}
+			if got := about(c.judge(t, s, config.Default()), "address-in-use"); got != tt.want {
+				t.Errorf("\n got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// inNamespace is an object of the same name and UID in another namespace.
+func inNamespace(i object.Identity, namespace string) object.Identity {
+	i.Namespace = namespace
+	return i
 }
 
 // An address is taken within its layer 2 domain, and a MAC address of V1 in the cluster.
@@ -478,6 +515,8 @@ func TestIdentityIs(t *testing.T) {
 		{of("apps/v1", "u1"), of("apps.kruise.io/v1beta1", "u1"), true},
 		{of("apps/v1", "u1"), of("apps/v1", "u2"), false},
 		{of("apps/v1", "u1"), of("apps/v1", ""), true},
+		{of("apps/v1", "u1"), inNamespace(of("apps/v1", "u1"), "team-b"), false},
+		{of("apps/v1", "u1"), identity("Deployment", "db", "u1"), false},
 		{object.Identity{}, object.Identity{}, false},
 	} {
 		if got := tt.a.Is(tt.b); got != tt.want {

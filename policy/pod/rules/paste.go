@@ -98,7 +98,7 @@ func (a *arrangement) settleNames() {
 		if a.first != nil {
 			first = &multus.Element{Interface: a.asks(a.first)}
 		}
-		names, conflicts := multus.InterfaceNames(first, elements)
+		names, conflicts := multus.InterfaceNames(first, a.added(), elements)
 		if len(conflicts) > 0 {
 			continue
 		}
@@ -107,19 +107,22 @@ func (a *arrangement) settleNames() {
 			a.names[a.first] = names[0]
 		}
 		for n, i := range order {
-			a.names[i] = names[n+1]
+			a.names[i] = names[1+a.added()+n]
 		}
 		return
 	}
 }
+
+// added is how many interfaces come before the extra ones that nobody asks for.
+func (a *arrangement) added() int { return len(a.p.Interfaces()) - 1 - len(a.p.Extras()) }
 
 // byNumber are the extra interfaces with those that ask for net<n> in n-th place.
 func (a *arrangement) byNumber() []*pod.Interface {
 	order := make([]*pod.Interface, len(a.extras))
 	var others []*pod.Interface
 	for _, i := range a.extras {
-		if n, numbered := netNumber(a.asks(i)); numbered && n <= len(order) && order[n-1] == nil {
-			order[n-1] = i
+		if n, numbered := netNumber(a.asks(i)); numbered && n > a.added() && n-a.added() <= len(order) && order[n-a.added()-1] == nil {
+			order[n-a.added()-1] = i
 		} else {
 			others = append(others, i)
 		}

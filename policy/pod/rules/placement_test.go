@@ -8,6 +8,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -133,7 +134,7 @@ func TestNotCoordinated(t *testing.T) {
 
 func TestClusterNetworkFromConfiguration(t *testing.T) {
 	c := config.Default()
-	c.Multus.ClusterNetwork = "kube-system/plain"
+	c.Multus.ClusterNetwork = new("kube-system/plain")
 	// The cluster's own network counts as such although its plugin says nothing.
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/veth"})); got != "deny standalone-on-overlay-pod" {
 		t.Errorf("standalone beside it: %q", got)
@@ -146,7 +147,7 @@ func TestClusterNetworkFromConfiguration(t *testing.T) {
 		t.Errorf("first interface %+v", got)
 	}
 	// A cluster whose own network is a standalone one.
-	c.Multus.ClusterNetwork = "kube-system/veth"
+	c.Multus.ClusterNetwork = new("kube-system/veth")
 	if got := ids(judge(t, c, map[string]string{multus.NetworksAnnotation: "kube-system/router"})); got != "deny standalone-mixed-with-overlay" {
 		t.Errorf("overlay beside a standalone cluster network: %q", got)
 	}
@@ -204,5 +205,76 @@ func TestInterfaces(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// Where Spiderpool's settings name the cluster's own network and nobody says so in the
+// configuration, nothing is refused because that network is none of Spiderpool's.
+func TestOwnNetworkThatNobodySays(t *testing.T) {
+	annotations := func() *pod.Subject {
+		return podOf("networks", "kube-system/further", "ippools", `[{"interface":"eth0","ipv4":["any-v4"]},{"interface":"net1","ipv4":["any-v4b"]}]`)
+	}
+	for _, row := range []struct {
+		config, own, want string
+	}{
+		{"", "", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"", "kube-system/first", "warn standalone-on-overlay-pod"},
+		{"multus: {clusterNetwork: ''}", "kube-system/first", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"", "kube-system/calico", "deny standalone-on-overlay-pod, deny ippools-interface-unknown"},
+		{"multus: {clusterNetwork: first}", "kube-system/first", ""},
+	} {
+		c := newCluster(t)
+		if row.own != "" {
+			c.own = &pod.OwnNetwork{Reference: reference(row.own), Network: c.networks[reference(row.own)]}
+		}
+		if v := c.judge(annotations(), configOf(t, row.config)); ids(v) != row.want {
+			t.Errorf("%q and own %q: %q, want %q\n%s", row.config, row.own, ids(v), row.want, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+// What every node runs decides whether a first interface without an address is refused; the
+// configuration counts before the nodes.
+func TestContainerRuntimeOfTheNodes(t *testing.T) {
+	for _, row := range []struct{ config, nodes, want string }{
+		{"", "", "warn default-network-unusable"},
+		{"", "containerd", "deny default-network-unusable"},
+		{"", "cri-o", "warn default-network-unusable"},
+		{"containerRuntime: cri-o", "containerd", "warn default-network-unusable"},
+		{"containerRuntime: containerd", "", "deny default-network-unusable"},
+	} {
+		c := newCluster(t)
+		c.runtime = row.nodes
+		c.networks[reference("kube-system/bare")] = nad.Compile(cniconf.Source{Namespace: "kube-system", Name: "bare", Config: `{"cniVersion":"0.3.1","type":"macvlan"}`})
+		if got := ids(c.judge(podOf("first", "kube-system/bare"), configOf(t, row.config))); got != row.want {
+			t.Errorf("%q on %q: %q, want %q", row.config, row.nodes, got, row.want)
+		}
+	}
+}
+
+// As long as something may still add a request, nothing is said of devices, and never of
+// templates.
+func TestDevicesOfWhatIsStored(t *testing.T) {
+	c := newCluster(t)
+	c.networks[reference("kube-system/vf")] = nad.Compile(cniconf.Source{
+		Namespace: "kube-system", Name: "vf", Config: `{"cniVersion":"0.3.1","plugins":[{"type":"sriov"},{"type":"coordinator","mode":"overlay"}]}`,
+		Annotations: map[string]string{cniconf.ResourceNameAnnotation: "example.com/vf"},
+	})
+	for _, row := range []struct {
+		final, template bool
+		want            string
+	}{
+		{false, false, ""},
+		{true, false, "warn resource-not-requested"},
+		{true, true, ""},
+	} {
+		s := situation{subject: podOf("networks", "kube-system/vf")}
+		if row.template {
+			onTemplate(t, &s)
+		}
+		s.subject.Final = row.final
+		if got := ids(c.judge(s.subject, config.Default())); got != row.want {
+			t.Errorf("%+v: %q", row, got)
+		}
 	}
 }

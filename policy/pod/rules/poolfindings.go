@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
@@ -94,7 +95,18 @@ func servingPools(p *pod.View) map[string]bool {
 func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.Candidate) verdict.Finding {
 	f := at(p, s, l, c.Name)
 	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.Name), namedFor(p, s, l), c.Detail)
-	if name := p.MultusName(s.Interface); c.Misfit == spiderpool.MisfitNetwork && name.String() != s.Interface.Reference.String() {
+	counted := c.Misfit == spiderpool.MisfitNetwork && s.Interface.Annotation != multus.DefaultNetworkAnnotation
+	switch name := p.MultusName(s.Interface); {
+	case c.Misfit != spiderpool.MisfitNetwork || name.String() == s.Interface.Reference.String():
+		counted = false
+	case counted:
+		f.Message += "; Multus gives every pod networks of its own (multus.defaultNetworks), which Spiderpool does not count: it takes "
+		if name == spiderpool.NoNetwork {
+			f.Message += "no network of the annotation for that of this interface"
+		} else {
+			f.Message += quote.Value(name.String()) + " for the network of this interface"
+		}
+	default:
 		f.Message += fmt.Sprintf("; Spiderpool uses its own namespace for a default-network without one, so it reads this one as %s", quote.Value(name.String()))
 	}
 	switch {
@@ -106,6 +118,10 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 	}
 	f.Remedy = poolRemedy(p, s, l)
 	switch {
+	case counted && s.Interface.Element != nil:
+		f.Remedy = fmt.Sprintf("write the name of every interface into %s, as in %s@%s: Spiderpool then finds their networks",
+			multus.NetworksAnnotation, s.Interface.Reference, s.Interface.Name)
+	case counted:
 	case c.Misfit == spiderpool.MisfitNetwork && p.MultusName(s.Interface).String() != s.Interface.Reference.String():
 		f.Remedy = "write the namespace of the network:" + indent + qualified(p, s.Interface)
 	case len(l.Usable) > 0 && s.Choice.Source == spiderpool.SourcePod && origin(p, s) == "":

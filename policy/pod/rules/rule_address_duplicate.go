@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
-	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -19,20 +18,27 @@ var ruleAddressDuplicate = pod.Rule{
 		var found verdict.Collector
 		flatFaults(p, &found, flatnetwork.ProblemDuplicate)
 		earlier := map[pod.Address][]*pod.RequestedAddress{}
-		for n := range p.Addresses() {
-			w := &p.Addresses()[n]
+		for w := range p.Contestable {
 			if !p.Reaches(w) {
 				continue
 			}
 			key := w.Claim.Address()
-			at := slices.IndexFunc(earlier[key], func(before *pod.RequestedAddress) bool { return together(p, w, before) })
+			certain := false
+			at := slices.IndexFunc(earlier[key], func(before *pod.RequestedAddress) (yes bool) {
+				yes, certain = together(p, w, before)
+				return yes
+			})
 			if at < 0 {
 				earlier[key] = append(earlier[key], w)
 				continue
 			}
 			before := earlier[key][at]
-			found.Add(false, func() verdict.Finding {
+			found.Add(!certain, func() verdict.Finding {
 				f := p.AtAddress(w)
+				if w.OfNetwork() {
+					f.Message, f.Remedy = givenTwice(p, w, before)
+					return f
+				}
 				f.Message = w.Named() + " is requested twice" + elsewhere(p, w, before)
 				f.Remedy = "leave one of the two out, or write another address"
 				return f
@@ -42,18 +48,50 @@ var ruleAddressDuplicate = pod.Rule{
 	},
 }
 
-// together says whether two requests for one address end in the same place. Those in
-// one list of the flat network are left to its grammar.
-func together(p *pod.View, w, before *pod.RequestedAddress) bool {
+// together says whether two requests for one address end in the same place, and whether that
+// is certain. Those in one list of the flat network are left to its grammar, and what a network
+// gives to an interface that asks for it, to the IPAM plugin.
+func together(p *pod.View, w, before *pod.RequestedAddress) (yes, certain bool) {
 	switch {
 	case w.List != nil && before.List != nil && p.FlatRequestOf(w) == p.FlatRequestOf(before):
-		return false
-	case w.List == nil && p.InterfaceOf(w) == p.InterfaceOf(before), w.Claim.Network != (object.Reference{}) && w.Claim.Network == before.Claim.Network:
-		return true
-	default:
-		link := p.Link(w)
-		return link != "" && link == p.Link(before)
+		return false, false
+	case w.List == nil && p.InterfaceOf(w) == p.InterfaceOf(before):
+		return w.Claim.By == before.Claim.By, true
 	}
+	yes, certain = p.OneLink(w, before)
+	// Who writes an address twice means it twice.
+	return yes, certain || !w.OfNetwork()
+}
+
+// givenTwice says that a network gives an interface an address which another one has.
+func givenTwice(p *pod.View, w, before *pod.RequestedAddress) (message, remedy string) {
+	i := p.InterfaceOf(w)
+	message = "network " + i.Label() + " gives interface " + quote.Value(i.Name) + " the " + kindOf(w) + " " + quote.Value(w.Text)
+	if before.List != nil {
+		return message + ", which is also in " + before.List.Annotation + ", on the same link of the node", "write another address in " + before.List.Annotation
+	}
+	other := p.InterfaceOf(before)
+	message += ", which interface " + quote.Value(other.Name) + " has as well"
+	if other.Reference != i.Reference {
+		return message + ", on the same link of the node", "attach one of the two networks, or let one of them give no fixed " + kindOf(w)
+	}
+	return message, "attach the network once, or use one that gives each interface " + another(w)
+}
+
+// kindOf is what messages call an address.
+func kindOf(w *pod.RequestedAddress) string {
+	if w.Claim.IP.IsValid() {
+		return "address"
+	}
+	return "mac"
+}
+
+// another is an address of the kind of one, with its article.
+func another(w *pod.RequestedAddress) string {
+	if w.Claim.IP.IsValid() {
+		return "an address of its own"
+	}
+	return "a mac of its own"
 }
 
 // elsewhere says where an address was requested before, as the end of a sentence.

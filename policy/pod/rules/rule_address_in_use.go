@@ -21,6 +21,13 @@ var ruleAddressInUse = pod.Rule{
 			why := p.Uncertainty(c)
 			found.Add(why != pod.Certain || free[c.Address.List], func() verdict.Finding {
 				f := p.AtAddress(c.Address)
+				if c.Address.OfNetwork() {
+					f.Message, f.Remedy = givenToBoth(p, c)
+					if why == pod.HolderEnding {
+						f.Remedy = "wait until it is gone"
+					}
+					return f
+				}
 				f.Message = c.Address.Named() + " " + heldBy(p, c) + map[pod.Uncertainty]string{
 					pod.HolderEnding:  ", which is being deleted",
 					pod.OwnersUnknown: ", unless both belong together: not all of their owners are known",
@@ -36,6 +43,18 @@ var ruleAddressInUse = pod.Rule{
 		}
 		return found.List()
 	},
+}
+
+// givenToBoth says that a network gives the pod an address which another has, or gets.
+func givenToBoth(p *pod.View, c *pod.AddressConflict) (message, remedy string) {
+	i := p.InterfaceOf(c.Address)
+	message = "network " + i.Label() + " gives interface " + quote.Value(i.Name) + " the " + kindOf(c.Address) + " " + quote.Value(c.Address.Text) + ", "
+	if c.Claim.By == pod.ByNetwork && c.Claim.NetworkIn(p.Config.Multus.DefaultNetworkNamespace) == i.Reference {
+		message += "and " + holderLabel(c.Holder) + " is on that network as well"
+	} else {
+		message += "which " + heldBy(p, c)
+	}
+	return message, "use a network for each of them, or one that gives each pod " + another(c.Address)
 }
 
 // listsWithFreeAddress are the lists with an address that is left, so that a pod can do without the
@@ -67,12 +86,20 @@ func holderLabel(h *pod.HolderFact) string {
 func heldBy(p *pod.View, c *pod.AddressConflict) string {
 	h := c.Holder
 	text := "is fixed by " + holderLabel(h)
+	if c.Claim.By == pod.ByNetwork {
+		text = "is given to " + holderLabel(h)
+	}
 	if h.Record.Name != "" {
 		text = "is in use by " + holderLabel(h)
 	}
 	switch {
 	case c.Claim.Subnet.Name == "":
-		text += " on network " + quote.Value(c.Claim.NetworkIn(p.Config.Multus.DefaultNetworkNamespace).String())
+		if c.Claim.By == pod.ByNetwork {
+			text += " by"
+		} else {
+			text += " on"
+		}
+		text += " network " + quote.Value(c.Claim.NetworkIn(p.Config.Multus.DefaultNetworkNamespace).String())
 	case c.Claim.Subnet != c.Address.Claim.Subnet:
 		text += " in " + quote.Value(c.Claim.Subnet.String())
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -44,6 +45,14 @@ var ruleAddressNotAssignable = pod.Rule{
 		}
 		for n := range p.Interfaces() {
 			unassignable(p, &found, &p.Interfaces()[n])
+		}
+		if i, why := p.Shortage(); i != nil {
+			found.Add(false, func() verdict.Finding {
+				f := verdict.Finding{Place: object.AtAnnotation(i.Annotation, p.LocateNetwork(i))}
+				f.Message = "interface " + quote.Value(i.Name) + " (network " + i.Label() + ") gets no address: " + why + ", which the pod's interfaces before it take"
+				f.Remedy = "attach the network less often, or use one with a larger range"
+				return f
+			})
 		}
 		return found.List()
 	},

@@ -15,9 +15,10 @@ var ruleDefaultRouteConflict = pod.Rule{
 	ID:      "default-route-conflict",
 	Default: verdict.Deny,
 	Check: func(p *pod.View) []verdict.Finding {
-		// Multus makes this check only when there are further networks; the
-		// routes of a default-network alone pass.
-		if len(p.Interfaces()) < 2 {
+		// Multus makes this check only when there is a list of further networks, be it an
+		// empty one; without the annotation, or with nothing in it, the routes of a
+		// default-network alone pass (TryLoadPodDelegates in pkg/k8sclient/k8sclient.go).
+		if p.Subject.Annotations[multus.NetworksAnnotation] == "" {
 			return nil
 		}
 		var found []verdict.Finding

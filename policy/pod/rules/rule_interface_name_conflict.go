@@ -23,7 +23,13 @@ var ruleInterfaceNameConflict = pod.Rule{
 			if c.With >= 0 {
 				other := &p.Interfaces()[c.With]
 				with = "which the interface of " + other.Label() + " already has"
-				if other.Annotation == "" {
+				switch {
+				case iface.Added:
+					// Only the first one is made before, and has taken the name.
+					iface, with = other, "which the interface of a network gets that Multus gives every pod (multus.defaultNetworks)"
+				case other.Added:
+					with = "which the interface of a network already has that Multus gives every pod (multus.defaultNetworks)"
+				case other.Annotation == "":
 					with = "which the pod's first interface already has"
 				}
 			}

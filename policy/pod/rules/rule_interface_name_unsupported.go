@@ -13,9 +13,9 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
-// Names that are legal but that somebody further on does not expect: a first
-// interface that is not eth0, and names other than net<n> with the router and
-// veth plugins, which number their routing tables by that n.
+// Names that are legal but that somebody further on does not expect: others than
+// net<n> with the router and veth plugins, which number their routing tables by that n.
+// What the first interface is called is for default-network-unusable.
 var ruleInterfaceNameUnsupported = pod.Rule{
 	ID:      "interface-name-unsupported",
 	Default: verdict.Warn,
@@ -30,13 +30,7 @@ var ruleInterfaceNameUnsupported = pod.Rule{
 		}
 		for n := range p.Interfaces() {
 			iface := &p.Interfaces()[n]
-			if iface.Element == nil || p.Faulty(iface, multus.ProblemInterface) || p.Conflicting(n) {
-				continue
-			}
-			if n == 0 {
-				if iface.Name != "eth0" {
-					add(iface, "the container runtime expects a pod's first interface to be eth0")
-				}
+			if n == 0 || iface.Element == nil || p.Faulty(iface, multus.ProblemInterface) || p.Conflicting(n) {
 				continue
 			}
 			if iface.Network() == nil {

@@ -36,7 +36,9 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 		switch {
 		case iface == nil:
 			problem, softened = "does not exist in the pod: Spiderpool refuses the pod", u == maybeUsed
-		case iface.Annotation == "" && iface.Unreadable && u == maybeUsed:
+		case iface.Added && iface.Unreadable:
+			continue
+		case iface.Annotation == "" && iface.Unreadable && (u == maybeUsed || p.UnsaidNetwork() != nil):
 			continue
 		case iface.Annotation == "" && iface.Unreadable:
 			problem = "is on the cluster's own network, for which Spiderpool has no pools: it refuses the pod"

@@ -1,10 +1,13 @@
 package rules
 
 import (
+	"fmt"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -18,6 +21,9 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 		standalone, overlay := mixture(p)
 		if standalone == nil || overlay == nil {
 			return nil
+		}
+		if standalone.Added || overlay.Added {
+			return mixedWithAdded(p, standalone, overlay)
 		}
 		// The one that stands later is where the reader has to look; the
 		// cluster's own network stands nowhere.
@@ -35,10 +41,39 @@ var ruleStandaloneMixedWithOverlay = pod.Rule{
 	},
 }
 
+// mixedWithAdded is the finding where one of the two is on a network that every pod gets.
+// Where both are, the author of the pod can do nothing.
+func mixedWithAdded(p *pod.View, standalone, overlay *pod.Interface) []verdict.Finding {
+	asked, added, is, other := standalone, overlay, "a standalone", "an overlay"
+	if standalone.Added {
+		asked, added, is, other = overlay, standalone, other, is
+	}
+	if asked.Annotation == "" {
+		return nil
+	}
+	return []verdict.Finding{{
+		Place: object.AtAnnotation(asked.Annotation, p.LocateNetwork(asked)),
+		Message: fmt.Sprintf("network %s is %s network (%s) and cannot be used beside %s, which Multus gives every pod (multus.defaultNetworks) and which is %s one (%s)",
+			asked.Label(), is, asked.Because(), added.Label(), other, added.Because()),
+		Remedy:   "use a network of the other kind, or ask the platform team to put namespace " + quote.Value(p.Subject.Namespace) + " among Multus' systemNamespaces",
+		Softened: standalone.ByName() || overlay.ByName(),
+	}}
+}
+
 // mixture is the first network of each kind, nil for none: those of which it is known for
-// certain come before those that only their names make one.
+// certain come before those that only their names make one, and those that the pod asks for
+// itself before those that every pod gets.
 func mixture(p *pod.View) (standalone, overlay *pod.Interface) {
-	better := func(than, i *pod.Interface) bool { return than == nil || than.ByName() && !i.ByName() }
+	better := func(than, i *pod.Interface) bool {
+		switch {
+		case than == nil:
+			return true
+		case than.Added != i.Added:
+			return than.Added
+		default:
+			return than.ByName() && !i.ByName()
+		}
+	}
 	for n := range p.Interfaces() {
 		i := &p.Interfaces()[n]
 		switch role := i.Role(); {

@@ -30,7 +30,9 @@ var ruleStandaloneOnOverlayPod = pod.Rule{
 			if remedy == "" {
 				remedy = settleStandalone(p, iface)
 			}
-			found.Add(iface.ByName(), func() verdict.Finding {
+			// A cluster's own network that nobody has told of is likely to be one of
+			// Spiderpool's, and these are standalone as a rule.
+			found.Add(iface.ByName() || p.UnsaidNetwork() != nil, func() verdict.Finding {
 				return verdict.Finding{
 					Place: object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
 					Message: "network " + iface.Label() + " is a standalone network (" + iface.Because() + ") and cannot be an extra interface of a pod " +

@@ -12,7 +12,9 @@ import (
 )
 
 // Pools of a SpiderSubnet belong to a workload
-// (getAutoPoolIPNumberAndSelector in Spiderpool's pkg/ipam/utils.go).
+// (getAutoPoolIPNumberAndSelector in Spiderpool's pkg/ipam/utils.go), and are made only
+// where that is on: with SpiderSubnets alone, the agent refuses the annotations
+// (getPoolFromSubnetAnno in pool_selections.go there).
 var ruleSubnetAnnotationUnsupported = pod.Rule{
 	ID:      "subnet-annotation-unsupported",
 	Default: verdict.Deny,
@@ -25,6 +27,11 @@ var ruleSubnetAnnotationUnsupported = pod.Rule{
 			return nil
 		}
 		f := verdict.Finding{Place: object.AtAnnotation(key, 0), Remedy: "create it through a Deployment or another workload of Kubernetes, or name pools in " + spiderpool.PoolsAnnotation}
+		if !p.Config.Spiderpool.AutoPools {
+			f.Message = "Spiderpool makes no pools of a SpiderSubnet here (its Auto-Pool feature is off: spiderpool.autoPools in PolicyConfig), and refuses pods with this annotation"
+			f.Remedy = "name pools in " + spiderpool.PoolsAnnotation + ", or ask the platform team to set enableAutoPoolForApplication in Spiderpool's configuration"
+			return []verdict.Finding{f}
+		}
 		number, numbered := p.Subject.Annotations[spiderpool.IPNumberAnnotation]
 		switch c := p.Subject.Controller; {
 		case c == (object.Controller{}):

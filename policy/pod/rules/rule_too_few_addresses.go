@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
@@ -26,7 +27,7 @@ var ruleTooFewAddresses = pod.Rule{
 			if !s.Scale.PerNode && short+s.Scale.Surge <= 0 {
 				continue
 			}
-			found.Add(short <= 0 || l.ignored, func() verdict.Finding {
+			found.Add(short <= 0 || l.ignored || l.given != nil, func() verdict.Finding {
 				f := l.at
 				f.Message, f.Remedy = shortage(s, &l, p.Config.Limits.AddressPairs)
 				f.Shortfall = max(short, 0)
@@ -49,6 +50,9 @@ type fixedList struct {
 	// field is the key of an interface's address, "ips" or "mac"; empty for a list of the
 	// flat network.
 	field string
+	// given is the address of an interface that its network gives every pod; nil for one that
+	// is asked for.
+	given *pod.RequestedAddress
 	// same says that each pod asks for all of it: it serves one, whatever its length.
 	same bool
 	// ignored says that some versions of the controller ignore the list.
@@ -60,6 +64,8 @@ type fixedList struct {
 // has says how many pods the list serves, as the beginning of a sentence.
 func (l *fixedList) has() string {
 	switch {
+	case l.given != nil:
+		return l.name
 	case l.same:
 		return "all pods would get the same " + l.name
 	case l.count == 1:
@@ -71,6 +77,9 @@ func (l *fixedList) has() string {
 
 // choose advises to have the addresses chosen.
 func (l *fixedList) choose() string {
+	if l.given != nil {
+		return "use a network that gives each pod " + another(l.given)
+	}
 	if l.field != "" {
 		return fmt.Sprintf("remove %q so that one is chosen for each pod", l.field)
 	}
@@ -141,19 +150,26 @@ func fixedLists(p *pod.View) []fixedList {
 			lists = append(lists, shortest)
 		}
 	}
-	var before *pod.Interface
+	// asked are the interfaces with a list.
+	var asked []*pod.Interface
 	for n := range p.Addresses() {
 		w := &p.Addresses()[n]
 		i := p.InterfaceOf(w)
-		if i == nil || i == before || !p.Fixes(w) {
+		if i == nil || len(asked) > 0 && asked[len(asked)-1] == i || !p.Fixes(w) {
 			continue
 		}
-		before = i
-		noun := "address"
-		if w.Field == "mac" {
-			noun = "mac"
+		lists = append(lists, fixedList{name: kindOf(w) + " on interface " + quote.Value(i.Name), field: w.Field, count: 1, same: true, at: p.AtAddress(w)})
+		asked = append(asked, i)
+	}
+	for n := range p.GivenAddresses() {
+		w := &p.GivenAddresses()[n]
+		i := p.InterfaceOf(w)
+		if slices.Contains(asked, i) || !p.Fixes(w) {
+			continue
 		}
-		lists = append(lists, fixedList{name: noun + " on interface " + quote.Value(i.Name), field: w.Field, count: 1, same: true, at: p.AtAddress(w)})
+		asked = append(asked, i)
+		name := "network " + i.Label() + " gives all pods the same " + kindOf(w) + " " + quote.Value(w.Text)
+		lists = append(lists, fixedList{name: name, given: w, count: 1, same: true, at: p.AtAddress(w)})
 	}
 	return lists
 }

@@ -2,9 +2,11 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -21,7 +23,12 @@ var ruleTooManyAddressPairs = pod.Rule{
 		total, read, where := 0, 0, verdict.Finding{}
 		var names []string
 		counts := map[string]int{}
-		for _, s := range pairSources(p) {
+		sources := pairSources(p)
+		chosen := slices.ContainsFunc(sources, func(s pairSource) bool { return s.mac != nil })
+		if sum(sources) > limit {
+			sources = slices.DeleteFunc(sources, func(s pairSource) bool { return s.mac != nil && ofMACPool(p, s.mac) })
+		}
+		for _, s := range sources {
 			// The first one too many is where the finding stands.
 			if total <= limit && total+s.count > limit {
 				where = s.at(limit - total)
@@ -53,6 +60,9 @@ var ruleTooManyAddressPairs = pod.Rule{
 			addresses = fmt.Sprintf("%d addresses", limit)
 		}
 		where.Remedy = fmt.Sprintf("fix at most %s, or split the workload; the platform team may raise limits.addressPairs", addresses)
+		if chosen && !p.Subject.Template() {
+			where.Remedy += "; where a MAC pool filled in the mac of the networks, the label " + macPoolLabel + `: allocate of the namespace says so, and they do not count`
+		}
 		// Those that nobody reads do no harm.
 		where.Softened = read <= limit
 		return []verdict.Finding{where}
@@ -65,8 +75,37 @@ type pairSource struct {
 	count int
 	// inert says that nobody reads the list.
 	inert bool
+	// mac is the interface that asks for a mac and for nothing else; nil for any other source.
+	mac *pod.Interface
 	// at is a finding at the n-th pair, from 0.
 	at func(n int) verdict.Finding
+}
+
+func sum(sources []pairSource) int {
+	total := 0
+	for _, s := range sources {
+		total += s.count
+	}
+	return total
+}
+
+// macPoolLabel of a namespace says that KubeMacPool fills in a mac for each network of its pods
+// (doc/opt-modes.md of k8snetworkplumbingwg/kubemacpool).
+const macPoolLabel = "mutatepods.kubemacpool.io"
+
+// ofMACPool says whether a MAC pool, rather than the author, may have written the mac of a pod's
+// interface: the namespace says so, or its element has "cni-args" of null, as KubeMacPool writes
+// each element anew (AllocatePodMac in pkg/pool-manager/pod_pool.go) and nobody by hand. It fills
+// in pods when they are made, and no templates.
+func ofMACPool(p *pod.View, i *pod.Interface) bool {
+	if p.Subject.Template() || i.Annotation != multus.NetworksAnnotation {
+		return false
+	}
+	if n := p.Namespace(); n != nil && n.Labels[macPoolLabel] == "allocate" {
+		return true
+	}
+	value := p.Subject.Annotations[i.Annotation]
+	return strings.HasPrefix(value[p.Locate(i, "cni-args"):], "null")
 }
 
 // pairSources are those of the pod that fix any address: the elements of the Multus
@@ -79,8 +118,10 @@ func pairSources(p *pod.View) []pairSource {
 		case i.Element == nil:
 		case len(i.Element.IPs) > 0:
 			sources = append(sources, pairSource{name: i.Annotation, count: len(i.Element.IPs), at: func(n int) verdict.Finding { return p.AtElement(i, "ips", n) }})
+		case len(i.Element.ArgIPs) > 0:
+			sources = append(sources, pairSource{name: i.Annotation, count: len(i.Element.ArgIPs), at: func(int) verdict.Finding { return p.AtElement(i, "cni-args", -1) }})
 		case i.Element.MAC != "":
-			sources = append(sources, pairSource{name: i.Annotation, count: 1, at: func(int) verdict.Finding { return p.AtElement(i, "mac", -1) }})
+			sources = append(sources, pairSource{name: i.Annotation, count: 1, mac: i, at: func(int) verdict.Finding { return p.AtElement(i, "mac", -1) }})
 		}
 	}
 	return append(sources, flatPairSources(p)...)

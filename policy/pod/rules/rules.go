@@ -13,6 +13,7 @@ func Judge(v *pod.View) verdict.Verdict { return v.Judge(Table) }
 // found, and what does not fit together.
 var Table = []pod.Rule{
 	ruleHostNetwork,
+	ruleAnnotationMisplaced,
 
 	ruleNetworkAnnotationInvalid,
 	ruleDefaultNetworkCount,
@@ -22,17 +23,20 @@ var Table = []pod.Rule{
 	ruleIPRequestInvalid,
 	ruleGUIDRequestInvalid,
 	ruleDefaultRouteConflict,
+	ruleNetworkAnnotationUnknownField,
 
 	ruleNetworkNotFound,
 	ruleNetworkConfigUnusable,
 	ruleMasterBusy,
 	ruleRouteInvalid,
+	ruleResourceNotRequested,
 	ruleNamespaceIsolation,
 
 	ruleOverlayAsDefaultNetwork,
 	ruleStandaloneMixedWithOverlay,
 	ruleStandaloneOnOverlayPod,
 	ruleInterfaceNameUnsupported,
+	ruleDefaultNetworkUnusable,
 	ruleNetworkNotCoordinated,
 	ruleDefaultRouteTaken,
 

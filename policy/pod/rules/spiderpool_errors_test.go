@@ -165,7 +165,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "the name in the JSON form", pod: []string{"networks", `[{"name":"lan","namespace":"kube-system","interface":"storage"}]`, "ippools", `[{"interface":"storage","ipv4":["lan-v4"]}]`}},
 			{title: "net1 where the name after @ counts", pod: []string{"networks", "kube-system/lan@storage", "ippools", net1(`"lan-v4"`)}, want: left + ", " + listed, says: `"storage"`},
 			{title: "net1 where the name in the JSON form counts", pod: []string{"networks", `[{"name":"lan","namespace":"kube-system","interface":"storage"}]`, "ippools", net1(`"lan-v4"`)}, want: left + ", " + listed},
-			{title: "eth0 with another name", pod: []string{"first", `[{"name":"first","namespace":"kube-system","interface":"lan0"}]`, "ippools", `[{"interface":"eth0","ipv4":["any-v4"]}]`}, want: "warn interface-name-unsupported, " + left + ", " + listed},
+			{title: "eth0 with another name", pod: []string{"first", `[{"name":"first","namespace":"kube-system","interface":"lan0"}]`, "ippools", `[{"interface":"eth0","ipv4":["any-v4"]}]`}, want: "warn default-network-unusable, " + left + ", " + listed},
 			{title: "on a template", pod: two("ippools", net1(`"lan-v4"`)), change: onTemplate, want: left},
 		}},
 		{"the pools of a list", []errorCase{

@@ -21,7 +21,11 @@ type cluster struct {
 	networks   map[object.Reference]*cniconf.Network
 	namespaces map[string]*pod.Namespace
 	// pools are nil where it is not known which there are.
-	pools                  *spiderpool.Index
+	pools *spiderpool.Index
+	// own is what Spiderpool's settings name as the cluster's own network, and runtime what
+	// the nodes say.
+	own                    *pod.OwnNetwork
+	runtime                string
 	networkErr             error
 	namespaceErr, poolsErr error
 }
@@ -33,7 +37,11 @@ func (c *cluster) facts(q pod.Questions) pod.Facts {
 		Namespace: pod.Answer[pod.Namespace]{Value: c.namespaces[q.Namespace], Err: c.namespaceErr},
 		Pools:     pod.PoolFacts{Index: c.pools, Err: c.poolsErr},
 
-		Spiderpool: c.pools != nil,
+		Spiderpool:       c.pools != nil,
+		ContainerRuntime: func() string { return c.runtime },
+	}
+	if q.SpiderpoolNamespace != "" {
+		f.OwnNetwork.Value = c.own
 	}
 	if c.namespaceErr != nil {
 		f.Namespace.Value = nil

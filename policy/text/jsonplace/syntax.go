@@ -3,7 +3,6 @@ package jsonplace
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,33 +29,6 @@ func FaultOffset(text string) int {
 		return -1
 	}
 	return offset
-}
-
-// SyntaxFault says in people's words where and why a text is not JSON: the
-// offset as in [FaultOffset], what stands there, and a detail that continues a
-// sentence which begins with that, or with the text as a whole where it is
-// empty. The detail of JSON is empty, and only that.
-func SyntaxFault(text string) (offset int, culprit, detail string) {
-	offset = FaultOffset(text)
-	switch {
-	case offset < 0:
-		return offset, "", ""
-	case strings.Trim(text, Space) == "":
-		return 0, "", "is empty"
-	case offset == len(text):
-		return offset, "", fmt.Sprintf("ends too early, after %d bytes: a bracket, brace or quote is not closed", offset)
-	}
-	culprit = Word(text, offset)
-	detail = fmt.Sprintf("is not allowed at byte %d", offset+1)
-	found, _ := utf8.DecodeRuneInString(culprit)
-	before := strings.TrimRight(text[:offset], Space)
-	switch {
-	case strings.ContainsRune("]}", found) && strings.HasSuffix(before, ","):
-		detail += ": the comma before it is one too many"
-	case strings.ContainsRune("'`‘’“”", found):
-		detail += `: put names and strings in straight double quotes, "`
-	}
-	return offset, culprit, detail
 }
 
 // Word is what stands at an offset of a text: one of JSON's marks, or else what

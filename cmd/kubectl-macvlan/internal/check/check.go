@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
@@ -104,10 +105,22 @@ func (c *checker) object(ctx context.Context, in *standing, n int) error {
 		// An update of what could not be read before passes.
 		fault = nil
 	}
-	ofFile := c.judgeFile(in, n, fault)
+	var placeholders []file.Placeholder
+	if outcome.Verdict.Exempt == "" {
+		placeholders = o.Placeholders
+	}
+	outcome.Verdict.Findings = spared(outcome.Verdict.Findings, placeholders)
+	ofFile := c.judgeFile(in, n, fault, placeholders...)
 	outcome.Verdict.Findings = append(ofFile.Findings, outcome.Verdict.Findings...)
 	c.add(result(o, &outcome))
 	return nil
+}
+
+// spared are the findings without those about values that are filled in later.
+func spared(found []verdict.Finding, placeholders []file.Placeholder) []verdict.Finding {
+	return slices.DeleteFunc(found, func(f verdict.Finding) bool {
+		return slices.ContainsFunc(placeholders, func(p file.Placeholder) bool { return p.Covers(f.Place) })
+	})
 }
 
 // unreadable reports an object of a kind that is checked and that cannot be read.
@@ -144,13 +157,13 @@ func (c *checker) outcome(in *standing, n int, fault *object.FieldError) *review
 }
 
 // judgeFile judges how an object stands in its file.
-func (c *checker) judgeFile(in *standing, n int, fault *object.FieldError) verdict.Verdict {
+func (c *checker) judgeFile(in *standing, n int, fault *object.FieldError, placeholders ...file.Placeholder) verdict.Verdict {
 	o := &in.Objects()[n]
 	ref := in.Reference(o)
 	ambiguity := in.ambiguities[n]
 	subject := &file.Subject{
 		Kind: o.Kind, Name: ref.Name, Unread: fault, Stray: o.Fault != nil && o.Fault.Broken && o.Fault.Searched,
-		Places: ambiguity.Places, SameFile: ambiguity.SameFile,
+		Places: ambiguity.Places, SameFile: ambiguity.SameFile, Placeholders: placeholders,
 	}
 	if ref.Namespace != "" {
 		subject.Name = ref.String()

@@ -42,8 +42,11 @@ func (w *World) around(path string) *surroundings {
 	return w.met[key]
 }
 
+// Inventory is what an object meets that stands in no file.
+func (w *World) Inventory() *snapshot.Inventory { return w.around(files.Stdin).all }
+
 // NamesOnly says that there is no network at all, so that they are judged by their names.
-func (w *World) NamesOnly() bool { return w.around(files.Stdin).all.NamesOnly() }
+func (w *World) NamesOnly() bool { return w.Inventory().NamesOnly() }
 
 // Err is why something was not known that no verdict tells of; nil when there is no such
 // thing. What was judged without it does not count.

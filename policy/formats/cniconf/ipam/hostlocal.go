@@ -114,6 +114,7 @@ func (*hostLocal) Type() string       { return hostLocalType }
 func (p *hostLocal) Fault() string    { return p.fault }
 func (*hostLocal) Assigns(Chain) bool { return true }
 func (p *hostLocal) Store() string    { return p.store }
+func (*hostLocal) Heeds(w Ways) Ways  { return w }
 func (*hostLocal) NodeLocal() bool    { return true }
 
 func (p *hostLocal) Spans() []Span {
@@ -164,7 +165,7 @@ func (p *hostLocal) Flaws() []flaw.Flaw {
 	if p.fault != "" {
 		return nil
 	}
-	return slices.Concat(p.datedRanges(), p.emptySets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
+	return slices.Concat(p.datedRanges(), p.emptySets(), p.multicastSets(), routeFlaws(p.routes, p.Given(Request{}, Chain{}), true))
 }
 
 // datedRanges is what host-local takes up to version 1.9.1 and refuses from 1.10.0 on
@@ -242,6 +243,28 @@ func (p *hostLocal) emptySets() []flaw.Flaw {
 		})
 	}
 	return flaws
+}
+
+// multicastSets are the sets of multicast addresses of IPv6 alone, which the kernel gives to no
+// interface (ipv6_add_addr); of IPv4 it takes any.
+func (p *hostLocal) multicastSets() []flaw.Flaw {
+	var flaws []flaw.Flaw
+	for _, set := range p.ranges {
+		if slices.ContainsFunc(set, func(r hostLocalRange) bool { return !r.multicast6() }) {
+			continue
+		}
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Address, Effect: flaw.FailsAll, Path: []any{"ipam"},
+			Text: "host-local gives addresses of " + set[0].Subnet.String() + ", which are multicast, and no interface can have one",
+			Want: "write a subnet of addresses of single interfaces, such as \"fd00::/64\"",
+		})
+	}
+	return flaws
+}
+
+// multicast6 says that every address of a range is a multicast address of IPv6.
+func (r hostLocalRange) multicast6() bool {
+	return r.Subnet.Addr().Is6() && r.Subnet.Addr().IsMulticast() && r.Subnet.Bits() >= 8
 }
 
 func (r hostLocalRange) onlyGateway() bool {

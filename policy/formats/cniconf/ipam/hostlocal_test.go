@@ -238,14 +238,14 @@ func TestHostLocalDatedAgreesWithThePlugin(t *testing.T) {
 		"behind direct": func(r m, other string) m { return m{"subnet": other, "ranges": []any{[]any{r}}} },
 	}
 	counts := map[string]int{}
-	verdict := func(ipam m) (string, error, *cniconf.Network) {
+	verdict := func(ipam m) (string, *cniconf.Network, error) {
 		ipam["type"] = "host-local"
 		conf, err := json.Marshal(m{"cniVersion": "1.0.0", "name": "a", "type": "macvlan", "ipam": ipam})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _, refusal := allocator.LoadIPAMConfig(conf, "")
-		return string(conf), refusal, cniconf.Compile(cniconf.Source{Config: string(conf)})
+		return string(conf), cniconf.Compile(cniconf.Source{Config: string(conf)}), refusal
 	}
 	each := func(subnet, gateway, start, end string) {
 		other := "192.168.0.0/24"
@@ -263,7 +263,7 @@ func TestHostLocalDatedAgreesWithThePlugin(t *testing.T) {
 					r[key] = value
 				}
 			}
-			conf, refusal, n := verdict(place(r, other))
+			conf, n, refusal := verdict(place(r, other))
 			dated := datedIn(n)
 			if n.IPAM.Fault() != "" {
 				counts["fault"]++
@@ -288,7 +288,7 @@ func TestHostLocalDatedAgreesWithThePlugin(t *testing.T) {
 					t.Errorf("%s: %s, and host-local says %v", conf, dated.Text, refusal)
 				}
 				delete(r, key)
-				conf, refusal, n = verdict(place(r, other))
+				conf, n, refusal = verdict(place(r, other))
 				dated = datedIn(n)
 			}
 			if refusal != nil || n.IPAM.Fault() != "" {

@@ -48,6 +48,10 @@ type Plugin interface {
 	// AddressFaults knows nothing against it.
 	Assigns(chain Chain) bool
 
+	// Heeds says which of the ways in which addresses are asked for decide what an interface
+	// gets, and whether the network's own addresses do.
+	Heeds(asked Ways) Ways
+
 	// Spans are the addresses that the plugin hands out by itself, in no order; nil
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
 	Spans() []Span
@@ -122,6 +126,7 @@ func (ordinary) Given(Request, Chain) Given  { return Given{} }
 func (ordinary) Fails(Request, Chain) string { return "" }
 func (ordinary) Routes() []Route             { return nil }
 func (ordinary) Assigns(Chain) bool          { return false }
+func (ordinary) Heeds(asked Ways) Ways       { return Ways{IPs: asked.IPs} }
 func (ordinary) Spans() []Span               { return nil }
 func (ordinary) Store() string               { return "" }
 func (ordinary) NodeLocal() bool             { return false }

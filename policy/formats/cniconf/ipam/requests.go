@@ -47,7 +47,7 @@ type Chain struct {
 	// CNIVersion of the configuration; empty where none is named.
 	CNIVersion string
 	// IPsElsewhere says that another plugin of the chain declares the capability "ips",
-	// and the main plugin does not.
+	// the main plugin does not, and what becomes of it is not known.
 	IPsElsewhere bool
 	// PlainReader is the type of the first plugin to be called that decodes IP in
 	// CNI_ARGS as a single address without a prefix length, and fails otherwise; empty
@@ -84,6 +84,10 @@ type Request struct {
 
 // Empty says that nothing is asked for.
 func (r *Request) Empty() bool { return len(r.IPs)+len(r.Args)+len(r.Runtime) == 0 }
+
+// Ways are those in which addresses of a [Request] are asked for. Own stands for the addresses
+// that the network gives every pod.
+type Ways struct{ IPs, Args, Runtime, Own bool }
 
 // Given are the addresses that an interface gets.
 type Given struct {

@@ -83,7 +83,8 @@ type RouteFault struct {
 // fib_create_info, fib_check_nh and ip6_route_info_create of the kernel; test/node runs them.
 func RouteFaults(routes []Route, given Given) []RouteFault {
 	type key struct {
-		dst, gateway           string
+		dst                    netip.Prefix
+		gateway                netip.Addr
 		scope, table, priority int
 	}
 	var faults []RouteFault
@@ -91,25 +92,26 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 	link := slices.Clone(given.Prefixes)
 	for i := range routes {
 		r := &routes[i]
-		add := func(detail, want string) {
-			// Without a gateway of its own a route goes by one that comes with an address.
-			faults = append(faults, RouteFault{Index: i, Depends: r.Dst.IsValid() && !r.Gateway.IsValid() && r.gatewayIn(given).IsValid(), Detail: detail, Want: want})
+		add := func(depends bool, detail, want string) {
+			faults = append(faults, RouteFault{Index: i, Depends: depends, Detail: detail, Want: want})
 		}
 		if !r.Dst.IsValid() {
-			add(`has no "dst"`, `a destination such as "10.0.0.0/8"`)
+			add(false, `has no "dst"`, `a destination such as "10.0.0.0/8"`)
 			continue
 		}
 		masked := r.Dst.Masked()
 		if r.Dst.Addr().Is4() && masked != r.Dst {
-			add("has the destination "+quote.Value(r.Dst.String())+", which has host bits set", quote.Value(masked.String()))
+			add(false, "has the destination "+quote.Value(r.Dst.String())+", which has host bits set", quote.Value(masked.String()))
 			continue
 		}
 		gateway := r.gatewayIn(given)
+		// A gateway that comes with an address goes with it.
+		borrowed := gateway.IsValid() && !r.Gateway.IsValid()
 		if gateway.IsValid() && gateway.Is4() != r.Dst.Addr().Is4() {
-			add("leads to "+quote.Value(r.Dst.String())+" by "+quote.Value(gateway.String())+", which is of the other family", "a gateway of the same family")
+			add(false, "leads to "+quote.Value(r.Dst.String())+" by "+quote.Value(gateway.String())+", which is of the other family", "a gateway of the same family")
 			continue
 		}
-		k := key{masked.String(), gateway.String(), r.Scope, r.Table, r.Priority}
+		k := key{masked, gateway, r.Scope, r.Table, r.Priority}
 		if k.table == TableMain {
 			k.table = 0
 		}
@@ -119,14 +121,14 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 		}
 		switch {
 		case again:
-			add(fmt.Sprintf("is the same as route %d", first+1), "each route once")
+			add(borrowed, fmt.Sprintf("is the same as route %d", first+1), "each route once")
 		case !gateway.IsValid() || gateway.IsUnspecified():
 			// The gateway of a later route may be where this one leads.
 			if r.Scope >= scopeLink || masked.Addr().Is6() {
 				link = append(link, masked)
 			}
 		case r.Scope >= scopeLink && gateway.Is4():
-			add(fmt.Sprintf("has a gateway and the scope %d, which is for destinations on the link itself", r.Scope), `no "scope", or "gw": "0.0.0.0"`)
+			add(borrowed, fmt.Sprintf("has a gateway and the scope %d, which is for destinations on the link itself", r.Scope), `no "scope", or "gw": "0.0.0.0"`)
 		case given.Known:
 			if detail := unreachable(gateway, link); detail != "" {
 				faults = append(faults, RouteFault{Index: i, Depends: true,

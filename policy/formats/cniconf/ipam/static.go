@@ -99,6 +99,18 @@ func (p *static) effective(asked Request) (addresses []staticAddress, own bool) 
 	}
 }
 
+// Heeds is as effective.
+func (*static) Heeds(asked Ways) Ways {
+	switch {
+	case asked.Runtime:
+		return Ways{Runtime: true}
+	case asked.Args:
+		return Ways{Args: true}
+	default:
+		return Ways{IPs: asked.IPs, Own: true}
+	}
+}
+
 func broughtAddresses(asked []Asked) []staticAddress {
 	var addresses []staticAddress
 	for _, a := range asked {

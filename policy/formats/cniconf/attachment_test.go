@@ -1,0 +1,130 @@
+package cniconf
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
+)
+
+// TestAttachment pins what becomes of an attachment: why the network fails it, and what is
+// wrong with its routes. test/node holds both against Multus and the plugins.
+func TestAttachment(t *testing.T) {
+	const (
+		uplink = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","capabilities":{"ips":true},"ipam":{"type":"static","routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`
+		fixed  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7"}]}}`
+		ranged = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}}`
+		other  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"somebodys"}]}`
+		mac    = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mac":"03:00:00:00:00:01"}`
+		tuned  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mac":"nonsense"}]}`
+		narrow = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mtu":1279,"ipam":{"type":"static"}}`
+		asking = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":["10.9.0.7"]}}}`
+		broken = `{"cniVersion":"1.0.0","type":"tuning"}`
+	)
+	route := func(gateways ...string) (ips []net.IP) {
+		for _, g := range gateways {
+			ips = append(ips, net.ParseIP(g))
+		}
+		return ips
+	}
+	tests := []struct {
+		name, config string
+		ask          Ask
+		// fails and route begin the texts; certain says of the route that the pod fails.
+		fails, route string
+		certain      bool
+	}{
+		{"static without an address", uplink, Ask{}, "its IPAM static has no address", "", false},
+		{"beside the gateway", uplink, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
+		{"by cni-args", uplink, Ask{ArgIPs: []string{"10.1.0.9/24"}}, "", "", false},
+		{"elsewhere", uplink, Ask{IPs: []string{"10.2.0.9/24"}}, "", "route 1 of its IPAM goes by the gateway", true},
+		{"unreadable address", fixed, Ask{}, `"ipam.addresses[0].address" is "10.1.0.7"`, "", false},
+		{"unreadable address, added to", fixed, Ask{IPs: []string{"10.1.0.9/24"}}, `"ipam.addresses[0].address" is "10.1.0.7"`, "", false},
+		{"unreadable address, replaced", fixed, Ask{ArgIPs: []string{"10.1.0.9/24"}}, "", "", false},
+		{"gateway in the range", ranged, Ask{DefaultRoutes: route("10.1.0.1")}, "", "", false},
+		{"gateway elsewhere", ranged, Ask{DefaultRoutes: route("10.2.0.1")}, "", "is in no subnet of the interface", true},
+		{"the first of two elsewhere", ranged, Ask{DefaultRoutes: route("10.2.0.1", "10.1.0.1")}, "", "is in no subnet of the interface", false},
+		{"an address elsewhere, and so no word about the route", ranged, Ask{IPs: []string{"10.2.0.9"}, DefaultRoutes: route("10.2.0.1")}, "", "", false},
+		{"a plugin that may give addresses", other, Ask{DefaultRoutes: route("10.2.0.1")}, "", "", false},
+		{"mac of the network", mac, Ask{}, "its mac is a multicast address", "", false},
+		{"mac of the pod", mac, Ask{MAC: "02:00:00:00:00:01"}, "", "", false},
+		{"mac of tuning", tuned, Ask{}, "the mac of its plugin tuning is not a MAC address", "", false},
+		{"mac of the pod before tuning", tuned, Ask{MAC: "02:00:00:00:00:01"}, "", "", false},
+		{"IPv6 on a narrow link", narrow, Ask{IPs: []string{"fd00::7/64"}}, "its mtu is 1279", "", false},
+		{"IPv4 on a narrow link", narrow, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
+		{"the network asks for what is not there", asking, Ask{}, `the address "10.9.0.7" in its args is outside`, "", false},
+		{"the pod asks for another", asking, Ask{ArgIPs: []string{"10.1.0.9"}}, "", "", false},
+		{"every pod fails, which is said elsewhere", broken, Ask{}, "", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n := Compile(Source{Name: "a", Config: tt.config})
+			if fails := n.Fails(&tt.ask); !strings.HasPrefix(fails, tt.fails) || fails != "" && tt.fails == "" {
+				t.Errorf("fails because %q, want %q", fails, tt.fails)
+			}
+			faults := n.RouteFaults(&tt.ask)
+			if tt.route == "" {
+				if len(faults) > 0 {
+					t.Errorf("routes %+v", faults)
+				}
+				return
+			}
+			if len(faults) != 1 || !strings.HasPrefix(faults[0].Text, tt.route) || faults[0].Certain != tt.certain || faults[0].Want == "" {
+				t.Errorf("routes %+v, want %q, certain: %t", faults, tt.route, tt.certain)
+			}
+		})
+	}
+}
+
+func TestTakesDefaultRoute(t *testing.T) {
+	const head = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}]],"routes":[`
+	for _, tt := range []struct {
+		name, routes, behind string
+		ask                  Ask
+		want                 []string
+	}{
+		{"both families", `{"dst":"0.0.0.0/0"},{"dst":"::/0"}`, "", Ask{}, []string{"IPv4", "IPv6"}},
+		{"another destination", `{"dst":"10.0.0.0/8"}`, "", Ask{}, nil},
+		{"a table of its own", `{"dst":"0.0.0.0/0","table":100}`, "", Ask{}, nil},
+		{"the main table", `{"dst":"0.0.0.0/0","table":254}`, "", Ask{}, []string{"IPv4"}},
+		{"a worse metric", `{"dst":"0.0.0.0/0","priority":5}`, "", Ask{}, nil},
+		{"sbr", `{"dst":"0.0.0.0/0"}`, `,{"type":"sbr"}`, Ask{}, nil},
+		{"route-override", `{"dst":"0.0.0.0/0"}`, `,{"type":"route-override"}`, Ask{}, nil},
+		{"tuning", `{"dst":"0.0.0.0/0"}`, `,{"type":"tuning"}`, Ask{}, []string{"IPv4"}},
+		{"the first interface", `{"dst":"0.0.0.0/0"}`, "", Ask{First: true}, nil},
+		{"an address beside the gateway", `{"dst":"0.0.0.0/0","gw":"10.1.0.1"}`, "", Ask{IPs: []string{"10.1.0.7/24"}}, nil},
+		{"an attachment that fails", `{"dst":"0.0.0.0/0"}`, "", Ask{IPs: []string{"10.2.0.7"}}, nil},
+	} {
+		n := Compile(Source{Name: "a", Config: head + tt.routes + `]}}` + tt.behind + `]}`})
+		if got := n.TakesDefaultRoute(&tt.ask); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestFlawsAreLocated: where a flaw stands is found in the text that the network was made of,
+// for a single plugin and in a list.
+func TestFlawsAreLocated(t *testing.T) {
+	for _, tt := range []struct{ config, at string }{
+		{`{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"0.0.0.0/0"},{"gw":"10.1.0.9"}]}}`, `{"gw":"10.1.0.9"}`},
+		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mtu":67}]}`, `67}]}`},
+		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","sysctl":{"net.ipv4.ip_forward":1}}]}`, `{"net.ipv4.ip_forward":1}`},
+		{`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"sbr"}]}`, `"sbr"`},
+		{`{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24"},{"address":"10.1.0.8"}]}}`, `"10.1.0.8"`},
+	} {
+		n := Compile(Source{Name: "a", Config: tt.config})
+		if len(n.Flaws()) != 1 {
+			t.Errorf("%s: %d flaws", tt.config, len(n.Flaws()))
+			continue
+		}
+		f := &n.Flaws()[0]
+		if at := n.LocateFlaw(tt.config, f); !strings.HasPrefix(tt.config[at:], tt.at) {
+			t.Errorf("%s: %q is located at %q", tt.config, f.Text, tt.config[at:])
+		}
+		if (n.FailsAll() != "") != (f.Effect == flaw.FailsAll) || f.Want == "" {
+			t.Errorf("%s: %+v, and all fail because %q", tt.config, f, n.FailsAll())
+		}
+	}
+}
