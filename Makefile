@@ -24,8 +24,8 @@ PLUGIN_PACKAGES := $(addprefix $(PLUGINS)/plugins/,main/macvlan meta/tuning ipam
 
 # The nested modules: what they need stays out of the product's go.mod.
 CONTROL_PLANE_MODULE := test/controlplane/build
-MULTUS_MODULE := test/multus
-MODULES := . $(CONTROL_PLANE_MODULE) $(MULTUS_MODULE)
+NODE_MODULE := test/node
+MODULES := . $(CONTROL_PLANE_MODULE) $(NODE_MODULE)
 
 # Programs that were built elsewhere take the place of our own.
 ASSETS := $(abspath $(or $(KUBEBUILDER_ASSETS),bin/controlplane))
@@ -61,6 +61,12 @@ plugins: ## Build the bundled CNI plugins alone, for GOARCH
 	mkdir -p bin/cni
 	GOOS=linux $(BUILD) -ldflags "-s -w -buildid= -X $(PLUGINS)/pkg/utils/buildversion.BuildVersion=$$(go list -m -f '{{.Version}}' $(PLUGINS))" \
 		-o bin/cni/ $(PLUGIN_PACKAGES)
+
+# The other reference plugins, which stand in chains of the networks that test/node makes.
+.PHONY: reference-plugins
+reference-plugins:
+	mkdir -p bin/reference-plugins
+	cd $(NODE_MODULE) && $(BUILD) -ldflags "-s -w" -o ../../bin/reference-plugins/ tool
 
 # macvlan-installer places no plugin but those whose checksums it was built with.
 # In the other programs there is no such variable, and the linker passes over it.
@@ -100,7 +106,7 @@ endif
 # The tests of the control plane's module are built with its own settings, so that what
 # they have in common is compiled once.
 .PHONY: test
-test: build controlplane compiler ## Run every test
+test: build reference-plugins controlplane compiler ## Run every test
 	@mkdir -p $(RESULTS)
 	@rm -f $(RESULTS)/*.json
 	@export KUBEBUILDER_ASSETS='$(ASSETS)'; status=0; \
@@ -110,7 +116,7 @@ test: build controlplane compiler ## Run every test
 	part e2e go test "$${flags[@]}" ./test/e2e; \
 	part drivers go test "$${flags[@]}" -p 3 $(DRIVERS); \
 	part main go test "$${flags[@]}" -p 3 -race $$raced; \
-	part multus go test -C $(MULTUS_MODULE) "$${flags[@]}" ./...; \
+	part node go test -C $(NODE_MODULE) "$${flags[@]}" ./...; \
 	part expressions env CGO_ENABLED=0 go test -C $(CONTROL_PLANE_MODULE) -trimpath "$${flags[@]}" ./...; \
 	exit $$status
 
@@ -158,7 +164,7 @@ lint: ## Check formatting, vet, staticcheck and the go.mod files
 	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
-	cd $(MULTUS_MODULE) && go vet ./...
+	cd $(NODE_MODULE) && go vet ./...
 	cd $(CONTROL_PLANE_MODULE) && CGO_ENABLED=0 go vet -trimpath ./...
 	@for module in $(MODULES); do \
 		echo "go mod tidy -diff && go mod verify # in $$module"; \

@@ -17,7 +17,9 @@ if [[ ${1-} != inside ]]; then
     dir=$(mktemp -d)
     trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
     export GOMODCACHE=${GOMODCACHE:-$dir/mod}
-    GOBIN=$dir/bin go install -trimpath github.com/containernetworking/plugins/plugins/main/{macvlan,bridge}@v1.10.0 github.com/containernetworking/plugins/plugins/ipam/static@v1.10.0
+    GOBIN=$dir/bin go install -trimpath \
+        github.com/containernetworking/plugins/plugins/main/{macvlan,bridge}@v1.10.0 \
+        github.com/containernetworking/plugins/plugins/ipam/static@v1.10.0
     "${spaces[@]}" bash "$0" inside "$dir"
     exit
 fi

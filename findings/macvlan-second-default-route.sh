@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# macvlan: a second default route takes all traffic of IPv4, and half of that of IPv6.
+# macvlan: a second default route takes all traffic of IPv4, and a part of that of IPv6.
 #
 # Package: github.com/containernetworking/plugins v1.10.0, plugins macvlan and static (every plugin that
 #          sets routes does so with the same function).
@@ -8,8 +8,8 @@
 # Guess:   the route of the pod's first interface stays the one in use, or a second one is an error;
 #          in any case, the same happens to both families.
 # Happens: the IPv4 route goes before that of eth0, which is still listed and no longer used. The IPv6
-#          route and that of eth0 become one with two next hops: the kernel sends some connections by
-#          eth0 and some by net1, so cluster DNS works for some and not for others.
+#          route and that of eth0, when both have a gateway and the kernel's own metric, become one with
+#          two next hops: some connections leave by eth0 and some by net1, and some of them are lost.
 # Needs:   Go, ip, unshare; root, or users that may make namespaces; macvlan and IPv6 in the kernel.
 set -euo pipefail
 
@@ -20,7 +20,9 @@ if [[ ${1-} != inside ]]; then
     dir=$(mktemp -d)
     trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
     export GOMODCACHE=${GOMODCACHE:-$dir/mod}
-    GOBIN=$dir/bin go install -trimpath github.com/containernetworking/plugins/plugins/main/macvlan@v1.10.0 github.com/containernetworking/plugins/plugins/ipam/static@v1.10.0
+    GOBIN=$dir/bin go install -trimpath \
+        github.com/containernetworking/plugins/plugins/main/macvlan@v1.10.0 \
+        github.com/containernetworking/plugins/plugins/ipam/static@v1.10.0
     "${spaces[@]}" bash "$0" inside "$dir"
     exit
 fi

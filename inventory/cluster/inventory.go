@@ -154,6 +154,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	facts.ContainerRuntime = func() string { return inventory.ContainerRuntime(i.Nodes(ctx)) }
 	facts.Spiderpool = i.pools.present() || i.coordinators.present()
 	missing.Wait()
+	facts.Reserved = pod.ReservedOf(facts.Networks, i.reserved.named)
 	facts.Coordinator = i.coordinator(ctx, q.Coordinator || pod.InheritMode(facts.Networks))
 	return facts
 }

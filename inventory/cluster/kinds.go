@@ -5,6 +5,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
@@ -22,7 +23,8 @@ type caches struct {
 	subnets      subnets
 	holders      *holders
 	// agents are Spiderpool's, with the network that each takes to be the cluster's own.
-	agents *watched[object.Reference]
+	agents   *watched[object.Reference]
+	reserved *reserved
 	// nodes is nil when they are not to be asked for.
 	nodes *watched[nad.Node]
 }
@@ -49,6 +51,9 @@ func (f *follower) followAll(nodeFacts bool) (err error) {
 		return err
 	}
 	if f.agents, err = follow(f, agentKind()); err != nil {
+		return err
+	}
+	if f.reserved, err = followReserved(f); err != nil {
 		return err
 	}
 	if nodeFacts {
@@ -124,6 +129,16 @@ func recordKind(g flatnetwork.Generation) kind[pod.Holder] {
 		return holder
 	})
 	k.fillInPages = true
+	return k
+}
+
+// reservedKind is advice: nobody is refused because a pool is full at the moment.
+func reservedKind() kind[ipam.Reserved] {
+	k := of(inventory.WhereaboutsPools, inventory.CompileWhereaboutsPool)
+	k.advice, k.fillInPages = true, true
+	// Nothing is known to be in use.
+	k.unreadable = func(object.Reference) *ipam.Reserved { return &ipam.Reserved{} }
+	k.gauge = gauge{"macvlan_webhook_whereabouts_pools", "Pools of whereabouts in the cache."}
 	return k
 }
 

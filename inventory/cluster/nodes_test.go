@@ -150,7 +150,7 @@ func TestForbiddenNodes(t *testing.T) {
 	const account = "system:serviceaccount:default:no-nodes"
 	kubectl(t, "", "create", "clusterrole", "all-but-nodes", "--verb=get,list,watch",
 		"--resource=network-attachment-definitions.k8s.cni.cncf.io,spidercoordinators.spiderpool.spidernet.io,spiderippools.spiderpool.spidernet.io,namespaces,"+
-			"macvlansubnets.macvlan.cluster.cattle.io,macvlanips.macvlan.cluster.cattle.io,flatnetworksubnets.flatnetwork.pandaria.io,flatnetworkips.flatnetwork.pandaria.io,"+
+			"macvlansubnets.macvlan.cluster.cattle.io,macvlanips.macvlan.cluster.cattle.io,flatnetworksubnets.flatnetwork.pandaria.io,flatnetworkips.flatnetwork.pandaria.io,ippools.whereabouts.cni.cncf.io,"+
 			"deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,replicationcontrollers,jobs.batch,cronjobs.batch")
 	kubectl(t, "", "create", "clusterrolebinding", "all-but-nodes", "--clusterrole=all-but-nodes", "--user="+account)
 	t.Cleanup(func() {

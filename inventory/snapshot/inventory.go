@@ -19,6 +19,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
@@ -138,6 +139,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	}
 	f.Namespace = i.namespace(ctx, q.Namespace)
 	f.Pools = i.poolFacts(ctx, dependsOnPools)
+	f.Reserved = pod.ReservedOf(f.Networks, func(ledger string) *ipam.Reserved { return i.reserved(ctx, ledger) })
 	for _, ref := range q.Subnets {
 		f.Subnets = append(f.Subnets, i.subnet(ctx, ref))
 	}
@@ -247,6 +249,16 @@ func (i *Inventory) poolFacts(ctx context.Context, depended bool) pod.PoolFacts 
 		i.pools.Index = spiderpool.NewIndex(slices.Collect(maps.Values(all))...)
 	}
 	return *i.pools
+}
+
+// reserved is what is in use of a pool of whereabouts; nil where that is not known.
+func (i *Inventory) reserved(ctx context.Context, name string) *ipam.Reserved {
+	for _, l := range i.downwards() {
+		if r := l.everyReserved(ctx)[name]; r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // subnet answers about one subnet. Where no layer has any of its generation, or some are

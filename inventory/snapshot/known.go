@@ -8,6 +8,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
@@ -92,6 +93,16 @@ func (l *Layer) everyPool(ctx context.Context) (map[string]*spiderpool.Pool, ext
 	found, err := l.fill(ctx, inventory.Pools, (*builder).addPool,
 		"IP pools cannot be listed: they are not checked")
 	return l.pools, found, err
+}
+
+// everyReserved is what is in use of those pools of whereabouts that are known.
+func (l *Layer) everyReserved(ctx context.Context) map[string]*ipam.Reserved {
+	defer l.lock()()
+	if l.cluster != nil {
+		l.advise(ctx, inventory.WhereaboutsPools, (*builder).addReserved,
+			"pools of whereabouts cannot be listed: whether they are full is not checked")
+	}
+	return l.reserved
 }
 
 // extentOfFiles: without any object of a kind, files do not tell which ones there are.

@@ -13,6 +13,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/makers"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
@@ -28,7 +29,9 @@ type Layer struct {
 	namespaces map[string]*pod.Namespace
 	nodes      map[string]*nad.Node
 	pools      map[string]*spiderpool.Pool
-	subnets    map[flatnetwork.SubnetReference]*flatnetwork.Subnet
+	// reserved is what is in use of the pools of whereabouts, by the names of these.
+	reserved map[string]*ipam.Reserved
+	subnets  map[flatnetwork.SubnetReference]*flatnetwork.Subnet
 	// coordinatorMode is that of the SpiderCoordinator; nil without one.
 	coordinatorMode *cniconf.CoordinatorMode
 	// ownNetwork is what Spiderpool's settings name as the cluster's own network; nil where
@@ -102,6 +105,7 @@ func emptyLayer() *Layer {
 		namespaces: map[string]*pod.Namespace{},
 		nodes:      map[string]*nad.Node{},
 		pools:      map[string]*spiderpool.Pool{},
+		reserved:   map[string]*ipam.Reserved{},
 		subnets:    map[flatnetwork.SubnetReference]*flatnetwork.Subnet{},
 		users:      map[key]*pod.Subject{},
 		owners:     map[object.Identity]ownerObject{},
@@ -247,6 +251,8 @@ func adderOf(o *Object) func(*builder, *Object) error {
 		return (*builder).addNamespace
 	case isKind(o, inventory.Nodes):
 		return (*builder).addNode
+	case isKind(o, inventory.WhereaboutsPools):
+		return (*builder).addReserved
 	case isKind(o, inventory.Networks):
 		return (*builder).addNetwork
 	default:
@@ -395,6 +401,18 @@ func (b *builder) addPool(o *Object) error {
 	return b.claim(o, thing{poolSort, object.Reference{Name: pool.Name}})
 }
 
+func (b *builder) addReserved(o *Object) error {
+	var pool inventory.WhereaboutsPool
+	if err := o.decode(&pool); err != nil {
+		return o.undecoded(err)
+	}
+	if pool.Name == "" {
+		return nil
+	}
+	b.reserved[pool.Name] = inventory.CompileWhereaboutsPool(&pool)
+	return b.claim(o, thing{"pool of whereabouts", object.Reference{Namespace: cmp.Or(o.Namespace, b.namespace), Name: pool.Name}})
+}
+
 func (b *builder) addNode(o *Object) error {
 	var node inventory.Node
 	if err := o.decode(&node); err != nil {
@@ -518,6 +536,7 @@ func (l *Layer) take(other *Layer) {
 	maps.Copy(l.namespaces, other.namespaces)
 	maps.Copy(l.nodes, other.nodes)
 	maps.Copy(l.pools, other.pools)
+	maps.Copy(l.reserved, other.reserved)
 	maps.Copy(l.subnets, other.subnets)
 	l.spiderpool = l.spiderpool || other.spiderpool
 	if other.coordinatorMode != nil {

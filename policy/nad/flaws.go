@@ -31,6 +31,7 @@ func flaws(kind flaw.Kind) func(*view) []verdict.Finding {
 var effects = map[flaw.Effect]string{
 	flaw.FailsAll:   "no pod can use this network: ",
 	flaw.FailsSome:  "pods that bring nothing in its place fail: ",
+	flaw.MayFail:    "pods may fail: ",
 	flaw.FailsNewer: "on a node with newer plugins no pod starts on this network, and pods that run cannot be deleted (their interface and address stay): ",
 	flaw.Ignored:    "pods start, but not as it seems to be meant: ",
 }

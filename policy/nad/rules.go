@@ -14,6 +14,8 @@ var Rules = []Rule{
 	ruleNADPluginInvalid,
 	ruleNADAddressInvalid,
 	ruleNADRouteInvalid,
+	ruleNADWhereaboutsInvalid,
+	ruleNADIPAMKeyIgnored,
 	ruleNADMasterNameTooLong,
 	ruleMasterMissingOnNodes,
 	ruleNADCNIVersionUnsupported,

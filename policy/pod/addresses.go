@@ -136,7 +136,7 @@ func (r *Request) parseAddresses() {
 			continue
 		}
 		for m, text := range i.Element.IPs {
-			r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), Network: i.Reference}, Text: text, Index: m, Field: "ips", asked: n})
+			r.ask(RequestedAddress{Claim: Claim{IP: requestedIP(text), Plain: !strings.Contains(text, "/"), Network: i.Reference}, Text: text, Index: m, Field: "ips", asked: n})
 		}
 		if address, fault := mac.Parse(i.Element.MAC); fault == "" {
 			r.ask(RequestedAddress{Claim: Claim{MAC: address, Network: i.Reference}, Text: i.Element.MAC, Index: -1, Field: "mac", asked: n})
@@ -455,7 +455,7 @@ func (i *Interface) gets(a *RequestedAddress) bool {
 	case a.Claim.By == ByArgs:
 		return i.fixed.ByArgs
 	default:
-		return i.fixed.ByIPs
+		return i.fixed.ByIPs && i.network.Assigns(a.Claim.Plain)
 	}
 }
 
@@ -469,7 +469,7 @@ func gives(n *cniconf.Network, c *Claim) bool {
 	case c.By == ByArgs:
 		return n.ReadsArgs() && n.Unusable == "" && n.IPAM.Fault() == ""
 	default:
-		return n.Assigns()
+		return n.Assigns(c.Plain)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
@@ -152,6 +153,10 @@ type Facts struct {
 	// Namespace is the pod's. No rule rests on one that is not known.
 	Namespace Answer[Namespace]
 	Pools     PoolFacts
+	// Reserved is what is in use of the pools of whereabouts that the networks name, by the names
+	// of these, as far as it is known. It is from memory: nothing rests on it that cannot be
+	// a warning.
+	Reserved map[string]*ipam.Reserved
 	// Subnets stand in the order of the questions.
 	Subnets []Answer[flatnetwork.Subnet]
 	Holders HolderFacts
@@ -169,6 +174,25 @@ type OwnNetwork struct {
 	object.Reference
 	// Network is nil when it is not known.
 	Network *cniconf.Network
+}
+
+// ReservedOf is what is in use of the pools that networks name; nil where none names any.
+func ReservedOf(networks []Answer[cniconf.Network], lookup func(ledger string) *ipam.Reserved) map[string]*ipam.Reserved {
+	var all map[string]*ipam.Reserved
+	for n := range networks {
+		if networks[n].Value == nil {
+			continue
+		}
+		for _, ledger := range networks[n].Value.IPAM.Ledgers() {
+			if r := lookup(ledger); r != nil {
+				if all == nil {
+					all = map[string]*ipam.Reserved{}
+				}
+				all[ledger] = r
+			}
+		}
+	}
+	return all
 }
 
 // InheritMode says whether the role of any of the networks depends on the cluster's mode of

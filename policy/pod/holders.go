@@ -33,6 +33,8 @@ type Claim struct {
 	MAC mac.Address
 	// By is how it is asked for, where it is asked of a network.
 	By By
+	// Plain says that an IP is asked of a network without a prefix length.
+	Plain bool
 	// Subnet that it belongs to, of a flat network; otherwise Network, which the
 	// address was asked of. Both are set where only the network tells whether it is one
 	// of the flat network. A Network without a namespace is a default-network, which is

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -71,6 +72,23 @@ func (i *Interface) ByName() bool {
 func (i *Interface) Pools() *Pools {
 	i.view.read(onSupply)
 	return i.pools
+}
+
+// Full says which range of the interface's network has no address left for the pod, as a clause;
+// empty where each has, and where that is not known. The addresses that a workload has already
+// count as free for it.
+func (i *Interface) Full() string {
+	if i.Network() == nil || len(i.view.facts.Reserved) == 0 {
+		return ""
+	}
+	s := i.view.Subject
+	return i.network.IPAM.Full(func(ledger string) *ipam.Reserved {
+		r := i.view.facts.Reserved[ledger]
+		if r == nil || s.Template() && r.HeldBy(s.Namespace, s.Name) || !s.Template() && s.UID != "" && r.HeldBeside(s.Namespace, s.Name) {
+			return nil
+		}
+		return r
+	})
 }
 
 // Ask is what the interface's element asks of its network. The interface has an element.

@@ -56,9 +56,19 @@ func (n *Network) AddressFaults(a *Ask) []ipam.AddressFault {
 }
 
 // Assigns says whether an address that a pod asks for reaches its interface, where
-// [Network.AddressFaults] knows nothing against it.
-func (n *Network) Assigns() bool {
-	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(n.around())
+// [Network.AddressFaults] knows nothing against it; plain is one without a prefix length.
+func (n *Network) Assigns(plain bool) bool {
+	return n.Unusable == "" && n.IPAM.Fault() == "" && n.IPAM.Assigns(plain, n.around())
+}
+
+// Room is how many interfaces in the cluster can have an address of the network at once;
+// negative where that is not known, and where no pod gets one.
+func (n *Network) Room() int {
+	room := n.IPAM.Room()
+	if room >= 0 && n.FailsAll() != "" {
+		return -1
+	}
+	return room
 }
 
 // ReadsArgs says that the IPAM plugin reads "ips" of "cni-args", and fails for what is no list

@@ -24,6 +24,8 @@ type chain struct {
 	name       string
 	cniVersion string
 	plugins    []*libcni.PluginConfig
+	// listed are the capabilities that a list of plugins declares for itself.
+	listed []string
 }
 
 // nullName is the one name that Multus neither refuses nor completes.
@@ -121,7 +123,14 @@ func pluginList(conf []byte, top map[string]any) (string, chain, string) {
 	if len(list.Plugins) == 0 {
 		return "", chain{}, `its key "plugins" is not written in small letters`
 	}
-	return list.Name, chain{cniVersion: list.CNIVersion, plugins: list.Plugins}, ""
+	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins}
+	capabilities, _ := top["capabilities"].(map[string]any)
+	for name, value := range capabilities {
+		if value == true {
+			c.listed = append(c.listed, name)
+		}
+	}
+	return list.Name, c, ""
 }
 
 // listFault says what is wrong with a list that Multus or libcni refused. Their

@@ -10,8 +10,8 @@ import (
 
 // Fixed is what is certain beforehand of the addresses of an attachment.
 type Fixed struct {
-	// ByIPs and ByArgs say that the addresses of the element's "ips", and those of its
-	// "cni-args", reach the interface.
+	// ByIPs and ByArgs say that the addresses of the element's "ips", as far as
+	// [Network.Assigns] says, and those of its "cni-args" reach the interface.
 	ByIPs, ByArgs bool
 	// MAC is the hardware address of the interface, the zero Address where it is not known;
 	// OwnMAC says that the network gives it to every pod that asks as this one does.
@@ -31,7 +31,7 @@ func (n *Network) Fixed(a *Ask) (f Fixed, ofNetwork []netip.Addr) {
 	ownArgs := n.extra != nil && a.ArgIPs == nil && len(n.extra.argIPs) > 0
 	ownRuntime := n.extra != nil && !asked.Runtime && len(n.extra.runtimeIPs) > 0
 	heeded := n.IPAM.Heeds(ipam.Ways{IPs: asked.IPs, Args: asked.Args || ownArgs, Runtime: asked.Runtime || ownRuntime})
-	f.ByIPs = asked.IPs && (heeded.IPs || heeded.Runtime && asked.Runtime) && n.Assigns()
+	f.ByIPs = asked.IPs && (heeded.IPs || heeded.Runtime && asked.Runtime)
 	f.ByArgs = asked.Args && heeded.Args && n.Unusable == "" && n.IPAM.Fault() == ""
 	if n.FailsAll() != "" {
 		if f.OwnMAC {

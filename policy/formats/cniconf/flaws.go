@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/containernetworking/cni/libcni"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -150,10 +152,11 @@ func (n *Network) ofReference() bool {
 func (n *Network) findFlaws(c *chain) {
 	e := extra{}
 	main := mainIndex(n.Plugins)
-	for _, f := range n.IPAM.Flaws() {
+	for _, f := range slices.Concat(n.IPAM.Flaws(), ipam.IgnoredKeys(sourceOfIPAM(c.plugins[main], c))) {
 		f.Plugin = main
 		e.flaws = append(e.flaws, f)
 	}
+	e.flaws = append(e.flaws, strayCapabilities(c)...)
 	if kind := n.IPAM.Type(); slices.Contains(handsOnIPAM, n.Main()) && (slices.Contains(makers, kind) || slices.Contains(changers, kind)) {
 		e.flaws = append(e.flaws, flaw.Flaw{
 			Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: main, Path: []any{"ipam", "type"},
@@ -200,6 +203,21 @@ func (n *Network) findFlaws(c *chain) {
 	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" {
 		n.extra = &e
 	}
+}
+
+// strayCapabilities are those that a list of plugins declares, and none of its plugins: libcni
+// hands what a pod asks for to plugins that declare it themselves, and to no others.
+func strayCapabilities(c *chain) []flaw.Flaw {
+	for _, name := range c.listed {
+		if !slices.ContainsFunc(c.plugins, func(p *libcni.PluginConfig) bool { return p.Network.Capabilities[name] }) {
+			return []flaw.Flaw{{
+				Kind: flaw.IPAMKey, Effect: flaw.Ignored, Plugin: flaw.OfList, Path: []any{"capabilities"},
+				Text: `the key "capabilities" has no effect beside "plugins": it belongs to a plugin`,
+				Want: `write it beside the "type" of the plugin that takes the request`,
+			}}
+		}
+	}
+	return nil
 }
 
 // placeFlaws are those of a plugin's place in the chain.
@@ -315,7 +333,7 @@ func (n *Network) requestFlaws(e *extra, main int) []flaw.Flaw {
 
 // LocateFlaw is where a flaw stands in the config that the network was compiled from.
 func (n *Network) LocateFlaw(config string, f *flaw.Flaw) int {
-	if isList(config) {
+	if f.Plugin != flaw.OfList && isList(config) {
 		return Locate(config, slices.Concat([]any{"plugins", f.Plugin}, f.Path)...)
 	}
 	return Locate(config, f.Path...)

@@ -15,13 +15,14 @@ var handsOnIPAM = []string{
 	pluginMacvlan, pluginIPvlan, pluginSRIOV, "bridge", "dummy", "host-device", "ptp", "tap", "vlan",
 }
 
-// readIPAM reads what the main plugin of a chain says about addresses.
-func readIPAM(main *libcni.PluginConfig, c chain) ipam.Plugin {
-	return ipam.Compile(ipam.Source{
+// sourceOfIPAM is what the main plugin of a chain says about addresses.
+func sourceOfIPAM(main *libcni.PluginConfig, c *chain) ipam.Source {
+	return ipam.Source{
 		Type:       interned(main.Network.IPAM.Type),
+		Caller:     main.Network.Type,
 		Main:       main.Bytes,
 		Completed:  !slices.Contains(handsOnIPAM, main.Network.Type),
 		Network:    c.name,
 		CNIVersion: c.cniVersion,
-	})
+	}
 }

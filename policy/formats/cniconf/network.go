@@ -212,7 +212,7 @@ func (n *Network) describe(c chain) {
 	if n.Main() == pluginMacvlan {
 		n.Macvlan, n.MacvlanFault = readMacvlan(main.Bytes)
 	}
-	n.IPAM = readIPAM(main, c)
+	n.IPAM = ipam.Compile(sourceOfIPAM(main, &c))
 	n.NeedsDevice = n.ResourceName != "" && needsDevice(main.Network.Type, main.Bytes)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
 	n.chained, n.Unusable = readRouting(c.plugins)

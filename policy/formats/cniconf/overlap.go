@@ -12,8 +12,8 @@ import (
 // AddressSet holds the addresses that a network hands out by itself, to be compared with those of others.
 type AddressSet struct {
 	// spans are apart from each other and in order; IPv4 comes first.
-	spans []ipam.Span
-	store string
+	spans  []ipam.Span
+	plugin ipam.Plugin
 }
 
 // AddressSet is empty for networks whose addresses come from elsewhere, and for
@@ -22,7 +22,7 @@ func (n *Network) AddressSet() AddressSet {
 	if n.IPAM.Fault() != "" {
 		return AddressSet{}
 	}
-	a := AddressSet{spans: slices.Clone(n.IPAM.Spans()), store: n.IPAM.Store()}
+	a := AddressSet{spans: slices.Clone(n.IPAM.Spans()), plugin: n.IPAM}
 	slices.SortFunc(a.spans, func(x, y ipam.Span) int { return cmp.Or(x.First.Compare(y.First), x.Last.Compare(y.Last)) })
 	apart := a.spans[:0]
 	for _, s := range a.spans {
@@ -42,9 +42,9 @@ func (n *Network) AddressSet() AddressSet {
 func (a *AddressSet) Empty() bool { return len(a.spans) == 0 }
 
 // Overlap is a range of addresses that another network hands out too. Two networks
-// with the same store do not: the plugin sees what it has handed out for either.
+// that share what they hand out do not: the plugin sees what it has given for either.
 func (a *AddressSet) Overlap(other *Network) (first, last netip.Addr, found bool) {
-	if len(a.spans) == 0 || other.IPAM.Fault() != "" || a.store != "" && a.store == other.IPAM.Store() {
+	if len(a.spans) == 0 || other.IPAM.Fault() != "" || a.plugin.Shares(other.IPAM) {
 		return first, last, false
 	}
 	for _, s := range other.IPAM.Spans() {

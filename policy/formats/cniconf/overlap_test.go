@@ -9,6 +9,9 @@ func compileIPAM(name, ipam string) *Network {
 	return Compile(Source{Namespace: "default", Name: name, Config: fmt.Sprintf(`{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0","ipam":%s}]}`, ipam)})
 }
 
+// pool is an IPAM configuration of whereabouts.
+func pool(fields string) string { return `{"type":"whereabouts",` + fields + `}` }
+
 func TestOverlap(t *testing.T) {
 	const hostLocal = `{"type":"host-local","ranges":[
 		[{"subnet":"10.0.0.0/24","rangeStart":"10.0.0.50","rangeEnd":"10.0.0.99"},{"subnet":"10.0.0.0/24","rangeStart":"10.0.0.10","rangeEnd":"10.0.0.19"}],
@@ -26,6 +29,18 @@ func TestOverlap(t *testing.T) {
 		{"between the ranges", hostLocal, `{"type":"host-local","subnet":"10.0.0.0/16","rangeStart":"10.0.0.20","rangeEnd":"10.0.0.49"}`, ""},
 		{"behind the ranges", hostLocal, `{"type":"host-local","subnet":"10.0.0.0/16","rangeStart":"10.0.0.100","rangeEnd":"10.0.0.110"}`, ""},
 		{"addresses noted in another folder", `{"type":"host-local","subnet":"10.0.0.0/30"}`, `{"type":"host-local","subnet":"10.0.0.0/30","dataDir":"/run/cni"}`, "10.0.0.1-10.0.0.2"},
+		{"one pool of whereabouts", pool(`"range":"10.0.0.0/24"`), pool(`"range":"10.0.0.7/24","range_start":"10.0.0.9"`), ""},
+		{"one pool, and one looks into no other", pool(`"range":"10.0.0.0/24"`), pool(`"range":"10.0.0.0/24","enable_overlapping_ranges":false`), ""},
+		{"one pool of one name", pool(`"range":"10.0.0.0/24","network_name":"x"`), pool(`"range":"10.0.0.0/24","network_name":"x"`), ""},
+		{"pools of two names", pool(`"range":"10.0.0.0/24","network_name":"x"`), pool(`"range":"10.0.0.0/24","network_name":"y"`), "10.0.0.1-10.0.0.254"},
+		{"pools with a name and without", pool(`"range":"10.0.0.0/24","network_name":"x"`), pool(`"range":"10.0.0.0/24"`), "10.0.0.1-10.0.0.254"},
+		{"pools that look into each other", pool(`"range":"10.0.0.0/24"`), pool(`"range":"10.0.0.0/25"`), ""},
+		{"pools of which one does not", pool(`"range":"10.0.0.0/24"`), pool(`"range":"10.0.0.0/25","enable_overlapping_ranges":false`), "10.0.0.1-10.0.0.126"},
+		{"pools that do not, apart", pool(`"range":"10.0.0.0/25","enable_overlapping_ranges":false`), pool(`"range":"10.0.0.128/25","enable_overlapping_ranges":false`), ""},
+		{"what whereabouts excludes", pool(`"range":"10.0.0.0/24","exclude":["10.0.0.0/25"]`), `{"type":"host-local","subnet":"10.0.0.0/25"}`, ""},
+		{"what it does not", pool(`"range":"10.0.0.0/24","exclude":["10.0.0.0/28"]`), `{"type":"host-local","subnet":"10.0.0.0/27"}`, "10.0.0.16-10.0.0.30"},
+		{"an address of host-local that every pod gets", pool(`"addresses":[{"address":"10.0.0.60/24"}]`), hostLocal, "10.0.0.60-10.0.0.60"},
+		{"a range that is divided among the nodes", pool(`"range":"10.0.0.0/24","node_slice_size":"/28"`), `{"type":"host-local","subnet":"10.0.0.0/24"}`, ""},
 		{"no address that is known here", hostLocal, `{"type":"dhcp"}`, ""},
 		{"a range that host-local refuses", hostLocal, `{"type":"host-local","subnet":"10.0.0.1/24"}`, ""},
 	}

@@ -25,11 +25,12 @@ func faultText(f ipam.AddressFault) string {
 // TestAddressFaults pins the words; test/cni holds the verdicts against the plugins.
 func TestAddressFaults(t *testing.T) {
 	const (
-		one   = `{"type":"host-local","subnet":"10.0.0.0/24","rangeStart":"10.0.0.10","rangeEnd":"10.0.0.50"}`
-		both  = `{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/24","rangeEnd":"10.0.0.50"}],[{"subnet":"fd00::/64","gateway":"fd00::5"}]]}`
-		own   = `{"type":"static","addresses":[{"address":"10.0.0.9/22"},{"address":"no address"}]}`
-		list  = `-1 fails: are 2, and host-local reads one; accepted: one address in "ips"`
-		hints = list + `; for several no "ips", but "cni-args": {"ips": […]}, which host-local reads as a list`
+		one    = `{"type":"host-local","subnet":"10.0.0.0/24","rangeStart":"10.0.0.10","rangeEnd":"10.0.0.50"}`
+		both   = `{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/24","rangeEnd":"10.0.0.50"}],[{"subnet":"fd00::/64","gateway":"fd00::5"}]]}`
+		own    = `{"type":"static","addresses":[{"address":"10.0.0.9/22"},{"address":"no address"}]}`
+		ranged = `{"type":"whereabouts","range":"10.0.0.0/24","addresses":[{"address":"10.9.0.7/16"}]}`
+		list   = `-1 fails: are 2, and host-local reads one; accepted: one address in "ips"`
+		hints  = list + `; for several no "ips", but "cni-args": {"ips": […]}, which host-local reads as a list`
 		router,
 		coordinator = `,{"type":"router"}`, `,{"type":"tuning"},{"type":"coordinator"}`
 	)
@@ -79,6 +80,18 @@ func TestAddressFaults(t *testing.T) {
 			`3 fails: is the loopback address; accepted: an address of a single interface`}},
 		{"static before a coordinator", own, coordinator, []string{"10.0.0.7/24"}, false,
 			[]string{`-1 fails: cannot be asked for by "ips": static needs a prefix length, and the plugin "coordinator" refuses one; accepted: no "ips", but "cni-args": {"ips": […]}, which static alone reads`}},
+
+		{"whereabouts, no prefix length", ranged, "", []string{"10.0.0.9"}, true,
+			[]string{`0 fails: has no prefix length, and whereabouts fails without one; accepted: no "ips": whereabouts gives each pod an address of its own`}},
+		{"whereabouts, in and outside the range", ranged, "", []string{"10.0.0.9/24", "10.7.0.9/16"}, false, []string{
+			`0 added: is added to the address of the range, and nothing reserves it: whereabouts may give it to another pod; accepted: no "ips": whereabouts gives each pod an address of its own`,
+			`1 added: is added to the address of the range, and nothing reserves it: whereabouts may give it to another pod; accepted: no "ips": whereabouts gives each pod an address of its own`}},
+		{"whereabouts, twice", ranged, "", []string{"10.0.0.9/24", "10.0.0.9/24", "10.9.0.7/16"}, false, []string{
+			`0 added: is added to the address of the range, and nothing reserves it: whereabouts may give it to another pod; accepted: no "ips": whereabouts gives each pod an address of its own`,
+			`1 fails (duplicate): is the same as address 1 of the list, and no pod can have it twice; accepted: each address once`,
+			`2 fails: is an address that the network gives every pod, and none can have it twice; accepted: no "ips": whereabouts gives each pod an address of its own`}},
+		{"whereabouts before a coordinator", ranged, coordinator, []string{"10.0.0.9/24"}, false,
+			[]string{`-1 fails: cannot be asked for by "ips": whereabouts needs a prefix length, and the plugin "coordinator" refuses one; accepted: no "ips": whereabouts gives each pod an address of its own`}},
 
 		{"Spiderpool", `{"type":"spiderpool"}`, "", []string{"10.0.0.7"}, false,
 			[]string{`-1 ignored: have no effect: Spiderpool gives addresses of its pools; accepted: no "ips", and a pool of the addresses that are meant`}},
@@ -166,6 +179,7 @@ func TestAssigns(t *testing.T) {
 		{`{"type":"ipvlan","master":"eth1","ipam":{"type":"static"}}`, true, "eth1"},
 		{`{"plugins":[{"type":"ifacer"},{"type":"macvlan","master":"eth0.7","ipam":{"type":"host-local","subnet":"10.0.0.0/24"}},{"type":"coordinator"}]}`, true, "eth0.7"},
 		{`{"plugins":[{"type":"macvlan","master":"eth0","ipam":{"type":"static"}},{"type":"coordinator"}]}`, false, "eth0"},
+		{`{"type":"macvlan","master":"eth0","ipam":{"type":"whereabouts","range":"10.0.0.0/24"}}`, true, "eth0"},
 		{`{"type":"macvlan","ipam":{"type":"static"}}`, true, ""},
 		{`{"type":"macvlan","master":"eth0","linkInContainer":true,"ipam":{"type":"static"}}`, true, ""},
 		{`{"type":"ipvlan","master":"eth0","linkInContainer":true}`, false, ""},
@@ -181,16 +195,22 @@ func TestAssigns(t *testing.T) {
 	}
 	for _, tt := range tests {
 		n := Compile(Source{Name: "a", Config: tt.config})
-		if n.Assigns() != tt.assigns || n.L2() != tt.l2 {
-			t.Errorf("%s: assigns %t on %q, want %t on %q", tt.config, n.Assigns(), n.L2(), tt.assigns, tt.l2)
+		if n.Assigns(false) != tt.assigns || n.L2() != tt.l2 {
+			t.Errorf("%s: assigns %t on %q, want %t on %q", tt.config, n.Assigns(false), n.L2(), tt.assigns, tt.l2)
+		}
+	}
+	for kind, want := range map[string]bool{"host-local": true, "static": false, "whereabouts": false} {
+		n := Compile(Source{Name: "a", Config: `{"type":"macvlan","ipam":{"type":"` + kind + `","subnet":"10.0.0.0/24"}}`})
+		if got := n.Assigns(true); got != want {
+			t.Errorf("%s assigns an address without a prefix length: %t", kind, got)
 		}
 	}
 	// Another plugin of the chain may give what the main plugin does not.
 	taken := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth0"},{"type":"other","capabilities":{"ips":true}}]}`})
-	if faults := taken.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24"}}); faults != nil || taken.Assigns() {
+	if faults := taken.AddressFaults(&Ask{IPs: []string{"10.0.0.7/24"}}); faults != nil || taken.Assigns(false) {
 		t.Errorf("%+v is said of addresses that another plugin may take", faults)
 	}
-	if n := FromName("default", "a"); n.Assigns() || n.L2() != "" || n.AddressFaults(&Ask{IPs: []string{"10.0.0.7"}}) != nil {
+	if n := FromName("default", "a"); n.Assigns(false) || n.L2() != "" || n.AddressFaults(&Ask{IPs: []string{"10.0.0.7"}}) != nil {
 		t.Error("something is said of a network of which only the name is known")
 	}
 }

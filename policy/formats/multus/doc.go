@@ -5,8 +5,8 @@
 // takes but that is certain to fail when the node acts on it: a network whose
 // name no object can have, an interface name that libcni or the kernel
 // refuses, a MAC address that no macvlan link accepts. Everything else passes,
-// unknown JSON keys included, which [UnreadKeys] finds. The test module test/multus holds this package
-// against Multus itself.
+// unknown JSON keys included, which [UnreadKeys] finds. The tests in
+// test/node/grammar hold this package against Multus itself.
 //
 // The rules come from Multus 4.3.0 (pkg/k8sclient/k8sclient.go for the
 // annotations, pkg/multus/multus.go for the interface names), libcni 1.3

@@ -90,7 +90,7 @@ func unassignable(p *pod.View, found *verdict.Collector, i *pod.Interface) {
 		if fault.Duplicate {
 			continue // a rule of its own
 		}
-		found.Add(fault.Effect == ipam.EffectIgnored, func() verdict.Finding {
+		found.Add(fault.Effect != ipam.EffectFails, func() verdict.Finding {
 			field, ips, member := "ips", i.Element.IPs, fault.Index
 			if fault.Args {
 				field, ips, member = "cni-args", i.Element.ArgIPs, -1

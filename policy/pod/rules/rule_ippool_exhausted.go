@@ -10,7 +10,8 @@ import (
 )
 
 // Two numbers in the status of a pool tell that it is full; the allocator goes to
-// the next pool then, and fails the pod after the last.
+// the next pool then, and fails the pod after the last. What is in use of a pool of whereabouts
+// is known from memory, so that this is a warning in any case.
 var ruleIPPoolExhausted = pod.Rule{
 	ID:      "ippool-exhausted",
 	Default: verdict.Warn,
@@ -29,6 +30,20 @@ var ruleIPPoolExhausted = pod.Rule{
 					})
 				}
 			}
+		}
+		for n := range p.Interfaces() {
+			i := &p.Interfaces()[n]
+			text := i.Full()
+			if text == "" {
+				continue
+			}
+			found.Add(true, func() verdict.Finding {
+				one := atInterface(p, i)
+				one.Message = "network " + i.Label() + " has no free address: " + text
+				one.Remedy = "give the network a larger range, or remove pods that have its addresses; this shows them:\n" +
+					"  kubectl get ippools.whereabouts.cni.cncf.io -A -o yaml"
+				return one
+			})
 		}
 		return found.List()
 	},

@@ -41,7 +41,9 @@ var ruleTooFewAddresses = pod.Rule{
 const ruleTooFewAddressesID = "too-few-addresses"
 
 // OnScale says whether what a rule finds depends on the number of pods.
-func OnScale(rule string) bool { return rule == ruleTooFewAddressesID }
+func OnScale(rule string) bool {
+	return rule == ruleTooFewAddressesID || rule == ruleAddressesRunningOutID
+}
 
 // fixedList is a list that each pod of a workload takes an address from.
 type fixedList struct {

@@ -52,6 +52,7 @@ var Table = []pod.Rule{
 	ruleAddressDuplicate,
 	ruleAddressNotAssignable,
 	ruleTooFewAddresses,
+	ruleAddressesRunningOut,
 	ruleAddressInUse,
 	ruleLabelValueTooLong,
 

@@ -31,6 +31,8 @@ const (
 	FailsAll Effect = iota + 1
 	// FailsSome: pods fail unless they ask for something that takes its place.
 	FailsSome
+	// MayFail: pods fail, unless something is otherwise that cannot be seen here.
+	MayFail
 	// FailsNewer: every pod fails on a node with a newer version of the plugin, when it
 	// starts and when it ends.
 	FailsNewer
@@ -42,7 +44,7 @@ const (
 type Flaw struct {
 	Kind   Kind
 	Effect Effect
-	// Plugin is the index of the plugin in the chain, and Path leads to the culprit within
+	// Plugin is the index of the plugin in the chain, or OfList, and Path leads to the culprit within
 	// its configuration: strings for keys, ints from 0 for indices.
 	Plugin int
 	Path   []any
@@ -50,3 +52,6 @@ type Flaw struct {
 	// "10.9.0.1", which ...`. Want says what to write instead.
 	Text, Want string
 }
+
+// OfList stands for the list of plugins itself, in place of one of them.
+const OfList = -1

@@ -110,12 +110,17 @@ const storeFolder = "/var/lib/cni/networks"
 // storeOf is where host-local notes what it has handed out for a network.
 func storeOf(folder, network string) string { return path.Join(cmp.Or(folder, storeFolder), network) }
 
-func (*hostLocal) Type() string       { return hostLocalType }
-func (p *hostLocal) Fault() string    { return p.fault }
-func (*hostLocal) Assigns(Chain) bool { return true }
-func (p *hostLocal) Store() string    { return p.store }
-func (*hostLocal) Heeds(w Ways) Ways  { return w }
-func (*hostLocal) NodeLocal() bool    { return true }
+func (*hostLocal) Type() string             { return hostLocalType }
+func (p *hostLocal) Fault() string          { return p.fault }
+func (*hostLocal) Assigns(bool, Chain) bool { return true }
+func (*hostLocal) Heeds(w Ways) Ways        { return w }
+func (*hostLocal) NodeLocal() bool          { return true }
+
+// Shares: networks with one store know of each other.
+func (p *hostLocal) Shares(with Plugin) bool {
+	other, ok := with.(*hostLocal)
+	return ok && p.store == other.store
+}
 
 func (p *hostLocal) Spans() []Span {
 	var spans []Span

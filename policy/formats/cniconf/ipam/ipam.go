@@ -45,8 +45,8 @@ type Plugin interface {
 	// Routes are those that the plugin hands on, in order; nil without any.
 	Routes() []Route
 	// Assigns says whether an address that a pod asks for reaches its interface, where
-	// AddressFaults knows nothing against it.
-	Assigns(chain Chain) bool
+	// AddressFaults knows nothing against it; plain is one without a prefix length.
+	Assigns(plain bool, chain Chain) bool
 
 	// Heeds says which of the ways in which addresses are asked for decide what an interface
 	// gets, and whether the network's own addresses do.
@@ -55,10 +55,19 @@ type Plugin interface {
 	// Spans are the addresses that the plugin hands out by itself, in no order; nil
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
 	Spans() []Span
-	// Store is where the plugin notes which addresses of Spans are in use: networks
-	// with the same one never hand out an address twice on one node. It is empty where
-	// nothing is noted.
-	Store() string
+	// Shares says that what another network has handed out of its Spans is seen by the plugin,
+	// so that the two never hand out an address twice on one node.
+	Shares(with Plugin) bool
+	// Room is how many interfaces in the cluster can have an address of the network at once;
+	// negative where that is not known.
+	Room() int
+	// Ledgers name the objects of the cluster in which the plugin notes which addresses are in
+	// use, one for each range; nil where it notes nothing there, and where they are not known.
+	Ledgers() []string
+	// Full says which range has no address left, as in `all 5 addresses of 10.0.0.5-10.0.0.9
+	// are in use (IPPool "10.0.0.0-24")`; empty where each has, and where that is not known.
+	// The function says what is in use by a name of Ledgers, nil for what is not known.
+	Full(reserved func(ledger string) *Reserved) string
 	// NodeLocal says that each node hands out all addresses of Spans by itself.
 	NodeLocal() bool
 	// Pools are the pools of Spiderpool that the network names for pods and namespaces
@@ -76,7 +85,9 @@ type Pools struct{ IPv4, IPv6 []string }
 type Source struct {
 	// Type is "ipam.type" of the main plugin's configuration.
 	Type string
-	// Main is that configuration in JSON. Nothing of it is kept.
+	// Caller is the type of the main plugin.
+	Caller string
+	// Main is the main plugin's configuration in JSON. Nothing of it is kept.
 	Main []byte
 	// Completed says that the main plugin calls the IPAM plugin with another
 	// configuration, which it makes of its own one on the node.
@@ -101,6 +112,7 @@ var known = []reader{
 	{hostLocalType, true, readHostLocal},
 	{staticType, true, readStatic},
 	{dhcpType, true, readDHCP},
+	{whereaboutsType, true, readWhereabouts},
 	{spiderpoolType, false, readSpiderpool},
 }
 
@@ -119,15 +131,18 @@ func Compile(s Source) Plugin {
 // takes no memory, and answer themselves what is different.
 type ordinary struct{}
 
-func (ordinary) Fault() string               { return "" }
-func (ordinary) VersionFault(string) string  { return "" }
-func (ordinary) Flaws() []flaw.Flaw          { return nil }
-func (ordinary) Given(Request, Chain) Given  { return Given{} }
-func (ordinary) Fails(Request, Chain) string { return "" }
-func (ordinary) Routes() []Route             { return nil }
-func (ordinary) Assigns(Chain) bool          { return false }
-func (ordinary) Heeds(asked Ways) Ways       { return Ways{IPs: asked.IPs} }
-func (ordinary) Spans() []Span               { return nil }
-func (ordinary) Store() string               { return "" }
-func (ordinary) NodeLocal() bool             { return false }
-func (ordinary) Pools() *Pools               { return nil }
+func (ordinary) Fault() string                      { return "" }
+func (ordinary) VersionFault(string) string         { return "" }
+func (ordinary) Flaws() []flaw.Flaw                 { return nil }
+func (ordinary) Given(Request, Chain) Given         { return Given{} }
+func (ordinary) Fails(Request, Chain) string        { return "" }
+func (ordinary) Routes() []Route                    { return nil }
+func (ordinary) Assigns(bool, Chain) bool           { return false }
+func (ordinary) Heeds(asked Ways) Ways              { return Ways{IPs: asked.IPs} }
+func (ordinary) Spans() []Span                      { return nil }
+func (ordinary) Shares(Plugin) bool                 { return false }
+func (ordinary) Room() int                          { return -1 }
+func (ordinary) Ledgers() []string                  { return nil }
+func (ordinary) NodeLocal() bool                    { return false }
+func (ordinary) Full(func(string) *Reserved) string { return "" }
+func (ordinary) Pools() *Pools                      { return nil }

@@ -70,7 +70,8 @@ func TestAnswers(t *testing.T) {
 		spans     int
 		nodeLocal bool
 		pools     bool
-		store     string
+		// shares with a network of the same configuration.
+		shares bool
 		// old says that version 0.2.0 of the specification is accepted.
 		old bool
 		// assigns without and with a plugin that reads a plain address.
@@ -81,14 +82,15 @@ func TestAnswers(t *testing.T) {
 		"dhcp":        {old: true},
 		"calico-ipam": {old: true},
 		"static":      {spans: 1, old: true, assigns: true},
-		"host-local":  {spans: 1, nodeLocal: true, store: "/var/lib/cni/networks/a", old: true, assigns: true, besideReader: true},
+		"host-local":  {spans: 1, nodeLocal: true, shares: true, old: true, assigns: true, besideReader: true},
 		"spiderpool":  {pools: true},
+		"whereabouts": {spans: 1, shares: true, old: true, assigns: true},
 	}
 	for kind, want := range tests {
 		p := Compile(Source{Type: kind, Main: []byte(ranged), Network: "a", CNIVersion: "1.0.0"})
 		got := answers{
-			spans: len(p.Spans()), nodeLocal: p.NodeLocal(), pools: p.Pools() != nil, store: p.Store(), old: p.VersionFault("0.2.0") == "",
-			assigns: p.Assigns(Chain{}), besideReader: p.Assigns(Chain{PlainReader: "router"}),
+			spans: len(p.Spans()), nodeLocal: p.NodeLocal(), pools: p.Pools() != nil, shares: p.Shares(p), old: p.VersionFault("0.2.0") == "",
+			assigns: p.Assigns(false, Chain{}), besideReader: p.Assigns(false, Chain{PlainReader: "router"}),
 		}
 		if got != want {
 			t.Errorf("%q\n got %+v\nwant %+v", kind, got, want)

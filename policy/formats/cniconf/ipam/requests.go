@@ -17,6 +17,9 @@ const (
 	EffectFails Effect = "fails"
 	// EffectIgnored says that the pod starts without the address.
 	EffectIgnored Effect = "ignored"
+	// EffectAdded says that the pod starts with the address besides one that is chosen for it,
+	// and that nothing keeps the address from other pods.
+	EffectAdded Effect = "added"
 )
 
 // AddressFault is why a pod does not get an address that it asks for.

@@ -228,7 +228,7 @@ func (p *static) Spans() []Span {
 	return spans
 }
 
-func (*static) Assigns(chain Chain) bool { return chain.PlainReader == "" }
+func (*static) Assigns(plain bool, chain Chain) bool { return !plain && chain.PlainReader == "" }
 
 // AddressFaults follows plugins/ipam/static/main.go: what the capability hands on, or else
 // arguments, takes the place of the addresses of the network; CNI_ARGS are added to them.

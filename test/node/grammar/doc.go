@@ -1,0 +1,2 @@
+// Package grammar holds our reading of the pod annotations against Multus' own.
+package grammar
