@@ -15,6 +15,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 export GOMODCACHE=${GOMODCACHE:-$dir/mod}
+mkdir "$dir/state"
 for version in v1.9.1 v1.10.0; do
     GOBIN=$dir/$version go install -trimpath "github.com/containernetworking/plugins/plugins/ipam/host-local@$version"
 done
@@ -33,7 +34,7 @@ v1.9.1 ADD second:   $(call v1.9.1 ADD second)
 v1.9.1 ADD third:    $(call v1.9.1 ADD third)
 v1.10.0 ADD fourth:  $(call v1.10.0 ADD fourth)
 v1.10.0 DEL first:   $(call v1.10.0 DEL first)
-still reserved:      $(cd "$dir/state/lan" && echo 10.*)"
+still reserved:      $(find "$dir/state" -name "10.*" -printf "%f\n" | sort | xargs)"
 echo "$said"
 
 refused='"msg": "invalid range set 0: RangeStart 10.1.0.255 is after RangeEnd 10.1.0.254 in network 10.1.0.0/24"'
