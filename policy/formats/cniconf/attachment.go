@@ -211,13 +211,14 @@ func (n *Network) RouteFaults(a *Ask) []RouteFault {
 	}
 	var faults []RouteFault
 	given := n.given(a)
-	if slices.Contains(configureIface, n.Main()) && (n.extra == nil || !n.extra.userspace) {
+	if slices.Contains(configureIface, n.Main()) && !n.userspace() {
 		for _, f := range ipam.RouteFaults(n.IPAM.Routes(), given) {
 			faults = append(faults, RouteFault{
 				DefaultRoute: -1, Certain: true,
 				Text: fmt.Sprintf("route %d of its IPAM %s", f.Index+1, f.Detail), Want: f.Want,
 			})
 		}
+		faults = append(faults, n.lostGateways(given)...)
 	}
 	for i, f := range ipam.GatewayFaults(a.DefaultRoutes, given) {
 		if f.Detail != "" {
@@ -228,22 +229,57 @@ func (n *Network) RouteFaults(a *Ask) []RouteFault {
 	return faults
 }
 
+// lostGateways are the routes that go by the gateway of an address of the network, where an
+// attachment gets other addresses in its place: they then lead nowhere but to the link.
+func (n *Network) lostGateways(given ipam.Given) []RouteFault {
+	own := n.IPAM.Given(ipam.Request{}, n.around())
+	var faults []RouteFault
+	for i, r := range n.IPAM.Routes() {
+		before, now := own.Gateway6, given.Gateway6
+		if r.Dst.Addr().Is4() {
+			before, now = own.Gateway4, given.Gateway4
+		}
+		if !r.Gateway.IsValid() && before.IsValid() && !now.IsValid() {
+			faults = append(faults, RouteFault{
+				DefaultRoute: -1,
+				Text: fmt.Sprintf("another address takes the place of the network's, and its gateway %s goes with it, so route %d of its IPAM (%s) has none",
+					quote.Value(before.String()), i+1, r.Dst),
+				Want: `"gw" in that route of the network`,
+			})
+		}
+	}
+	return faults
+}
+
+// userspace says that a device of the network may have no interface that the kernel knows.
+func (n *Network) userspace() bool { return n.extra != nil && n.extra.userspace }
+
 // configureIface are the main plugins that add the routes of their IPAM by ConfigureIface of
 // pkg/ipam of the reference plugins, and no others.
 var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", "host-device"}
 
-// TakesDefaultRoute says for which families ("IPv4", "IPv6") an attachment takes a pod's
-// default route to itself: the network has a route to everywhere that no plugin behind it
-// moves, in the main table, and of the best metric. It is nil for the first interface, for an
-// attachment that fails, and where the element brings an address beside the gateway of that route: who chooses it knows
-// the network.
-func (n *Network) TakesDefaultRoute(a *Ask) []string {
-	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) ||
-		!n.addresses(a) || len(n.RouteFaults(a)) > 0 {
-		return nil
+// Takes says what an attachment takes of the pod's default routes.
+type Takes struct {
+	// IPv4: all goes by the attachment. The plugin appends its route with the best metric, and
+	// the kernel takes the one that was added last.
+	IPv4 bool
+	// IPv6: the kernel makes one route of both, with two next hops, where the first interface
+	// has one by a gateway; some connections leave by either.
+	IPv6 bool
+}
+
+// DefaultRoutes says what an attachment takes of the pod's default routes: the network has a
+// route to everywhere that no plugin behind it moves, in the main table, and of the best
+// metric. It takes none as the first interface, where it fails, and where the element brings
+// an address beside the gateway of that route: who chooses it knows the network. Both
+// families were run with macvlan 1.10.0: findings/macvlan-second-default-route.sh.
+func (n *Network) DefaultRoutes(a *Ask) (takes Takes) {
+	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || n.userspace() ||
+		slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) ||
+		!n.addresses(a) || slices.ContainsFunc(n.RouteFaults(a), func(f RouteFault) bool { return f.Certain }) {
+		return Takes{}
 	}
-	var families []string
-	asked := n.request(a)
+	asked, given := n.request(a), n.given(a)
 	brought := slices.Concat(asked.IPs, asked.Args)
 	for _, r := range n.IPAM.Routes() {
 		if !r.IsDefault() || r.Priority > 0 || r.Table != 0 && r.Table != ipam.TableMain {
@@ -252,15 +288,13 @@ func (n *Network) TakesDefaultRoute(a *Ask) []string {
 		if r.Gateway.IsValid() && slices.ContainsFunc(brought, func(b ipam.Asked) bool { return b.Beside(r.Gateway) }) {
 			continue
 		}
-		family := "IPv6"
 		if r.Dst.Addr().Is4() {
-			family = "IPv4"
-		}
-		if !slices.Contains(families, family) {
-			families = append(families, family)
+			takes.IPv4 = true
+		} else if r.Gateway.IsValid() || given.Gateway6.IsValid() {
+			takes.IPv6 = true
 		}
 	}
-	return families
+	return takes
 }
 
 // routeMovers are plugins that see to the routes which the plugin before them has made.

@@ -2,7 +2,6 @@ package cniconf
 
 import (
 	"net"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 func TestAttachment(t *testing.T) {
 	const (
 		uplink = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","capabilities":{"ips":true},"ipam":{"type":"static","routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`
+		own    = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24","gateway":"10.1.0.1"}],"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.2"}]}}`
 		fixed  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7"}]}}`
 		ranged = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}}`
 		other  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"somebodys"}]}`
@@ -38,6 +38,8 @@ func TestAttachment(t *testing.T) {
 	}{
 		{"static without an address", uplink, Ask{}, "its IPAM static has no address", "", false},
 		{"beside the gateway", uplink, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
+		{"the gateway goes with the address", own, Ask{ArgIPs: []string{"10.1.0.9/24"}}, "", "another address takes the place of the network's, and its gateway", false},
+		{"the gateway stays beside the address", own, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
 		{"by cni-args", uplink, Ask{ArgIPs: []string{"10.1.0.9/24"}}, "", "", false},
 		{"elsewhere", uplink, Ask{IPs: []string{"10.2.0.9/24"}}, "", "route 1 of its IPAM goes by the gateway", true},
 		{"unreadable address", fixed, Ask{}, `"ipam.addresses[0].address" is "10.1.0.7"`, "", false},
@@ -78,29 +80,35 @@ func TestAttachment(t *testing.T) {
 	}
 }
 
-func TestTakesDefaultRoute(t *testing.T) {
+func TestDefaultRoutes(t *testing.T) {
 	const head = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}]],"routes":[`
 	for _, tt := range []struct {
 		name, routes, behind string
 		ask                  Ask
-		want                 []string
+		want                 Takes
 	}{
-		{"both families", `{"dst":"0.0.0.0/0"},{"dst":"::/0"}`, "", Ask{}, []string{"IPv4", "IPv6"}},
-		{"another destination", `{"dst":"10.0.0.0/8"}`, "", Ask{}, nil},
-		{"a table of its own", `{"dst":"0.0.0.0/0","table":100}`, "", Ask{}, nil},
-		{"the main table", `{"dst":"0.0.0.0/0","table":254}`, "", Ask{}, []string{"IPv4"}},
-		{"a worse metric", `{"dst":"0.0.0.0/0","priority":5}`, "", Ask{}, nil},
-		{"sbr", `{"dst":"0.0.0.0/0"}`, `,{"type":"sbr"}`, Ask{}, nil},
-		{"route-override", `{"dst":"0.0.0.0/0"}`, `,{"type":"route-override"}`, Ask{}, nil},
-		{"tuning", `{"dst":"0.0.0.0/0"}`, `,{"type":"tuning"}`, Ask{}, []string{"IPv4"}},
-		{"the first interface", `{"dst":"0.0.0.0/0"}`, "", Ask{First: true}, nil},
-		{"an address beside the gateway", `{"dst":"0.0.0.0/0","gw":"10.1.0.1"}`, "", Ask{IPs: []string{"10.1.0.7/24"}}, nil},
-		{"an attachment that fails", `{"dst":"0.0.0.0/0"}`, "", Ask{IPs: []string{"10.2.0.7"}}, nil},
+		{"both families", `{"dst":"0.0.0.0/0"},{"dst":"::/0"}`, "", Ask{}, Takes{true, true}},
+		{"IPv6", `{"dst":"::/0"}`, "", Ask{}, Takes{false, true}},
+		{"another destination", `{"dst":"10.0.0.0/8"}`, "", Ask{}, Takes{}},
+		{"a table of its own", `{"dst":"0.0.0.0/0","table":100}`, "", Ask{}, Takes{}},
+		{"the main table", `{"dst":"0.0.0.0/0","table":254}`, "", Ask{}, Takes{true, false}},
+		{"a worse metric", `{"dst":"0.0.0.0/0","priority":5}`, "", Ask{}, Takes{}},
+		{"sbr", `{"dst":"0.0.0.0/0"}`, `,{"type":"sbr"}`, Ask{}, Takes{}},
+		{"route-override", `{"dst":"0.0.0.0/0"}`, `,{"type":"route-override"}`, Ask{}, Takes{}},
+		{"tuning", `{"dst":"0.0.0.0/0"}`, `,{"type":"tuning"}`, Ask{}, Takes{true, false}},
+		{"the first interface", `{"dst":"0.0.0.0/0"}`, "", Ask{First: true}, Takes{}},
+		{"an address beside the gateway", `{"dst":"0.0.0.0/0","gw":"10.1.0.1"}`, "", Ask{IPs: []string{"10.1.0.7/24"}}, Takes{}},
+		{"an attachment that fails", `{"dst":"0.0.0.0/0"}`, "", Ask{IPs: []string{"10.2.0.7"}}, Takes{}},
 	} {
 		n := Compile(Source{Name: "a", Config: head + tt.routes + `]}}` + tt.behind + `]}`})
-		if got := n.TakesDefaultRoute(&tt.ask); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		if got := n.DefaultRoutes(&tt.ask); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
+	}
+	// Without a gateway a route of IPv6 takes nothing.
+	n := Compile(Source{Name: "a", Config: `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"fd00::7/64"}],"routes":[{"dst":"::/0"}]}}`})
+	if got := n.DefaultRoutes(&Ask{}); got != (Takes{}) {
+		t.Errorf("without a gateway: %+v", got)
 	}
 }
 

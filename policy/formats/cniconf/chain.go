@@ -26,6 +26,8 @@ type chain struct {
 	plugins    []*libcni.PluginConfig
 	// list says that the configuration is a list of plugins, not a single one.
 	list bool
+	// versions says that the list has "cniVersions", of which the highest counts that is known.
+	versions bool
 	// listed are the capabilities that a list of plugins declares for itself.
 	listed []string
 }
@@ -125,7 +127,7 @@ func pluginList(conf []byte, top map[string]any) (string, chain, string) {
 	if len(list.Plugins) == 0 {
 		return "", chain{}, `its key "plugins" is not written in small letters`
 	}
-	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins, list: true}
+	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins, list: true, versions: top["cniVersions"] != nil}
 	capabilities, _ := top["capabilities"].(map[string]any)
 	for name, value := range capabilities {
 		if value == true {

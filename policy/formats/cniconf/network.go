@@ -214,7 +214,7 @@ func (n *Network) describe(c chain) {
 	}
 	n.IPAM = ipam.Compile(sourceOfIPAM(main, &c))
 	n.NeedsDevice = n.ResourceName != "" && needsDevice(main.Network.Type, main.Bytes)
-	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses())
+	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses(&c))
 	n.chained, n.Unusable = readRouting(c.plugins)
 	n.findFlaws(&c)
 }

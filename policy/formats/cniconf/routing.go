@@ -74,11 +74,13 @@ func cniVersionFault(v string) string {
 // result to answer with: before version 0.3.0 of the specification, which is also what
 // counts where none is named, a result is made of addresses, and without IPAM there are
 // none ("cannot convert: no valid IP addresses").
-func (n *Network) oldWithoutAddresses() string {
+func (n *Network) oldWithoutAddresses(c *chain) string {
 	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
 	switch {
 	case n.Macvlan == nil || n.IPAM != ipam.None || modern:
 		return ""
+	case n.CNIVersion == "" && c.versions:
+		return `none of "cniVersions" is known, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later`
 	case n.CNIVersion == "":
 		return "cniVersion is missing, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later"
 	default:

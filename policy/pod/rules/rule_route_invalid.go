@@ -21,6 +21,13 @@ var ruleRouteInvalid = pod.Rule{
 			}
 			for _, fault := range i.Network().RouteFaults(i.Ask()) {
 				found.Add(!fault.Certain, func() verdict.Finding {
+					if fault.DefaultRoute < 0 && !fault.Certain {
+						return verdict.Finding{
+							Place:   object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
+							Message: "interface " + quote.Value(i.Name) + " starts with a route to nowhere (network " + i.Label() + "): " + fault.Text,
+							Remedy:  "write " + fault.Want,
+						}
+					}
 					if fault.DefaultRoute < 0 {
 						return verdict.Finding{
 							Place:   object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
