@@ -145,10 +145,8 @@ func (n *Network) Fails(a *Ask) string {
 	if own := n.ownRequestFails(a); own != "" {
 		return own
 	}
-	if n.Macvlan != nil && n.Macvlan.narrow() {
-		if given := n.given(a); given.Known && slices.ContainsFunc(given.Prefixes, isIPv6) {
-			return fmt.Sprintf("its mtu is %d, and the pod asks for an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
-		}
+	if n.Macvlan != nil && n.Macvlan.narrow() && n.givesIPv6(n.request(a)) {
+		return fmt.Sprintf("its mtu is %d, and the interface is to get an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
 	}
 	return n.IPAM.Fails(n.request(a), n.around())
 }

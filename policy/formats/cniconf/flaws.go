@@ -153,9 +153,34 @@ func (n *Network) ofReference() bool {
 
 // findFlaws looks for what is wrong with the plugins of a chain that could be taken apart.
 func (n *Network) findFlaws(c *chain) {
-	e := extra{}
+	main := c.plugins[mainIndex(n.Plugins)]
+	e := extra{userspace: n.Main() == pluginHostDevice && (n.ResourceName != "" || byPCI(main.Bytes))}
+	switch n.Main() {
+	case pluginIPvlan:
+		e.ipvlanMaster, e.podMaster = readMaster(main.Bytes)
+	case "vlan":
+		_, e.podMaster = readMaster(main.Bytes)
+	}
+	for _, find := range []func(*chain, *extra) []flaw.Flaw{
+		n.ipamFlaws, n.chainFlaws, n.fieldFlaws, n.requestFlaws, n.addressFlaws, n.nameFlaws,
+	} {
+		e.flaws = append(e.flaws, find(c, &e)...)
+	}
+	if e.says() {
+		n.extra = &e
+	}
+}
+
+// says that there is something to keep.
+func (e *extra) says() bool {
+	return len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 ||
+		e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" || e.userspace
+}
+
+// ipamFlaws are those of the IPAM plugin's fields.
+func (n *Network) ipamFlaws(c *chain, e *extra) []flaw.Flaw {
 	main := mainIndex(n.Plugins)
-	e.userspace = n.Main() == pluginHostDevice && (n.ResourceName != "" || byPCI(c.plugins[main].Bytes))
+	var flaws []flaw.Flaw
 	for _, f := range slices.Concat(n.IPAM.Flaws(), ipam.IgnoredKeys(sourceOfIPAM(c.plugins[main], c))) {
 		// Who hands the routes to the kernel is known of the reference plugins only: sriov does so
 		// unless a program drives the device.
@@ -163,62 +188,70 @@ func (n *Network) findFlaws(c *chain) {
 			continue
 		}
 		f.Plugin = main
-		e.flaws = append(e.flaws, f)
+		flaws = append(flaws, f)
 	}
-	e.flaws = append(e.flaws, strayCapabilities(c)...)
+	return append(flaws, strayCapabilities(c)...)
+}
+
+// chainFlaws are those of plugins that cannot work where they stand.
+func (n *Network) chainFlaws(c *chain, _ *extra) []flaw.Flaw {
+	main := mainIndex(n.Plugins)
+	var flaws []flaw.Flaw
 	if kind := n.IPAM.Type(); slices.Contains(handsOnIPAM, n.Main()) && (slices.Contains(makers, kind) || slices.Contains(changers, kind)) {
-		e.flaws = append(e.flaws, flaw.Flaw{
+		flaws = append(flaws, flaw.Flaw{
 			Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: main, Path: []any{"ipam", "type"},
 			Text: `"ipam.type" is ` + quote.Value(kind) + ", a plugin that gives no addresses", Want: "write an IPAM plugin, such as host-local or static",
 		})
 	}
 	for i, p := range c.plugins {
-		e.flaws = append(e.flaws, n.placeFlaws(i, main)...)
+		flaws = append(flaws, n.placeFlaws(i, main)...)
 		if p.Network.Type == "bandwidth" && i > main && slices.Contains(makers, n.Main()) && !slices.Contains(paired, n.Main()) && limits(p.Bytes) {
-			e.flaws = append(e.flaws, flaw.Flaw{
+			flaws = append(flaws, flaw.Flaw{
 				Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: i, Path: []any{"type"},
 				Text: "the plugin bandwidth limits what a peer on the node carries, and an interface of the plugin " + quote.Value(n.Main()) + " has none",
 				Want: "leave bandwidth out, or use a bridge",
 			})
 		}
-		for _, f := range pluginFlaws(i, p, n.ResourceName, &e.tuning) {
-			f.Kind, f.Plugin = flaw.Plugin, i
-			e.flaws = append(e.flaws, f)
-		}
-	}
-	e.flaws = append(e.flaws, e.readRequests(c.plugins[main].Bytes, main, n.IPAM.Type())...)
-	switch n.Main() {
-	case pluginIPvlan:
-		e.ipvlanMaster, e.podMaster = readMaster(c.plugins[main].Bytes)
-	case "vlan":
-		_, e.podMaster = readMaster(c.plugins[main].Bytes)
-	}
-	e.flaws = append(e.flaws, n.addressFlaws(&e)...)
-	e.flaws = append(e.flaws, n.requestFlaws(&e, main)...)
-	if m := n.Macvlan; m != nil && m.MAC != "" && n.MACIgnored() != "" {
-		e.flaws = append(e.flaws, flaw.Flaw{
-			Kind: flaw.Plugin, Effect: flaw.Ignored, Plugin: main, Path: []any{"mac"},
-			Text: `"mac" has no effect: ` + n.MACIgnored(), Want: "remove mac, or chain the plugin tuning with it",
-		})
 	}
 	if c.list && c.cniVersion == "" && n.IPAM.Type() == "host-local" {
 		// Run with Multus 4.3 and host-local 1.10: test/node.
-		e.flaws = append(e.flaws, flaw.Flaw{
+		flaws = append(flaws, flaw.Flaw{
 			Kind: flaw.Chain, Effect: flaw.Stays, Plugin: main, Path: []any{"ipam"},
 			Text: "the list of plugins has no cniVersion, and the configuration with which Multus then deletes has no ranges", Want: `write "cniVersion": "0.3.1"`,
 		})
 	}
-	if len(c.name) > longName {
-		e.name = len(c.name)
-		e.flaws = append(e.flaws, flaw.Flaw{
-			Kind: flaw.Chain, Effect: flaw.FailsSome, Plugin: main, Path: []any{"name"},
-			Text: fmt.Sprintf("the network's name has %d bytes, and Multus keeps what it did in a file whose name is that, the container's ID and the interface's name: a file name has %d", e.name, mostFileName),
-			Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
+	return flaws
+}
+
+// fieldFlaws are those of the fields of each plugin. They note what tuning does.
+func (n *Network) fieldFlaws(c *chain, e *extra) []flaw.Flaw {
+	var flaws []flaw.Flaw
+	for i, p := range c.plugins {
+		for _, f := range pluginFlaws(i, p, n.ResourceName, &e.tuning) {
+			f.Kind, f.Plugin = flaw.Plugin, i
+			flaws = append(flaws, f)
+		}
+	}
+	if m := n.Macvlan; m != nil && m.MAC != "" && n.MACIgnored() != "" {
+		flaws = append(flaws, flaw.Flaw{
+			Kind: flaw.Plugin, Effect: flaw.Ignored, Plugin: mainIndex(n.Plugins), Path: []any{"mac"},
+			Text: `"mac" has no effect: ` + n.MACIgnored(), Want: "remove mac, or chain the plugin tuning with it",
 		})
 	}
-	if len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 || e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" || e.userspace {
-		n.extra = &e
+	return flaws
+}
+
+// nameFlaws are those of the network's name, which it notes where it is long.
+func (n *Network) nameFlaws(c *chain, e *extra) []flaw.Flaw {
+	if len(c.name) <= longName {
+		return nil
 	}
+	e.name = len(c.name)
+	return []flaw.Flaw{{
+		Kind: flaw.Chain, Effect: flaw.FailsSome, Plugin: mainIndex(n.Plugins), Path: []any{"name"},
+		Text: fmt.Sprintf("the network's name has %d bytes, and Multus keeps what it did in a file whose name is that, the container's ID and the interface's name: a file name has %d", e.name, mostFileName),
+		Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
+	}}
 }
 
 // strayCapabilities are those that a list of plugins declares, and none of its plugins: libcni
@@ -269,15 +302,17 @@ func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
 const leastMTUOfIPv6 = 1280
 
 // addressFlaws are about the addresses of the network on the link that its plugins make.
-func (n *Network) addressFlaws(e *extra) []flaw.Flaw {
-	given := n.given(&Ask{})
-	has6 := given.Known && slices.ContainsFunc(given.Prefixes, isIPv6)
+func (n *Network) addressFlaws(_ *chain, e *extra) []flaw.Flaw {
 	switch {
-	case !has6:
+	case !n.givesIPv6(ipam.Request{}):
 		return nil
 	case n.Macvlan != nil && n.Macvlan.narrow():
+		effect := flaw.FailsAll
+		if !n.givesIPv6(ipam.Request{Args: anIPv4}) {
+			effect = flaw.FailsSome
+		}
 		return []flaw.Flaw{{
-			Kind: flaw.Plugin, Effect: flaw.FailsAll, Plugin: mainIndex(n.Plugins), Path: []any{"mtu"},
+			Kind: flaw.Plugin, Effect: effect, Plugin: mainIndex(n.Plugins), Path: []any{"mtu"},
 			Text: fmt.Sprintf(`"mtu" is %d, and IPv6, of which the network gives addresses, needs %d or more`, n.Macvlan.MTU, leastMTUOfIPv6),
 			Want: fmt.Sprintf("write an mtu of %d or more, or remove it (default: the MTU of the master)", leastMTUOfIPv6),
 		}}
@@ -295,6 +330,18 @@ func (n *Network) addressFlaws(e *extra) []flaw.Flaw {
 		}}
 	}
 	return nil
+}
+
+// anIPv4 stands for the addresses that a pod may bring in place of the network's.
+var anIPv4 = ipam.ReadAsked([]string{"192.0.2.1/24"})
+
+// givesIPv6 says that an attachment which asks for some addresses certainly gets one of IPv6.
+func (n *Network) givesIPv6(asked ipam.Request) bool {
+	if n.IPAM.Fault() != "" || !n.ofReference() {
+		return false
+	}
+	given := n.IPAM.Given(asked, n.around())
+	return given.Known && slices.ContainsFunc(given.Prefixes, isIPv6)
 }
 
 // readRequests reads what the main plugin's configuration asks for in place of a pod.
@@ -323,8 +370,12 @@ func (e *extra) readRequests(conf []byte, main int, ipamType string) []flaw.Flaw
 }
 
 // requestFlaws are those of the addresses that the configuration asks for in place of a pod,
-// which may ask for others.
-func (n *Network) requestFlaws(e *extra, main int) []flaw.Flaw {
+// which may ask for others. It notes these.
+func (n *Network) requestFlaws(c *chain, e *extra) []flaw.Flaw {
+	main := mainIndex(n.Plugins)
+	if flaws := e.readRequests(c.plugins[main].Bytes, main, n.IPAM.Type()); flaws != nil {
+		return flaws
+	}
 	asked := ipam.Request{Args: ipam.ReadAsked(e.argIPs), Runtime: ipam.ReadAsked(e.runtimeIPs)}
 	if asked.Empty() || n.IPAM.Fault() != "" {
 		return nil
