@@ -82,6 +82,7 @@ func (n *Network) ReadsArgs() bool {
 func (n *Network) around() ipam.Chain {
 	return ipam.Chain{
 		CNIVersion:   n.CNIVersion,
+		MayAdd:       !n.ofReference(),
 		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs && !n.ofReference(),
 		PlainReader:  n.plainReader(),
 	}
@@ -147,6 +148,9 @@ func (n *Network) Fails(a *Ask) string {
 	}
 	if n.Macvlan != nil && n.Macvlan.narrow() && n.givesIPv6(n.request(a)) {
 		return fmt.Sprintf("its mtu is %d, and the interface is to get an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
+	}
+	if n.userspace() || !slices.Contains(makers, n.Main()) {
+		return ""
 	}
 	return n.IPAM.Fails(n.request(a), n.around())
 }

@@ -37,6 +37,8 @@ func TestAttachment(t *testing.T) {
 		certain      bool
 	}{
 		{"static without an address", uplink, Ask{}, "its IPAM static has no address", "", false},
+		{"static without an address, of a plugin that is not known", `{"cniVersion":"1.0.0","type":"sriov","ipam":{"type":"static"}}`, Ask{}, "", "", false},
+		{"static without an address, beside one that is not known", `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","ipam":{"type":"static"}},{"type":"somebodys"}]}`, Ask{}, "", "", false},
 		{"beside the gateway", uplink, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
 		{"the gateway goes with the address", own, Ask{ArgIPs: []string{"10.1.0.9/24"}}, "", "another address takes the place of the network's, and its gateway", false},
 		{"the gateway stays beside the address", own, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},

@@ -28,6 +28,8 @@ type chain struct {
 	list bool
 	// versions says that the list has "cniVersions", of which the highest counts that is known.
 	versions bool
+	// listIPAM says that "ipam" stands beside "plugins", where nobody reads it.
+	listIPAM bool
 	// listed are the capabilities that a list of plugins declares for itself.
 	listed []string
 }
@@ -127,7 +129,7 @@ func pluginList(conf []byte, top map[string]any) (string, chain, string) {
 	if len(list.Plugins) == 0 {
 		return "", chain{}, `its key "plugins" is not written in small letters`
 	}
-	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins, list: true, versions: top["cniVersions"] != nil}
+	c := chain{cniVersion: list.CNIVersion, plugins: list.Plugins, list: true, versions: top["cniVersions"] != nil, listIPAM: top["ipam"] != nil}
 	capabilities, _ := top["capabilities"].(map[string]any)
 	for name, value := range capabilities {
 		if value == true {

@@ -190,7 +190,7 @@ func (n *Network) ipamFlaws(c *chain, e *extra) []flaw.Flaw {
 		f.Plugin = main
 		flaws = append(flaws, f)
 	}
-	return append(flaws, strayCapabilities(c)...)
+	return append(flaws, strayKeys(c)...)
 }
 
 // chainFlaws are those of plugins that cannot work where they stand.
@@ -254,9 +254,17 @@ func (n *Network) nameFlaws(c *chain, e *extra) []flaw.Flaw {
 	}}
 }
 
-// strayCapabilities are those that a list of plugins declares, and none of its plugins: libcni
-// hands what a pod asks for to plugins that declare it themselves, and to no others.
-func strayCapabilities(c *chain) []flaw.Flaw {
+// strayKeys are keys of plugins beside the list of plugins: "ipam", and capabilities that none
+// of the plugins declares. libcni hands what a pod asks for to plugins that declare it
+// themselves, and to no others.
+func strayKeys(c *chain) []flaw.Flaw {
+	if c.listIPAM {
+		return []flaw.Flaw{{
+			Kind: flaw.IPAMKey, Effect: flaw.Ignored, Plugin: flaw.OfList, Path: []any{"ipam"},
+			Text: `the key "ipam" has no effect beside "plugins": it belongs to a plugin`,
+			Want: `write it beside the "type" of the plugin that makes the interface`,
+		}}
+	}
 	for _, name := range c.listed {
 		if !slices.ContainsFunc(c.plugins, func(p *libcni.PluginConfig) bool { return p.Network.Capabilities[name] }) {
 			return []flaw.Flaw{{

@@ -263,11 +263,19 @@ func vlanFlaws(conf []byte) []flaw.Flaw {
 		VlanID          int    `json:"vlanId"`
 		MTU             int    `json:"mtu"`
 		LinkInContainer bool   `json:"linkInContainer"`
+		// Other plugins have this key.
+		VLAN json.RawMessage `json:"vlan"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
 		return undecodable("vlan", err)
 	}
 	var flaws []flaw.Flaw
+	if f.VlanID == 0 && namesVLAN(f.VLAN) {
+		flaws = append(flaws, flaw.Flaw{
+			Effect: flaw.Ignored, Path: []any{"vlan"},
+			Text: `the plugin vlan does not know the key "vlan", and makes VLAN 0`, Want: `write "vlanId"`,
+		})
+	}
 	if f.Master == "" {
 		flaws = append(flaws, fails(`the plugin vlan has no "master"`, "write the link that carries the VLAN"))
 	}

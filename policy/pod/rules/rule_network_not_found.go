@@ -54,10 +54,14 @@ func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *
 	case answer.Value != nil || answer.Err != nil || answer.Unknown:
 		return nil
 	case doubt != nil:
+		remedy := "make sure that it exists before the pod starts; check with --inventory or --live to know"
+		if !iface.Element.NamespaceGiven {
+			remedy = lookedUpIn(iface) + "; otherwise " + remedy
+		}
 		return &verdict.Finding{
 			Message: fmt.Sprintf("network %s is not known: no NetworkAttachmentDefinition that was read has that namespace and name; it may exist all the same, because %s",
 				iface.Label(), doubt.Partial),
-			Remedy: "make sure that it exists before the pod starts; check with --inventory or --live to know",
+			Remedy: remedy,
 		}
 	}
 	f := verdict.Finding{
@@ -65,8 +69,12 @@ func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *
 		Remedy:  "create it first, or name one that exists; this lists them:" + list,
 	}
 	if !iface.Element.NamespaceGiven {
-		f.Remedy = fmt.Sprintf("write namespace/name: without a namespace, a network of %s is looked up in namespace %s. This lists the networks:",
-			iface.Annotation, quote.Value(iface.Reference.Namespace)) + list
+		f.Remedy = lookedUpIn(iface) + ". This lists the networks:" + list
 	}
 	return &f
+}
+
+// lookedUpIn says where a network without a namespace is looked up.
+func lookedUpIn(iface *pod.Interface) string {
+	return fmt.Sprintf("write namespace/name: without a namespace, a network of %s is looked up in namespace %s", iface.Annotation, quote.Value(iface.Reference.Namespace))
 }

@@ -49,6 +49,9 @@ type AddressFault struct {
 type Chain struct {
 	// CNIVersion of the configuration; empty where none is named.
 	CNIVersion string
+	// MayAdd says that a plugin of the chain is not known, and may give an interface what it
+	// lacks.
+	MayAdd bool
 	// IPsElsewhere says that another plugin of the chain declares the capability "ips",
 	// the main plugin does not, and what becomes of it is not known.
 	IPsElsewhere bool

@@ -199,7 +199,7 @@ func (p *static) ownFault() (index int, text string) {
 }
 
 // Fails: what is wrong with the addresses of the network counts where they are not replaced.
-func (p *static) Fails(asked Request, _ Chain) string {
+func (p *static) Fails(asked Request, chain Chain) string {
 	addresses, own := p.effective(asked)
 	if own {
 		if len(p.unreadable) > 0 {
@@ -211,7 +211,7 @@ func (p *static) Fails(asked Request, _ Chain) string {
 		}
 	}
 	// Requests that cannot be read have findings of their own.
-	if len(addresses) == 0 && asked.Empty() {
+	if len(addresses) == 0 && asked.Empty() && !chain.MayAdd {
 		return "its IPAM static has no address, and the pod asks for none"
 	}
 	return ""
