@@ -28,7 +28,8 @@ func (c *containers) UnmarshalJSON(text []byte) error {
 	if open, err := d.Token(); err != nil || open != json.Delim('[') {
 		return nil
 	}
-	for n := 0; d.More(); n++ {
+	devices := mayNameDevices(text)
+	for n := 0; d.More() && (n == 0 || devices); n++ {
 		var one struct {
 			Resources struct {
 				Limits map[string]json.RawMessage `json:"limits"`
@@ -47,4 +48,26 @@ func (c *containers) UnmarshalJSON(text []byte) error {
 		}
 	}
 	return nil
+}
+
+// mayNameDevices says whether the limits of any container may name a device: without a slash
+// in them there is none, and the containers need not be decoded. The API server writes JSON
+// without escapes in such keys.
+func mayNameDevices(text []byte) bool {
+	const limits = `"limits"`
+	for {
+		at := bytes.Index(text, []byte(limits))
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(limits):]
+		end := bytes.IndexByte(text, '}')
+		if end < 0 {
+			end = len(text)
+		}
+		if bytes.ContainsAny(text[:end], `/\`) {
+			return true
+		}
+		text = text[end:]
+	}
 }
