@@ -23,14 +23,14 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			}
 			message, remedy := "no pod can use it: "+iface.Network().FailsAll(), correctNetwork(iface.Reference)
 			if iface.Network().FailsAll() == "" {
-				why := iface.Network().Fails(iface.Ask())
+				why, want := iface.Network().Fails(iface.Ask())
 				if why == "" {
-					why = missesMaster(p, i)
+					why, want = missesMaster(p, i), "name the network of that link before this one"
 				}
 				if why == "" {
 					continue
 				}
-				message, remedy = "this pod cannot use it: "+why, `write what the network lacks in the pod's element ("ips", "mac"), or `+remedy
+				message, remedy = "this pod cannot use it: "+why, want+", or "+remedy
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
