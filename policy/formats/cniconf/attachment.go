@@ -3,6 +3,7 @@ package cniconf
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/mac"
@@ -232,21 +233,26 @@ type RouteFault struct {
 // that it gets: those of the network, and those of the element's "default-route". What fails
 // every pod is not said again.
 func (n *Network) RouteFaults(a *Ask) []RouteFault {
-	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || !n.addresses(a) {
+	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 && !slices.Contains(n.Plugins, pluginSBR) || !n.addresses(a) {
 		return nil
 	}
 	var faults []RouteFault
 	given := n.given(a)
-	if slices.Contains(configureIface, n.Main()) && !n.userspace() {
-		for _, f := range ipam.RouteFaults(n.IPAM.Routes(), given) {
-			faults = append(faults, RouteFault{
-				DefaultRoute: -1, Certain: !given.Merged || !f.Depends,
-				Text: fmt.Sprintf("route %d of its IPAM %s", f.Index+1, f.Detail), Want: f.Want,
-			})
+	if n.givesRoutes() {
+		routes := n.IPAM.Routes()
+		for _, f := range ipam.RouteFaults(slices.Concat(routes, n.routesOfSBR(given)), given) {
+			of := fmt.Sprintf("route %d of its IPAM ", f.Index+1)
+			if f.Index >= len(routes) {
+				of = "the default route of its plugin sbr "
+			}
+			faults = append(faults, RouteFault{DefaultRoute: -1, Certain: !given.Merged || !f.Depends, Text: of + f.Detail, Want: f.Want})
 		}
 		faults = append(faults, n.lostGateways(given)...)
 	}
 	for i, f := range ipam.GatewayFaults(a.DefaultRoutes, n.IPAM.Routes(), given) {
+		if f.Detail == "" && n.allReference && slices.Contains(n.Plugins, pluginSBR) && given.Known && !a.DefaultRoutes[i].IsLinkLocalUnicast() && !a.DefaultRoutes[i].IsUnspecified() {
+			f.Detail, f.Want = "is out of reach once the plugin sbr has moved the routes of the interface into a table of its own", `no "default-route", or a network without sbr`
+		}
 		if f.Detail != "" {
 			// SetDefaultGW of Multus (pkg/netutils) answers with the error of the last one.
 			last := i == len(a.DefaultRoutes)-1
@@ -254,6 +260,33 @@ func (n *Network) RouteFaults(a *Ask) []RouteFault {
 		}
 	}
 	return faults
+}
+
+// givesRoutes says that the main plugin gives the routes of its IPAM to the kernel, as they are:
+// before version 0.3.0 of the specification a result has no room for all of them.
+func (n *Network) givesRoutes() bool {
+	return slices.Contains(configureIface, n.Main()) && !n.userspace() && n.NamesInterface()
+}
+
+// sbrTable is the first of those that sbr makes.
+const sbrTable = 100
+
+// routesOfSBR are those that a plugin sbr adds: to everywhere, by the gateway of each family.
+func (n *Network) routesOfSBR(given ipam.Given) []ipam.Route {
+	if !slices.Contains(n.Plugins, pluginSBR) || !n.allReference {
+		return nil
+	}
+	var routes []ipam.Route
+	for _, gateway := range []netip.Addr{given.Gateway4, given.Gateway6} {
+		if gateway.IsValid() && !gateway.IsUnspecified() {
+			everywhere := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+			if gateway.Is4() {
+				everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+			}
+			routes = append(routes, ipam.Route{Dst: everywhere, Gateway: gateway, Table: sbrTable})
+		}
+	}
+	return routes
 }
 
 // lostGateways are the routes that go by the gateway of an address of the network, where an
@@ -301,13 +334,15 @@ type Takes struct {
 // an address beside the gateway of that route: who chooses it knows the network. Both
 // families were run with macvlan 1.10.0: findings/macvlan-second-default-route.sh.
 func (n *Network) DefaultRoutes(a *Ask) (takes Takes) {
-	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || n.userspace() ||
+	ofBridge := n.extra != nil && n.extra.defaultGateway
+	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 && !ofBridge || n.userspace() || !n.NamesInterface() ||
 		slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) ||
 		!n.addresses(a) || slices.ContainsFunc(n.RouteFaults(a), func(f RouteFault) bool { return f.Certain }) {
 		return Takes{}
 	}
 	asked, given := n.request(a), n.given(a)
 	brought := slices.Concat(asked.IPs, asked.Args)
+	takes.IPv4 = ofBridge && given.Known && slices.ContainsFunc(given.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is4() })
 	for _, r := range n.IPAM.Routes() {
 		if !r.IsDefault() || r.Priority > 0 || r.Table != 0 && r.Table != ipam.TableMain {
 			continue
@@ -328,7 +363,7 @@ func (n *Network) DefaultRoutes(a *Ask) (takes Takes) {
 var routeMovers = append([]string{pluginCoordinator, pluginVeth, pluginRouter}, routeKeepers...)
 
 // routeKeepers are those of them that care for the routes of their own interface alone.
-var routeKeepers = []string{"sbr", "route-override", "vrf"}
+var routeKeepers = []string{pluginSBR, "route-override", "vrf"}
 
 // HasOwnRoutes says that somebody has seen to the routes of the network without a plugin that
 // coordinates those of the pod: it has some, or a plugin that keeps them apart.

@@ -22,6 +22,10 @@ func TestAttachment(t *testing.T) {
 		tuned   = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mac":"nonsense"}]}`
 		narrow  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mtu":1279,"ipam":{"type":"static"}}`
 		asking  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":["10.9.0.7"]}}}`
+		sourced = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}},{"type":"sbr"}]}`
+		astray  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24","gateway":"10.9.0.1"}]}},{"type":"sbr"}]}`
+		old     = `{"cniVersion":"0.2.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"::/0","gw":"fd00::1"},{"dst":"10.0.0.0/8","scope":253}]}}`
+		scope   = `{"cniVersion":"0.3.1","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"10.0.0.0/8","scope":256}]}}`
 		odd     = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":"10.9.0.7"}}}`
 		again   = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mac":"03:00:00:00:00:01","runtimeConfig":{"mac":"02:00:00:00:00:01"}}`
 		device  = `{"cniVersion":"1.0.0","type":"host-device","device":"eth1","useInterfaceNetwork":true}`
@@ -78,6 +82,10 @@ func TestAttachment(t *testing.T) {
 		{"a device by its address on the bus, which a program may drive", bus, Ask{}, "", "", false},
 		{"another plugin that may rename", renamed, Ask{}, "", "", false},
 		{"a bridge with an MTU that is left out", bridge, Ask{}, "", "", false},
+		{"default-route beside sbr", sourced, Ask{DefaultRoutes: route("10.1.0.1")}, "", "is out of reach once the plugin sbr", true},
+		{"sbr by a gateway elsewhere", astray, Ask{}, "", "the default route of its plugin sbr goes by the gateway", true},
+		{"routes that an old result has no room for", old, Ask{}, "", "", false},
+		{"a scope of one byte", scope, Ask{}, "", "", false},
 		{"every pod fails, which is said elsewhere", broken, Ask{}, "", "", false},
 	}
 	for _, tt := range tests {

@@ -1,10 +1,6 @@
 package cniconf
 
-import (
-	"encoding/json"
-
-	"github.com/containernetworking/cni/pkg/version"
-)
+import "encoding/json"
 
 // OnlyReference says that every plugin of the chain is one of the reference plugins
 // (containernetworking/plugins): it is known what they answer with, an interface of the
@@ -15,8 +11,7 @@ func (n *Network) OnlyReference() bool { return len(n.Plugins) > 0 && n.allRefer
 // addresses: before version 0.3.0 of the specification, which is also what counts where
 // none is named, it does not.
 func (n *Network) NamesInterface() bool {
-	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
-	return modern
+	return !older(n.CNIVersion, "0.3.0")
 }
 
 // hostDevice is what a configuration of host-device says of the device. Multus puts the one of

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
@@ -38,6 +39,8 @@ type extra struct {
 	userspace bool
 	// deviceAddresses says that the device keeps addresses and routes that it has on the node.
 	deviceAddresses bool
+	// defaultGateway says that a bridge gives every pod a default route of its own.
+	defaultGateway bool
 	// argsFault says why the IPAM plugin cannot read args of the configuration; a pod may
 	// bring others.
 	argsFault string
@@ -178,6 +181,8 @@ func (n *Network) findFlaws(c *chain) {
 		e.deviceAddresses = d.UseInterfaceNetwork || unread
 	case pluginIPvlan:
 		e.ipvlanMaster, e.podMaster = readMaster(main.Bytes)
+	case "bridge":
+		e.defaultGateway = isDefaultGateway(main.Bytes)
 	case "vlan":
 		_, e.podMaster = readMaster(main.Bytes)
 	}
@@ -208,7 +213,7 @@ func fewest(flaws []flaw.Flaw) []flaw.Flaw {
 
 // says that there is something to keep.
 func (e *extra) says() bool {
-	return len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.nameBytes != 0 || e.argsFault != "" || e.deviceAddresses ||
+	return len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.nameBytes != 0 || e.argsFault != "" || e.deviceAddresses || e.defaultGateway ||
 		e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" || e.userspace
 }
 
@@ -219,7 +224,7 @@ func (n *Network) ipamFlaws(c *chain, e *extra) []flaw.Flaw {
 	for _, f := range slices.Concat(n.IPAM.Flaws(), ipam.IgnoredKeys(sourceOfIPAM(c.plugins[main], c))) {
 		// Who hands addresses and routes to the kernel is known of the reference plugins only: sriov
 		// does so unless a program drives the device.
-		if f.Kernel && (!slices.Contains(makers, n.Main()) || e.userspace) {
+		if f.Kind == flaw.Route && !n.NamesInterface() || f.Kernel && (!slices.Contains(makers, n.Main()) || e.userspace) {
 			continue
 		}
 		f.Plugin = main
@@ -333,6 +338,8 @@ func (n *Network) placeFlaws(i, main int, e *extra) []flaw.Flaw {
 	case i == main && slices.Contains(changers, kind):
 		return add("the plugin "+quote.Value(kind)+" changes what a plugin before it has made, and there is none",
 			"write the plugin that makes the interface, such as macvlan, before it")
+	case kind == "firewall" && older(n.CNIVersion, "0.4.0"):
+		return add(`the plugin firewall needs cniVersion "0.4.0" or later`, `write "cniVersion": "1.0.0"`)
 	case i == main && slices.Contains(linkless, kind):
 		flaws := add("the plugin "+quote.Value(kind)+" makes no interface for the pod", "write a plugin that makes one, such as macvlan")
 		flaws[0].Effect = flaw.Ignored
@@ -347,6 +354,12 @@ func (n *Network) placeFlaws(i, main int, e *extra) []flaw.Flaw {
 		return add("the plugin "+quote.Value(kind)+" needs addresses, and the network has no IPAM plugin", `write an "ipam" for it`)
 	}
 	return nil
+}
+
+// older says that a version of the specification, "" for none, comes before another.
+func older(v, than string) bool {
+	since, _ := version.GreaterThanOrEqualTo(v, than)
+	return !since
 }
 
 // leastMTUOfIPv6 is how large a packet every link with IPv6 has to carry (RFC 8200, 5): the

@@ -232,6 +232,7 @@ const (
 	pluginMacvlan     = "macvlan"
 	pluginIPvlan      = "ipvlan"
 	pluginSRIOV       = "sriov"
+	pluginSBR         = "sbr"
 	pluginHostDevice  = "host-device"
 	pluginIfacer      = "ifacer"
 	pluginVeth        = "veth"

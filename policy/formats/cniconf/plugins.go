@@ -279,6 +279,14 @@ func vlanFlaws(conf []byte) []flaw.Flaw {
 	return flaws
 }
 
+// isDefaultGateway says that a bridge is the default gateway of its pods.
+func isDefaultGateway(conf []byte) bool {
+	var f struct {
+		IsDefaultGateway bool `json:"isDefaultGateway"`
+	}
+	return json.Unmarshal(conf, &f) == nil && f.IsDefaultGateway
+}
+
 // bridgeFlaws follows plugins/main/bridge/bridge.go.
 func bridgeFlaws(conf []byte) []flaw.Flaw {
 	var f struct {
@@ -287,8 +295,17 @@ func bridgeFlaws(conf []byte) []flaw.Flaw {
 		HairpinMode               bool   `json:"hairpinMode"`
 		PromiscMode               bool   `json:"promiscMode"`
 		DisableContainerInterface bool   `json:"disableContainerInterface"`
-		MTU                       int    `json:"mtu"`
-		IPAM                      struct {
+		// Decoded for their types alone.
+		IsGateway           bool `json:"isGateway"`
+		IsDefaultGateway    bool `json:"isDefaultGateway"`
+		ForceAddress        bool `json:"forceAddress"`
+		IPMasq              bool `json:"ipMasq"`
+		PreserveDefaultVlan bool `json:"preserveDefaultVlan"`
+		MacSpoofChk         bool `json:"macspoofchk"`
+		EnableDad           bool `json:"enabledad"`
+		PortIsolation       bool `json:"portIsolation"`
+		MTU                 int  `json:"mtu"`
+		IPAM                struct {
 			Type string `json:"type"`
 		} `json:"ipam"`
 		VlanTrunk []struct {

@@ -52,7 +52,8 @@ func readRoutes(conf []json.RawMessage) ([]Route, string) {
 			route.Dst = netip.PrefixFrom(dst, max(0, length-bits+dst.BitLen()))
 		}
 		if read.Scope != nil {
-			route.Scope = *read.Scope
+			// The kernel has one byte for it.
+			route.Scope = *read.Scope & 0xff
 		}
 		if read.Table != nil {
 			route.Table = *read.Table
