@@ -26,23 +26,32 @@ func JudgePod(ctx context.Context, inv inventory.Inventory, config *config.Confi
 // judgeView is JudgePod, and returns what the verdict was made of as well.
 func judgeView(ctx context.Context, inv inventory.Inventory, config *config.Config, subject *pod.Subject) (verdict.Verdict, *pod.View) {
 	request := pod.Parse(subject, config)
-	facts := inv.Facts(ctx, request.Questions())
-	view := request.With(facts)
-	if q, more := view.FurtherQuestions(); more {
-		facts.Holders = inv.Facts(ctx, q).Holders
-		view = request.With(facts)
-	}
+	var asked pod.Addresses
+	facts, view := lookFurther(ctx, inv, request, inv.Facts(ctx, request.Questions()), &asked)
 	verdict := rules.Judge(view)
 	for range confirmations {
 		q, open := view.Unconfirmed(&verdict)
 		if !open {
 			break
 		}
-		facts = inv.Refresh(ctx, q, facts)
-		view = request.With(facts)
+		facts, view = lookFurther(ctx, inv, request, inv.Refresh(ctx, q, facts), &asked)
 		verdict = rules.Judge(view)
 	}
 	return verdict, view
+}
+
+// lookFurther is the view of a request in the light of facts, to which it adds what comes up
+// only because of them: who has the addresses that networks fix. asked are the addresses about
+// which that was asked before: only when a fresh look shows others it is asked again, since the
+// answer is from memory and takes the place of one that may have been confirmed.
+func lookFurther(ctx context.Context, inv inventory.Inventory, request *pod.Request, facts pod.Facts, asked *pod.Addresses) (pod.Facts, *pod.View) {
+	view := request.With(facts)
+	if q, more := view.FurtherQuestions(); more && !q.Addresses.Equal(*asked) {
+		*asked = q.Addresses
+		facts.Holders = inv.Facts(ctx, q).Holders
+		view = request.With(facts)
+	}
+	return facts, view
 }
 
 // CompletePod fills in what a pod leaves to the configuration: its default pools. It

@@ -72,3 +72,28 @@ func TestRefusalIsConfirmed(t *testing.T) {
 		})
 	}
 }
+
+// What a fresh look brings up is asked as well: who has the address that the network fixes now.
+func TestFurtherQuestionsOfAFreshLook(t *testing.T) {
+	const (
+		holder = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: other, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"macvlan","master":"bond0","capabilities":{"ips":true},"ipam":{"type":"static"}}'}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: holder, namespace: a, annotations: {k8s.v1.cni.cncf.io/networks: '[{"name":"other","ips":["10.0.0.5/24"]}]'}}, spec: {containers: [{name: app}]}}
+---
+`
+		unusable = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"macvlan","master":"bond0","mode":"none"}'}}`
+		fixed    = `{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net, namespace: a}, spec: {config: '{"cniVersion":"0.3.1","type":"macvlan","master":"bond0","ipam":{"type":"static","addresses":[{"address":"10.0.0.5/24"}]}}'}}`
+	)
+	inv := &lagging{Inventory: given.Inventory(t, holder+unusable), now: given.Inventory(t, holder+fixed)}
+	outcome, err := review.Judge(t.Context(), inv, config.Default(), review.Change{
+		APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Operation: review.Create, Final: true,
+		New: []byte(`{"metadata":{"name":"web","annotations":{"k8s.v1.cni.cncf.io/networks":"a/net"}}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &outcome.Verdict
+	if text := v.Explanation(verdict.Warn); v.Decision() != verdict.Warn || inv.refreshed == 0 || !strings.Contains(text, "address-in-use") {
+		t.Errorf("%s after %d fresh looks\n%s", v.Decision(), inv.refreshed, text)
+	}
+}

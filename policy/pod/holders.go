@@ -94,6 +94,11 @@ type Addresses struct {
 // Empty says whether there are none.
 func (a Addresses) Empty() bool { return len(a.IPs)+len(a.MACs) == 0 }
 
+// Equal says whether others are the same, in the same order.
+func (a Addresses) Equal(b Addresses) bool {
+	return slices.Equal(a.IPs, b.IPs) && slices.Equal(a.MACs, b.MACs)
+}
+
 // NetworkIn is the network that the claim names, with a namespace; the zero value when
 // it names none.
 func (c *Claim) NetworkIn(defaultNamespace string) object.Reference {

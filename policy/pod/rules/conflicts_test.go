@@ -12,6 +12,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
@@ -521,6 +522,35 @@ func TestIdentityIs(t *testing.T) {
 	} {
 		if got := tt.a.Is(tt.b); got != tt.want {
 			t.Errorf("%+v is %+v: %t", tt.a, tt.b, got)
+		}
+	}
+}
+
+// Only where it is certain that two interfaces hang on one link, it is said, and denied.
+func TestAddressTwiceOnOneLink(t *testing.T) {
+	const link = "on the same link of the node"
+	asked := func(network string) string {
+		element := `{"name":"` + network + `","cni-args":{"ips":["10.0.0.5/24"]}}`
+		return "[" + element + "," + element + "]"
+	}
+	for _, row := range []struct {
+		main, networks, want string
+		link                 bool
+	}{
+		{`"type":"macvlan","master":"lan"`, asked("static"), "deny address-duplicate", true},
+		{`"type":"bridge"`, asked("static"), "deny address-duplicate", true},
+		{`"type":"tap"`, asked("static"), "warn address-duplicate", false},
+		{`"type":"host-device","device":"lan"`, asked("static"), "warn address-duplicate", false},
+		{`"type":"tap"`, "fixed,fixed", "warn address-duplicate", false},
+	} {
+		c := newCluster(t)
+		for name, addresses := range map[string]string{"static": "", "fixed": `,"addresses":[{"address":"10.0.0.5/24"}]`} {
+			c.networks[reference("team-a/"+name)] = nad.Compile(cniconf.Source{Namespace: "team-a", Name: name,
+				Config: `{"cniVersion":"0.3.1","plugins":[{` + row.main + `,"ipam":{"type":"static"` + addresses + `}},{"type":"coordinator","mode":"overlay"}]}`})
+		}
+		v := c.judge(podOf("networks", row.networks), config.Default())
+		if text := v.Explanation(verdict.Warn); ids(v) != row.want || strings.Contains(text, link) != row.link {
+			t.Errorf("%s: %q, want %q, link %t\n%s", row.main, ids(v), row.want, row.link, text)
 		}
 	}
 }

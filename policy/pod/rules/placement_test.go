@@ -278,3 +278,24 @@ func TestDevicesOfWhatIsStored(t *testing.T) {
 		}
 	}
 }
+
+// What helps against a link that is made too late is another order, not an address.
+func TestRemedyOfALinkMadeLater(t *testing.T) {
+	for _, row := range []struct {
+		pod  []string
+		want string
+	}{
+		{[]string{"networks", "kube-system/inner,kube-system/lan"}, `name network "kube-system/lan" before this one, and write the names of both interfaces: "net2" for that one, and another for this`},
+		{[]string{"networks", "kube-system/inner@own,kube-system/lan@net2"}, `name network "kube-system/lan" before this one`},
+		{[]string{"networks", "kube-system/lan,kube-system/inner"}, "name before it the network that makes that link, and give this interface another name"},
+		{[]string{"first", "kube-system/inner", "networks", "kube-system/lan@net2"}, "use another network here: a pod's first interface is made before all others"},
+	} {
+		c := newCluster(t)
+		c.networks[reference("kube-system/inner")] = nad.Compile(cniconf.Source{Namespace: "kube-system", Name: "inner",
+			Config: `{"cniVersion":"0.3.1","plugins":[{"type":"macvlan","master":"net2","linkInContainer":true},{"type":"coordinator","mode":"overlay"}]}`})
+		v := c.judge(podOf(row.pod...), config.Default())
+		if got := remedyOf(t, &v, "network-config-unusable"); got != row.want {
+			t.Errorf("%q:\n%s, want\n%s", row.pod, got, row.want)
+		}
+	}
+}

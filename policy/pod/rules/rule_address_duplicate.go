@@ -36,10 +36,10 @@ var ruleAddressDuplicate = pod.Rule{
 			found.Add(!certain, func() verdict.Finding {
 				f := p.AtAddress(w)
 				if w.OfNetwork() {
-					f.Message, f.Remedy = givenTwice(p, w, before)
+					f.Message, f.Remedy = givenTwice(p, w, before, sameLink(certain))
 					return f
 				}
-				f.Message = w.Named() + " is requested twice" + elsewhere(p, w, before)
+				f.Message = w.Named() + " is requested twice" + elsewhere(p, w, before, sameLink(certain))
 				f.Remedy = "leave one of the two out, or write another address"
 				return f
 			})
@@ -58,22 +58,32 @@ func together(p *pod.View, w, before *pod.RequestedAddress) (yes, certain bool) 
 	case w.List == nil && p.InterfaceOf(w) == p.InterfaceOf(before):
 		return w.Claim.By == before.Claim.By, true
 	}
-	yes, certain = p.OneLink(w, before)
-	// Who writes an address twice means it twice.
-	return yes, certain || !w.OfNetwork()
+	return p.OneLink(w, before)
 }
 
-// givenTwice says that a network gives an interface an address which another one has.
-func givenTwice(p *pod.View, w, before *pod.RequestedAddress) (message, remedy string) {
+// sameLink continues a sentence about two interfaces where it is certain that they hang on one
+// link. The plugins of other links than macvlan, ipvlan and bridge, such as tap, host-device and
+// sriov, may give each interface a link of its own, on which the address does not get in the
+// way of the other.
+func sameLink(certain bool) string {
+	if certain {
+		return ", on the same link of the node"
+	}
+	return ""
+}
+
+// givenTwice says that a network gives an interface an address which another one has; link is
+// that of [sameLink].
+func givenTwice(p *pod.View, w, before *pod.RequestedAddress, link string) (message, remedy string) {
 	i := p.InterfaceOf(w)
 	message = "network " + i.Label() + " gives interface " + quote.Value(i.Name) + " the " + kindOf(w) + " " + quote.Value(w.Text)
 	if before.List != nil {
-		return message + ", which is also in " + before.List.Annotation + ", on the same link of the node", "write another address in " + before.List.Annotation
+		return message + ", which is also in " + before.List.Annotation + link, "write another address in " + before.List.Annotation
 	}
 	other := p.InterfaceOf(before)
 	message += ", which interface " + quote.Value(other.Name) + " has as well"
 	if other.Reference != i.Reference {
-		return message + ", on the same link of the node", "attach one of the two networks, or let one of them give no fixed " + kindOf(w)
+		return message + link, "attach one of the two networks, or let one of them give no fixed " + kindOf(w)
 	}
 	return message, "attach the network once, or use one that gives each interface " + another(w)
 }
@@ -94,14 +104,15 @@ func another(w *pod.RequestedAddress) string {
 	return "a mac of its own"
 }
 
-// elsewhere says where an address was requested before, as the end of a sentence.
-func elsewhere(p *pod.View, w, before *pod.RequestedAddress) string {
+// elsewhere says where an address was requested before, as the end of a sentence; link is that
+// of [sameLink].
+func elsewhere(p *pod.View, w, before *pod.RequestedAddress, link string) string {
 	switch {
 	case before.List != nil:
-		return ": also in " + before.List.Annotation + ", on the same link of the node"
+		return ": also in " + before.List.Annotation + link
 	case p.InterfaceOf(before) == p.InterfaceOf(w):
 		return " for the same interface"
 	default:
-		return ": also for interface " + quote.Value(p.InterfaceOf(before).Name) + ", on the same link of the node"
+		return ": also for interface " + quote.Value(p.InterfaceOf(before).Name) + link
 	}
 }

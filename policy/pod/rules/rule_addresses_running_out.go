@@ -28,9 +28,9 @@ var ruleAddressesRunningOut = pod.Rule{
 			if room < 0 {
 				continue
 			}
-			interfaces, first := onNetwork(p, i)
+			interfaces, asked := onNetwork(p, i)
 			short := scale.Pods*interfaces - room
-			if !first || short+scale.Surge*interfaces <= 0 {
+			if !asked || short+scale.Surge*interfaces <= 0 {
 				continue
 			}
 			found.Add(short <= 0, func() verdict.Finding {
@@ -45,15 +45,22 @@ var ruleAddressesRunningOut = pod.Rule{
 }
 
 // onNetwork is how many interfaces each pod has on the network of one of them, and whether that
-// one is the first.
-func onNetwork(p *pod.View, of *pod.Interface) (count int, first bool) {
+// one is the first for which the network was not added to every pod: so a network is judged
+// once, and not at all where every pod has it, about which nobody can do anything here.
+func onNetwork(p *pod.View, of *pod.Interface) (count int, asked bool) {
+	first := true
 	for n := range p.Interfaces() {
-		if i := &p.Interfaces()[n]; i.Network() == of.Network() {
-			first = first || count == 0 && i == of
-			count++
+		i := &p.Interfaces()[n]
+		if i.Network() != of.Network() {
+			continue
+		}
+		count++
+		if !i.Added {
+			asked = asked || first && i == of
+			first = false
 		}
 	}
-	return count, first
+	return count, asked
 }
 
 const ruleAddressesRunningOutID = "addresses-running-out"

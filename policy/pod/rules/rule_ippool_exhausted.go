@@ -37,6 +37,9 @@ var ruleIPPoolExhausted = pod.Rule{
 			if text == "" {
 				continue
 			}
+			if _, asked := onNetwork(p, i); !asked {
+				continue
+			}
 			found.Add(true, func() verdict.Finding {
 				one := atInterface(p, i)
 				one.Message = "network " + i.Label() + " has no free address: " + text

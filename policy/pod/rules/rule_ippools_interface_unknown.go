@@ -58,7 +58,7 @@ func checkListedInterfaces(p *pod.View) []verdict.Finding {
 			return verdict.Finding{
 				Place:   object.AtAnnotation(spiderpool.PoolsAnnotation, spiderpool.Locate(spiderpool.PoolsAnnotation, p.Subject.Annotations[spiderpool.PoolsAnnotation], e, "interface", -1)),
 				Message: label + " " + problem,
-				Remedy:  "list the interfaces whose networks use Spiderpool, each with its name: " + suppliedNames(p),
+				Remedy:  listSupplied(p),
 			}
 		})
 	}
@@ -76,6 +76,15 @@ func interfaceOfElement(p *pod.View, element int) (name string, iface *pod.Inter
 	}
 	name = p.PoolAnnotations().Pools[element].Interface
 	return name, interfaceCalled(p, name)
+}
+
+// listSupplied says what to do with the list: it is to have the names of the interfaces that
+// use Spiderpool.
+func listSupplied(p *pod.View) string {
+	if len(p.Supplies()) == 0 {
+		return "remove the annotation: no network that the pod asks for uses Spiderpool"
+	}
+	return "list the interfaces whose networks use Spiderpool, each with its name: " + suppliedNames(p)
 }
 
 // suppliedNames are the names of the interfaces that the list is to have.

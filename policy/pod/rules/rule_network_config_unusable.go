@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -21,16 +22,9 @@ var ruleNetworkConfigUnusable = pod.Rule{
 			if iface.Network() == nil || iface.Annotation == "" {
 				continue
 			}
-			message, remedy := "no pod can use it: "+iface.Network().FailsAll(), correctNetwork(iface.Reference)
-			if iface.Network().FailsAll() == "" {
-				why, want := iface.Network().Fails(iface.Ask())
-				if why == "" {
-					why, want = missesMaster(p, i), "name the network of that link before this one"
-				}
-				if why == "" {
-					continue
-				}
-				message, remedy = "this pod cannot use it: "+why, want+", or "+remedy
+			message, remedy := unusable(p, i)
+			if message == "" {
+				continue
 			}
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
@@ -42,23 +36,55 @@ var ruleNetworkConfigUnusable = pod.Rule{
 	},
 }
 
-// missesMaster says why the interface that a network hangs its own on is not there yet; empty
-// where that is not certain. i is the index of the interface.
-func missesMaster(p *pod.View, i int) string {
-	master := p.Interfaces()[i].Network().PodMaster()
+// unusable says why the pod's i-th interface cannot be made, and what helps; empty where that is
+// not certain.
+func unusable(p *pod.View, i int) (message, remedy string) {
+	const thisPod = "this pod cannot use it: "
+	iface := &p.Interfaces()[i]
+	if why := iface.Network().FailsAll(); why != "" {
+		return "no pod can use it: " + why, correctNetwork(iface.Reference)
+	}
+	if why, want := iface.Network().Fails(iface.Ask()); why != "" {
+		return thisPod + why, want + ", or " + correctNetwork(iface.Reference)
+	}
+	if why, remedy := missesMaster(p, i); why != "" {
+		return thisPod + why, remedy
+	}
+	return "", ""
+}
+
+// missesMaster says why the link in the pod that the i-th interface is to hang on is not there
+// yet, and what helps; empty where that is not certain.
+func missesMaster(p *pod.View, i int) (why, remedy string) {
+	iface := &p.Interfaces()[i]
+	master := iface.Network().PodMaster()
 	if master == "" {
-		return ""
+		return "", ""
 	}
 	for n := i; n < len(p.Interfaces()); n++ {
-		if p.Interfaces()[n].Name != master {
+		later := &p.Interfaces()[n]
+		if later.Name != master {
 			continue
 		}
+		why = "it looks in the pod for the link " + quote.Value(master) + ", which is made after it"
 		if n == i {
-			return "it looks in the pod for the link " + quote.Value(master) + ", which is its own interface"
+			why = "it looks in the pod for the link " + quote.Value(master) + ", which is its own interface"
 		}
-		return "it looks in the pod for the link " + quote.Value(master) + ", which is made after it: name that network first"
+		switch {
+		case iface.Annotation == multus.DefaultNetworkAnnotation:
+			remedy = "use another network here: a pod's first interface is made before all others"
+		case n == i:
+			remedy = "name before it the network that makes that link, and give this interface another name"
+		default:
+			remedy = "name network " + later.Label() + " before this one"
+			if later.Element.Interface == "" || iface.Element.Interface == "" {
+				// Names that nobody asks for go by the place in the list.
+				remedy += ", and write the names of both interfaces: " + quote.Value(master) + " for that one, and another for this"
+			}
+		}
+		return why, remedy
 	}
-	return ""
+	return "", ""
 }
 
 // correctNetwork says how to get at the object. Its names are those of an object

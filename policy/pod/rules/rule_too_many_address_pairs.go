@@ -109,7 +109,8 @@ func ofMACPool(p *pod.View, i *pod.Interface) bool {
 }
 
 // pairSources are those of the pod that fix any address: the elements of the Multus
-// annotations one by one, and of each generation of the flat network the longer list.
+// annotations one by one, and of each generation of the flat network the longer list. What
+// "cni-args" ask for is a matter of the plugins that read them, and not counted.
 func pairSources(p *pod.View) []pairSource {
 	var sources []pairSource
 	for n := range p.Interfaces() {
@@ -118,8 +119,6 @@ func pairSources(p *pod.View) []pairSource {
 		case i.Element == nil:
 		case len(i.Element.IPs) > 0:
 			sources = append(sources, pairSource{name: i.Annotation, count: len(i.Element.IPs), at: func(n int) verdict.Finding { return p.AtElement(i, "ips", n) }})
-		case len(i.Element.ArgIPs) > 0:
-			sources = append(sources, pairSource{name: i.Annotation, count: len(i.Element.ArgIPs), at: func(int) verdict.Finding { return p.AtElement(i, "cni-args", -1) }})
 		case i.Element.MAC != "":
 			sources = append(sources, pairSource{name: i.Annotation, count: 1, mac: i, at: func(int) verdict.Finding { return p.AtElement(i, "mac", -1) }})
 		}

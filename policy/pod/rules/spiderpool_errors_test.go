@@ -379,7 +379,7 @@ func TestSpiderpoolErrors(t *testing.T) {
 			{title: "the default of its network, which does not exist", pod: []string{"networks", "kube-system/lan-default", "ippools", net1(`"lan-v4"`)},
 				change: func(_ *testing.T, s *situation) { s.cluster.pools.Delete("lan-v4") },
 				want:   "deny ippool-not-found", says: `which the annotation of network "kube-system/lan-default" names`},
-			{title: "nothing, without the networks annotation", pod: []string{"ippools", net1(`"lan-v4"`)}, want: "warn ippools-interface-unknown"},
+			{title: "nothing, without the networks annotation", pod: []string{"ippools", net1(`"lan-v4"`)}, want: "warn ippools-interface-unknown", says: "remove the annotation: no network"},
 			{title: "another pool than the one that is taken", pod: []string{"networks", "kube-system/lan,kube-system/lan", "ippools", `[{"interface":"net1","ipv4":["lan-v4"]},{"interface":"net2","ipv4":["gone"]}]`},
 				want: "deny ippool-not-found", says: `such as "lan-v4b"`},
 			{title: "the rest of the list", pod: with("ippools", net1(`"lan-v4","gone"`)), want: "deny ippool-not-found", says: "leave the pool out"},

@@ -44,10 +44,12 @@ type Summary struct {
 	PassedOver int `json:"passedOver"`
 }
 
-// Counts are the numbers of findings by their action.
+// Counts are the numbers of findings by their action. Ignored are those that were accepted,
+// whatever their action: none as long as nothing accepts a finding.
 type Counts struct {
-	Deny int `json:"deny"`
-	Warn int `json:"warn"`
+	Deny    int `json:"deny"`
+	Warn    int `json:"warn"`
+	Ignored int `json:"ignored"`
 }
 
 // Result is the verdict on one object.
