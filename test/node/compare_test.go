@@ -413,7 +413,8 @@ func (o *outcome) needs(lacks []string) string {
 		return device
 	case strings.Contains(o.Failure, "failed to locate iptables"):
 		return iptables
-	case strings.Contains(o.Failure, "stat /etc/cni/"):
+	case strings.Contains(o.Failure, "failed to get clusterNetwork/defaultNetworks: stat "):
+		// What has a slash is a path to Multus.
 		return nodeFile
 	}
 	return ""
