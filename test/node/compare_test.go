@@ -36,8 +36,13 @@ type trial struct {
 // said says whether there is a finding of one of some rules, of an action or of any.
 func (c *trial) said(rules map[string]bool, action verdict.Action) bool {
 	return slices.ContainsFunc(c.findings, func(f verdict.Finding) bool {
-		return rules[f.Rule] && (action == "" || f.Action == action) && !sharesAddress(&f)
+		return rules[f.Rule] && (action == "" || f.Action == action) && !sharesAddress(&f) && !strings.Contains(f.Message, "with a route to nowhere")
 	})
+}
+
+// about says whether there is a finding of a rule.
+func (c *trial) about(rule string) bool {
+	return slices.ContainsFunc(c.findings, func(f verdict.Finding) bool { return f.Rule == rule })
 }
 
 func (c *trial) denied() bool {
@@ -280,7 +285,7 @@ func (p *pod) named() []*network {
 		n := &p.Networks[i]
 		is := func(e multus.Element) bool { return e.Namespace == n.Namespace && e.Name == n.Name }
 		if slices.ContainsFunc(elements, is) || slices.ContainsFunc(first, is) ||
-			n.Name == p.Multus.ClusterNetwork && n.Namespace == p.Multus.MultusNamespace {
+			n.Namespace == p.Multus.MultusNamespace && (n.Name == p.Multus.ClusterNetwork || slices.Contains(p.Multus.DefaultNetworks, n.Name)) {
 			named = append(named, n)
 		}
 	}
@@ -367,15 +372,19 @@ func kindNeeded(needs string) string { return strings.TrimPrefix(needs, kernelWi
 
 // isNeed says whether it is known to happen that a pod needs something.
 func isNeed(needs string) bool {
-	if kinds[kindNeeded(needs)] != nil || needs == dhcp || needs == kubelet {
+	if kinds[kindNeeded(needs)] != nil || slices.Contains([]string{dhcp, kubelet, operator, device, iptables, nodeFile}, needs) {
 		return true
 	}
 	return slices.Contains(slices.Collect(maps.Values(foreign)), needs)
 }
 
 const (
-	dhcp    = "a DHCP server"
-	kubelet = "a kubelet with a device plugin"
+	dhcp     = "a DHCP server"
+	kubelet  = "a kubelet with a device plugin"
+	operator = "an operator that makes the network of another object"
+	device   = "a device on the PCI bus"
+	iptables = "the program iptables"
+	nodeFile = "a CNI configuration on the node"
 )
 
 // needs is what keeps a pod from being run to its end here; empty when nothing does.
@@ -400,6 +409,12 @@ func (o *outcome) needs(lacks []string) string {
 		return dhcp
 	case strings.Contains(o.Failure, "failed to get a ResourceClient instance"):
 		return kubelet
+	case strings.Contains(o.Failure, "lstat /sys/bus/pci/devices/"):
+		return device
+	case strings.Contains(o.Failure, "failed to locate iptables"):
+		return iptables
+	case strings.Contains(o.Failure, "stat /etc/cni/"):
+		return nodeFile
 	}
 	return ""
 }
@@ -446,7 +461,12 @@ func try(t *testing.T, trials []*trial) *report {
 			t.Errorf("%s: %s\n%s", c.title, o.Broken, c)
 			continue
 		}
-		if needs := o.needs(r.lacks); needs != "" {
+		needs := o.needs(r.lacks)
+		if strings.Contains(o.Failure, "cannot find a network-attachment-definition") && !c.about("network-not-found") {
+			// Our inventory knows the network by the object that it is made of.
+			needs = operator
+		}
+		if needs != "" {
 			r.needs[needs]++
 			continue
 		}

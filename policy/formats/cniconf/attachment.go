@@ -3,8 +3,10 @@ package cniconf
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/address/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
@@ -32,7 +34,7 @@ func (n *Network) request(a *Ask) ipam.Request {
 	r := ipam.Request{IPs: ipam.ReadAsked(a.IPs)}
 	r.Args, r.Runtime = ipam.ReadAsked(a.ArgIPs), r.IPs
 	if a.ArgIPs == nil && n.extra != nil {
-		r.Args = ipam.ReadAsked(n.extra.argIPs)
+		r.Args, r.OwnArgs = ipam.ReadAsked(n.extra.argIPs), true
 	}
 	if !n.handsOnIPs(a) || len(r.IPs) == 0 {
 		r.Runtime = nil
@@ -52,7 +54,8 @@ func (n *Network) AddressFaults(a *Ask) []ipam.AddressFault {
 	if len(a.IPs)+len(a.ArgIPs) == 0 || len(asked.IPs)+len(asked.Args) == 0 || n.Plugins == nil || n.Unusable != "" || n.IPAM.Fault() != "" {
 		return nil
 	}
-	return n.IPAM.AddressFaults(asked, n.around())
+	// What is wrong with args of the network's own is no fault of the pod's request ([Network.Fails]).
+	return slices.DeleteFunc(n.IPAM.AddressFaults(asked, n.around()), func(f ipam.AddressFault) bool { return f.Args && asked.OwnArgs })
 }
 
 // Assigns says whether an address that a pod asks for reaches its interface, where
@@ -82,8 +85,8 @@ func (n *Network) ReadsArgs() bool {
 func (n *Network) around() ipam.Chain {
 	return ipam.Chain{
 		CNIVersion:   n.CNIVersion,
-		MayAdd:       !n.ofReference(),
-		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs && !n.ofReference(),
+		MayAdd:       !n.allReference,
+		IPsElsewhere: n.Capabilities.IPs && !n.MainCapabilities.IPs && !n.allReference,
 		PlainReader:  n.plainReader(),
 	}
 }
@@ -111,7 +114,7 @@ func (n *Network) given(a *Ask) ipam.Given {
 		return ipam.Given{}
 	}
 	g := n.IPAM.Given(n.request(a), n.around())
-	g.Known = g.Known && n.ofReference()
+	g.Known = g.Known && n.allReference && !(n.extra != nil && n.extra.deviceAddresses)
 	return g
 }
 
@@ -128,46 +131,66 @@ func (n *Network) Addressless(a *Ask) bool {
 }
 
 // Fails says why the network's configuration fails an attachment, though it does not fail
-// those that ask for something else: a clause about the network. It is empty where it does
-// not, and where every pod fails ([Network.FailsAll]).
-func (n *Network) Fails(a *Ask) string {
+// those that ask for something else: a clause about the network, and what to do. It is empty
+// where it does not, and where every pod fails ([Network.FailsAll]).
+func (n *Network) Fails(a *Ask) (why, want string) {
 	if n.Plugins == nil || n.FailsAll() != "" {
-		return ""
+		return "", ""
 	}
-	if m := n.Macvlan; m != nil && m.MACFault != "" && a.MAC == "" {
-		return fmt.Sprintf("its mac %s, and the pod asks for no other", m.MACFault)
-	}
-	if n.extra != nil && n.extra.tuning.macFault != "" && a.MAC == "" {
-		return "the mac of its plugin tuning " + n.extra.tuning.macFault + ", and the pod asks for no other"
+	if why := n.macFails(a); why != "" {
+		return why, `write "mac" in the pod's element`
 	}
 	if n.extra.tooLong(a.Interface) {
-		return fmt.Sprintf("its name has %d bytes, too many beside the interface's for the file that Multus keeps about both", n.extra.name)
+		return fmt.Sprintf("its name has %d bytes, too many beside the interface's for the file that Multus keeps about both", n.extra.nameBytes), "give the network a shorter name"
 	}
-	if own := n.ownRequestFails(a); own != "" {
-		return own
+	if why := n.ownRequestFails(a); why != "" {
+		return why, `write other addresses in "cni-args" of the pod's element`
 	}
 	if n.Macvlan != nil && n.Macvlan.narrow() && n.givesIPv6(n.request(a)) {
-		return fmt.Sprintf("its mtu is %d, and the interface is to get an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6)
+		return fmt.Sprintf("its mtu is %d, and the interface is to get an IPv6 address, which needs %d or more", n.Macvlan.MTU, leastMTUOfIPv6), "ask for an IPv4 address"
 	}
 	if n.userspace() || !slices.Contains(makers, n.Main()) {
-		return ""
+		return "", ""
 	}
-	return n.IPAM.Fails(n.request(a), n.around())
+	return n.IPAM.Fails(n.request(a), n.around()), `write "ips" in the pod's element`
+}
+
+// macFails says why the hardware address that the network fixes fails a pod that brings none
+// in its place: runtimeConfig comes before macvlan's own, and arguments before tuning's.
+func (n *Network) macFails(a *Ask) string {
+	var e extra
+	if n.extra != nil {
+		e = *n.extra
+	}
+	switch {
+	case n.Macvlan != nil && n.Macvlan.MACFault != "" && a.MAC == "" && e.runtimeMAC == "":
+		return fmt.Sprintf("its mac %s, and the pod asks for no other", n.Macvlan.MACFault)
+	case e.tuning.macFault != "" && a.MAC == "" && a.ArgMAC == "" && e.tuning.argMAC == (mac.Address{}):
+		return "the mac of its plugin tuning " + e.tuning.macFault + ", and the pod asks for no other"
+	}
+	return ""
 }
 
 // ownRequestFails says why the addresses that the configuration asks for in place of a pod fail
-// one that asks for none; empty where they do not.
+// one that does not ask for others in the same way; empty where they do not.
 func (n *Network) ownRequestFails(a *Ask) string {
-	if n.extra == nil || n.extra.argIPs == nil && n.extra.runtimeIPs == nil || len(a.IPs) > 0 || a.ArgIPs != nil {
+	if n.extra == nil || a.ArgIPs != nil {
+		return ""
+	}
+	if n.extra.argsFault != "" {
+		return n.extra.argsFault
+	}
+	if n.extra.argIPs == nil && n.extra.runtimeIPs == nil {
 		return ""
 	}
 	for _, f := range n.IPAM.AddressFaults(n.request(a), n.around()) {
-		if f.Effect == ipam.EffectFails && f.Index >= 0 && f.Args {
+		if f.Effect != ipam.EffectFails || !f.Args && len(a.IPs) > 0 {
+			continue
+		}
+		if f.Args && f.Index >= 0 {
 			return "the address " + quote.Value(n.extra.argIPs[f.Index]) + " in its args " + f.Detail
 		}
-		if f.Effect == ipam.EffectFails {
-			return "the addresses in its args " + f.Detail
-		}
+		return "the addresses in its args " + f.Detail
 	}
 	return ""
 }
@@ -176,7 +199,7 @@ func (n *Network) ownRequestFails(a *Ask) string {
 // sentence; empty where it has one, and where that is not known.
 func (n *Network) MACIgnored() string {
 	switch {
-	case slices.Contains(n.Plugins, "tuning") || !n.ofReference():
+	case slices.Contains(n.Plugins, "tuning") || !n.allReference:
 		return ""
 	case n.Macvlan != nil && n.Macvlan.Mode == ModePassthru:
 		return "in mode passthru the interface has the address of its master"
@@ -189,7 +212,8 @@ func (n *Network) MACIgnored() string {
 // addresses says that an attachment gets what it asks for up to its addresses, as far as is
 // known.
 func (n *Network) addresses(a *Ask) bool {
-	return n.FailsAll() == "" && n.Fails(a) == "" &&
+	why, _ := n.Fails(a)
+	return n.FailsAll() == "" && why == "" &&
 		!slices.ContainsFunc(n.AddressFaults(a), func(f ipam.AddressFault) bool { return f.Effect == ipam.EffectFails })
 }
 
@@ -198,8 +222,9 @@ type RouteFault struct {
 	// DefaultRoute is which member of the element's "default-route" it is; -1 for a route of
 	// the network.
 	DefaultRoute int
-	// Certain says that the pod fails; otherwise it starts, and lacks the route.
-	Certain bool
+	// Certain says that the pod fails. Otherwise Starts says that it starts and lacks the route,
+	// and without it that it fails unless the node's own file for the IPAM plugin names more.
+	Certain, Starts bool
 	// Text is a clause that states the fact, Want what is accepted.
 	Text, Want string
 }
@@ -208,27 +233,60 @@ type RouteFault struct {
 // that it gets: those of the network, and those of the element's "default-route". What fails
 // every pod is not said again.
 func (n *Network) RouteFaults(a *Ask) []RouteFault {
-	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 || !n.addresses(a) {
+	if n.Plugins == nil || len(n.IPAM.Routes())+len(a.DefaultRoutes) == 0 && !slices.Contains(n.Plugins, pluginSBR) || !n.addresses(a) {
 		return nil
 	}
 	var faults []RouteFault
 	given := n.given(a)
-	if slices.Contains(configureIface, n.Main()) && !n.userspace() {
-		for _, f := range ipam.RouteFaults(n.IPAM.Routes(), given) {
-			faults = append(faults, RouteFault{
-				DefaultRoute: -1, Certain: true,
-				Text: fmt.Sprintf("route %d of its IPAM %s", f.Index+1, f.Detail), Want: f.Want,
-			})
+	if n.givesRoutes() {
+		routes := n.IPAM.Routes()
+		for _, f := range ipam.RouteFaults(slices.Concat(routes, n.routesOfSBR(given)), given) {
+			of := fmt.Sprintf("route %d of its IPAM ", f.Index+1)
+			if f.Index >= len(routes) {
+				of = "the default route of its plugin sbr "
+			}
+			faults = append(faults, RouteFault{DefaultRoute: -1, Certain: !given.Merged || !f.Depends, Text: of + f.Detail, Want: f.Want})
 		}
 		faults = append(faults, n.lostGateways(given)...)
 	}
-	for i, f := range ipam.GatewayFaults(a.DefaultRoutes, given) {
+	for i, f := range ipam.GatewayFaults(a.DefaultRoutes, n.IPAM.Routes(), given) {
+		if f.Detail == "" && n.allReference && slices.Contains(n.Plugins, pluginSBR) && given.Known && !a.DefaultRoutes[i].IsLinkLocalUnicast() && !a.DefaultRoutes[i].IsUnspecified() {
+			f.Detail, f.Want = "is out of reach once the plugin sbr has moved the routes of the interface into a table of its own", `no "default-route", or a network without sbr`
+		}
 		if f.Detail != "" {
 			// SetDefaultGW of Multus (pkg/netutils) answers with the error of the last one.
-			faults = append(faults, RouteFault{DefaultRoute: i, Certain: i == len(a.DefaultRoutes)-1, Text: f.Detail, Want: f.Want})
+			last := i == len(a.DefaultRoutes)-1
+			faults = append(faults, RouteFault{DefaultRoute: i, Certain: last && !given.Merged, Starts: !last, Text: f.Detail, Want: f.Want})
 		}
 	}
 	return faults
+}
+
+// givesRoutes says that the main plugin gives the routes of its IPAM to the kernel, as they are:
+// before version 0.3.0 of the specification a result has no room for all of them.
+func (n *Network) givesRoutes() bool {
+	return slices.Contains(configureIface, n.Main()) && !n.userspace() && n.NamesInterface()
+}
+
+// sbrTable is the first of those that sbr makes.
+const sbrTable = 100
+
+// routesOfSBR are those that a plugin sbr adds: to everywhere, by the gateway of each family.
+func (n *Network) routesOfSBR(given ipam.Given) []ipam.Route {
+	if !slices.Contains(n.Plugins, pluginSBR) || !n.allReference {
+		return nil
+	}
+	var routes []ipam.Route
+	for _, gateway := range []netip.Addr{given.Gateway4, given.Gateway6} {
+		if gateway.IsValid() && !gateway.IsUnspecified() {
+			everywhere := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+			if gateway.Is4() {
+				everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+			}
+			routes = append(routes, ipam.Route{Dst: everywhere, Gateway: gateway, Table: sbrTable})
+		}
+	}
+	return routes
 }
 
 // lostGateways are the routes that go by the gateway of an address of the network, where an
@@ -243,7 +301,7 @@ func (n *Network) lostGateways(given ipam.Given) []RouteFault {
 		}
 		if !r.Gateway.IsValid() && before.IsValid() && !now.IsValid() {
 			faults = append(faults, RouteFault{
-				DefaultRoute: -1,
+				DefaultRoute: -1, Starts: true,
 				Text: fmt.Sprintf("another address takes the place of the network's, and its gateway %s goes with it, so route %d of its IPAM (%s) has none",
 					quote.Value(before.String()), i+1, r.Dst),
 				Want: `"gw" in that route of the network`,
@@ -276,13 +334,15 @@ type Takes struct {
 // an address beside the gateway of that route: who chooses it knows the network. Both
 // families were run with macvlan 1.10.0: findings/macvlan-second-default-route.sh.
 func (n *Network) DefaultRoutes(a *Ask) (takes Takes) {
-	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 || n.userspace() ||
+	ofBridge := n.extra != nil && n.extra.defaultGateway
+	if a.First || n.Unusable != "" || len(n.IPAM.Routes()) == 0 && !ofBridge || n.userspace() || !n.NamesInterface() ||
 		slices.ContainsFunc(n.Plugins, func(p string) bool { return slices.Contains(routeMovers, p) }) ||
 		!n.addresses(a) || slices.ContainsFunc(n.RouteFaults(a), func(f RouteFault) bool { return f.Certain }) {
 		return Takes{}
 	}
 	asked, given := n.request(a), n.given(a)
 	brought := slices.Concat(asked.IPs, asked.Args)
+	takes.IPv4 = ofBridge && given.Known && slices.ContainsFunc(given.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is4() })
 	for _, r := range n.IPAM.Routes() {
 		if !r.IsDefault() || r.Priority > 0 || r.Table != 0 && r.Table != ipam.TableMain {
 			continue
@@ -303,7 +363,7 @@ func (n *Network) DefaultRoutes(a *Ask) (takes Takes) {
 var routeMovers = append([]string{pluginCoordinator, pluginVeth, pluginRouter}, routeKeepers...)
 
 // routeKeepers are those of them that care for the routes of their own interface alone.
-var routeKeepers = []string{"sbr", "route-override", "vrf"}
+var routeKeepers = []string{pluginSBR, "route-override", "vrf"}
 
 // HasOwnRoutes says that somebody has seen to the routes of the network without a plugin that
 // coordinates those of the pod: it has some, or a plugin that keeps them apart.

@@ -2,6 +2,7 @@ package cniconf
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,16 +13,27 @@ import (
 // wrong with its routes. test/node holds both against Multus and the plugins.
 func TestAttachment(t *testing.T) {
 	const (
-		uplink = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","capabilities":{"ips":true},"ipam":{"type":"static","routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`
-		own    = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24","gateway":"10.1.0.1"}],"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.2"}]}}`
-		fixed  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7"}]}}`
-		ranged = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}}`
-		other  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"somebodys"}]}`
-		mac    = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mac":"03:00:00:00:00:01"}`
-		tuned  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mac":"nonsense"}]}`
-		narrow = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mtu":1279,"ipam":{"type":"static"}}`
-		asking = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":["10.9.0.7"]}}}`
-		broken = `{"cniVersion":"1.0.0","type":"tuning"}`
+		uplink  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","capabilities":{"ips":true},"ipam":{"type":"static","routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`
+		own     = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24","gateway":"10.1.0.1"}],"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.2"}]}}`
+		fixed   = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7"}]}}`
+		ranged  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}}`
+		other   = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"somebodys"}]}`
+		mac     = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mac":"03:00:00:00:00:01"}`
+		tuned   = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1"},{"type":"tuning","mac":"nonsense"}]}`
+		narrow  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mtu":1279,"ipam":{"type":"static"}}`
+		asking  = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":["10.9.0.7"]}}}`
+		sourced = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"}},{"type":"sbr"}]}`
+		astray  = `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan","master":"eth1","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24","gateway":"10.9.0.1"}]}},{"type":"sbr"}]}`
+		old     = `{"cniVersion":"0.2.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"::/0","gw":"fd00::1"},{"dst":"10.0.0.0/8","scope":253}]}}`
+		scope   = `{"cniVersion":"0.3.1","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24","routes":[{"dst":"10.0.0.0/8","scope":256}]}}`
+		odd     = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","ipam":{"type":"host-local","subnet":"10.1.0.0/24"},"args":{"cni":{"ips":"10.9.0.7"}}}`
+		again   = `{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","mac":"03:00:00:00:00:01","runtimeConfig":{"mac":"02:00:00:00:00:01"}}`
+		device  = `{"cniVersion":"1.0.0","type":"host-device","device":"eth1","useInterfaceNetwork":true}`
+		sbr     = `{"cniVersion":"1.0.0","plugins":[{"type":"host-device","device":"eth1","useInterfaceNetwork":true},{"type":"sbr"}]}`
+		bus     = `{"cniVersion":"1.0.0","plugins":[{"type":"host-device","pciBusID":"0000:01:00.1"},{"type":"tap"}]}`
+		renamed = `{"cniVersion":"1.0.0","plugins":[{"type":"bridge"},{"type":"renamer"},{"type":"macvlan","master":"eth1"}]}`
+		bridge  = `{"cniVersion":"1.0.0","type":"bridge","mtu":-1}`
+		broken  = `{"cniVersion":"1.0.0","type":"tuning"}`
 	)
 	route := func(gateways ...string) (ips []net.IP) {
 		for _, g := range gateways {
@@ -60,12 +72,29 @@ func TestAttachment(t *testing.T) {
 		{"IPv4 on a narrow link", narrow, Ask{IPs: []string{"10.1.0.9/24"}}, "", "", false},
 		{"the network asks for what is not there", asking, Ask{}, `the address "10.9.0.7" in its args is outside`, "", false},
 		{"the pod asks for another", asking, Ask{ArgIPs: []string{"10.1.0.9"}}, "", "", false},
+		{"the network asks for what is not there, and the pod too", asking, Ask{IPs: []string{"10.1.0.9"}}, `the address "10.9.0.7" in its args is outside`, "", false},
+		{"args that cannot be read", odd, Ask{}, "the plugin host-local cannot read", "", false},
+		{"args that cannot be read, replaced", odd, Ask{ArgIPs: []string{"10.1.0.9"}}, "", "", false},
+		{"mac of tuning, replaced by cni-args", tuned, Ask{ArgMAC: "02:00:00:00:00:01"}, "", "", false},
+		{"mac of the network, replaced by its runtimeConfig", again, Ask{}, "", "", false},
+		{"the addresses of the device", device, Ask{DefaultRoutes: route("10.1.0.1")}, "", "", false},
+		{"sbr behind the addresses of the device", sbr, Ask{}, "", "", false},
+		{"a device by its address on the bus, which a program may drive", bus, Ask{}, "", "", false},
+		{"another plugin that may rename", renamed, Ask{}, "", "", false},
+		{"a bridge with an MTU that is left out", bridge, Ask{}, "", "", false},
+		{"default-route beside sbr", sourced, Ask{DefaultRoutes: route("10.1.0.1")}, "", "is out of reach once the plugin sbr", true},
+		{"sbr by a gateway elsewhere", astray, Ask{}, "", "the default route of its plugin sbr goes by the gateway", true},
+		{"routes that an old result has no room for", old, Ask{}, "", "", false},
+		{"a scope of one byte", scope, Ask{}, "", "", false},
 		{"every pod fails, which is said elsewhere", broken, Ask{}, "", "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n := Compile(Source{Name: "a", Config: tt.config})
-			if fails := n.Fails(&tt.ask); !strings.HasPrefix(fails, tt.fails) || fails != "" && tt.fails == "" {
+			if tt.name != "every pod fails, which is said elsewhere" && n.FailsAll() != "" {
+				t.Errorf("every pod fails: %s", n.FailsAll())
+			}
+			if fails, _ := n.Fails(&tt.ask); !strings.HasPrefix(fails, tt.fails) || fails != "" && tt.fails == "" {
 				t.Errorf("fails because %q, want %q", fails, tt.fails)
 			}
 			faults := n.RouteFaults(&tt.ask)
@@ -136,5 +165,24 @@ func TestFlawsAreLocated(t *testing.T) {
 		if (n.FailsAll() != "") != (f.Effect == flaw.FailsAll) || f.Want == "" {
 			t.Errorf("%s: %+v, and all fail because %q", tt.config, f, n.FailsAll())
 		}
+	}
+}
+
+// TestLargeNetworks: what is larger than anything that works is not judged, quickly, and little
+// of it is kept.
+func TestLargeNetworks(t *testing.T) {
+	repeat := func(text string, n int) string { return strings.TrimSuffix(strings.Repeat(text+",", n), ",") }
+	for name, config := range map[string]string{
+		"addresses": `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"static","addresses":[` + repeat("{}", 100000) + `]}}`,
+		"routes":    `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"static","addresses":[{"address":"10.1.0.7/24"}],"routes":[` + repeat(`{"dst":"10.9.0.1/16"}`, 20000) + `]}}`,
+		"plugins":   `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan"},` + repeat(`{"type":"sbr"}`, 20000) + `]}`,
+		"sysctls":   `{"cniVersion":"1.0.0","plugins":[{"type":"macvlan"},` + repeat(`{"type":"tuning","mtu":5}`, 20000) + `]}`,
+	} {
+		n := Compile(Source{Name: "a", Config: config})
+		if len(n.Flaws()) > mostFlaws || n.Unusable != "" {
+			t.Errorf("%s: %d flaws, %s", name, len(n.Flaws()), n.Unusable)
+		}
+		n.RouteFaults(&Ask{DefaultRoutes: []net.IP{net.ParseIP("10.2.0.1")}})
+		n.AddressFaults(&Ask{IPs: slices.Repeat([]string{"10.2.0.1/24"}, 4000)})
 	}
 }

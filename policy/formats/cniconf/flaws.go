@@ -3,6 +3,7 @@ package cniconf
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
@@ -30,11 +32,18 @@ type extra struct {
 	ipvlanMaster string
 	// podMaster is the interface of the pod that another plugin than macvlan hangs its own on.
 	podMaster string
-	// name is how long the network's name is, in bytes; 0 where that is no matter.
-	name int
+	// nameBytes is how long the network's name is, in bytes; 0 where that is no matter.
+	nameBytes int
 	// userspace says that the device may be one that a program drives and not the kernel, which
 	// then has no interface to add addresses and routes to.
 	userspace bool
+	// deviceAddresses says that the device keeps addresses and routes that it has on the node.
+	deviceAddresses bool
+	// defaultGateway says that a bridge gives every pod a default route of its own.
+	defaultGateway bool
+	// argsFault says why the IPAM plugin cannot read args of the configuration; a pod may
+	// bring others.
+	argsFault string
 }
 
 // Multus names a file NETWORK-CONTAINER-INTERFACE (libcni, cacheAdd): a container's ID has 64
@@ -48,7 +57,7 @@ const (
 
 // tooLong says that the name of the file about an attachment is too long.
 func (e *extra) tooLong(iface string) bool {
-	return e != nil && e.name > 0 && e.name+containerIDBytes+len("--")+len(iface) > mostFileName
+	return e != nil && e.nameBytes > 0 && e.nameBytes+containerIDBytes+len("--")+len(iface) > mostFileName
 }
 
 // Flaws are what is wrong with the plugins of the chain: what they refuse, and what they take
@@ -147,17 +156,33 @@ var (
 
 // ofReference says that every plugin of the chain is one of the reference plugins: what any
 // other one gives or makes is not known.
-func (n *Network) ofReference() bool {
-	return !slices.ContainsFunc(n.Plugins, func(p string) bool { return !slices.Contains(makers, p) && !slices.Contains(changers, p) })
+func ofReference(plugins []string) bool {
+	return !slices.ContainsFunc(plugins, func(p string) bool { return !reference(p) })
 }
+
+// reference says that a plugin is one of the reference plugins that make or change interfaces.
+func reference(plugin string) bool {
+	return slices.Contains(makers, plugin) || slices.Contains(changers, plugin)
+}
+
+// mostPlugins bounds the chains that are judged.
+const mostPlugins = 64
 
 // findFlaws looks for what is wrong with the plugins of a chain that could be taken apart.
 func (n *Network) findFlaws(c *chain) {
 	main := c.plugins[mainIndex(n.Plugins)]
-	e := extra{userspace: n.Main() == pluginHostDevice && (n.ResourceName != "" || byPCI(main.Bytes))}
+	var e extra
 	switch n.Main() {
+	case pluginHostDevice:
+		var d hostDevice
+		// What cannot be read is a flaw, and may be anything.
+		unread := json.Unmarshal(main.Bytes, &d) != nil
+		e.userspace = n.ResourceName != "" || d.byPCI() || unread
+		e.deviceAddresses = d.UseInterfaceNetwork || unread
 	case pluginIPvlan:
 		e.ipvlanMaster, e.podMaster = readMaster(main.Bytes)
+	case "bridge":
+		e.defaultGateway = isDefaultGateway(main.Bytes)
 	case "vlan":
 		_, e.podMaster = readMaster(main.Bytes)
 	}
@@ -166,14 +191,29 @@ func (n *Network) findFlaws(c *chain) {
 	} {
 		e.flaws = append(e.flaws, find(c, &e)...)
 	}
+	e.flaws = fewest(e.flaws)
 	if e.says() {
 		n.extra = &e
 	}
 }
 
+// mostFlaws is how many flaws of one network are kept: more, nobody would read.
+const mostFlaws = 40
+
+// fewest are the first flaws of many, one that fails every pod among them if there is any.
+func fewest(flaws []flaw.Flaw) []flaw.Flaw {
+	if len(flaws) <= mostFlaws {
+		return flaws
+	}
+	if first := slices.IndexFunc(flaws, func(f flaw.Flaw) bool { return f.Effect == flaw.FailsAll }); first >= mostFlaws {
+		flaws[mostFlaws-1] = flaws[first]
+	}
+	return slices.Clone(flaws[:mostFlaws])
+}
+
 // says that there is something to keep.
 func (e *extra) says() bool {
-	return len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.name != 0 ||
+	return len(e.flaws) > 0 || e.argIPs != nil || e.runtimeIPs != nil || e.runtimeMAC != "" || e.nameBytes != 0 || e.argsFault != "" || e.deviceAddresses || e.defaultGateway ||
 		e.tuning != (tuning{}) || e.ipvlanMaster != "" || e.podMaster != "" || e.userspace
 }
 
@@ -182,9 +222,9 @@ func (n *Network) ipamFlaws(c *chain, e *extra) []flaw.Flaw {
 	main := mainIndex(n.Plugins)
 	var flaws []flaw.Flaw
 	for _, f := range slices.Concat(n.IPAM.Flaws(), ipam.IgnoredKeys(sourceOfIPAM(c.plugins[main], c))) {
-		// Who hands the routes to the kernel is known of the reference plugins only: sriov does so
-		// unless a program drives the device.
-		if f.Kind == flaw.Route && (!slices.Contains(makers, n.Main()) || e.userspace) {
+		// Who hands addresses and routes to the kernel is known of the reference plugins only: sriov
+		// does so unless a program drives the device.
+		if f.Kind == flaw.Route && !n.NamesInterface() || f.Kernel && (!slices.Contains(makers, n.Main()) || e.userspace) {
 			continue
 		}
 		f.Plugin = main
@@ -194,7 +234,10 @@ func (n *Network) ipamFlaws(c *chain, e *extra) []flaw.Flaw {
 }
 
 // chainFlaws are those of plugins that cannot work where they stand.
-func (n *Network) chainFlaws(c *chain, _ *extra) []flaw.Flaw {
+//
+// Chains with other plugins than those of reference are not judged: what any other one makes
+// is not known. Nor are those that are longer than any that works.
+func (n *Network) chainFlaws(c *chain, e *extra) []flaw.Flaw {
 	main := mainIndex(n.Plugins)
 	var flaws []flaw.Flaw
 	if kind := n.IPAM.Type(); slices.Contains(handsOnIPAM, n.Main()) && (slices.Contains(makers, kind) || slices.Contains(changers, kind)) {
@@ -203,8 +246,14 @@ func (n *Network) chainFlaws(c *chain, _ *extra) []flaw.Flaw {
 			Text: `"ipam.type" is ` + quote.Value(kind) + ", a plugin that gives no addresses", Want: "write an IPAM plugin, such as host-local or static",
 		})
 	}
+	known := len(c.plugins) <= mostPlugins && !slices.ContainsFunc(n.Plugins, func(p string) bool {
+		return !reference(p) && !slices.Contains(linkless, p) && p != pluginIfacer && p != "." && p != ".."
+	})
 	for i, p := range c.plugins {
-		flaws = append(flaws, n.placeFlaws(i, main)...)
+		if !known || e.userspace {
+			break
+		}
+		flaws = append(flaws, n.placeFlaws(i, main, e)...)
 		if p.Network.Type == "bandwidth" && i > main && slices.Contains(makers, n.Main()) && !slices.Contains(paired, n.Main()) && limits(p.Bytes) {
 			flaws = append(flaws, flaw.Flaw{
 				Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: i, Path: []any{"type"},
@@ -246,10 +295,10 @@ func (n *Network) nameFlaws(c *chain, e *extra) []flaw.Flaw {
 	if len(c.name) <= longName {
 		return nil
 	}
-	e.name = len(c.name)
+	e.nameBytes = len(c.name)
 	return []flaw.Flaw{{
 		Kind: flaw.Chain, Effect: flaw.FailsSome, Plugin: mainIndex(n.Plugins), Path: []any{"name"},
-		Text: fmt.Sprintf("the network's name has %d bytes, and Multus keeps what it did in a file whose name is that, the container's ID and the interface's name: a file name has %d", e.name, mostFileName),
+		Text: fmt.Sprintf("the network's name has %d bytes, and Multus keeps what it did in a file whose name is that, the container's ID and the interface's name: a file name has %d", e.nameBytes, mostFileName),
 		Want: fmt.Sprintf(`write a "name" of up to %d bytes in the configuration`, longName),
 	}}
 }
@@ -278,7 +327,7 @@ func strayKeys(c *chain) []flaw.Flaw {
 }
 
 // placeFlaws are those of a plugin's place in the chain.
-func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
+func (n *Network) placeFlaws(i, main int, e *extra) []flaw.Flaw {
 	kind := n.Plugins[i]
 	add := func(text, want string) []flaw.Flaw {
 		return []flaw.Flaw{{Kind: flaw.Chain, Effect: flaw.FailsAll, Plugin: i, Path: []any{"type"}, Text: text, Want: want}}
@@ -289,6 +338,8 @@ func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
 	case i == main && slices.Contains(changers, kind):
 		return add("the plugin "+quote.Value(kind)+" changes what a plugin before it has made, and there is none",
 			"write the plugin that makes the interface, such as macvlan, before it")
+	case kind == "firewall" && older(n.CNIVersion, "0.4.0"):
+		return add(`the plugin firewall needs cniVersion "0.4.0" or later`, `write "cniVersion": "1.0.0"`)
 	case i == main && slices.Contains(linkless, kind):
 		flaws := add("the plugin "+quote.Value(kind)+" makes no interface for the pod", "write a plugin that makes one, such as macvlan")
 		flaws[0].Effect = flaw.Ignored
@@ -296,13 +347,19 @@ func (n *Network) placeFlaws(i, main int) []flaw.Flaw {
 	case i > main && slices.Contains(makers, kind) && slices.Contains(makers, n.Plugins[main]):
 		return add("the plugin "+quote.Value(kind)+" makes an interface under the name that the plugin "+quote.Value(n.Plugins[main])+" before it has taken",
 			"leave one of them out, and write a network of its own for it")
-	case i > main && kind == "sbr" && n.IPAM == ipam.None && n.ofReference():
+	case i > main && kind == "sbr" && n.IPAM == ipam.None && !e.deviceAddresses:
 		return add("the plugin sbr needs an address on the interface, and the network has no IPAM plugin",
 			`write an "ipam" for the plugin before it, or leave sbr out`)
 	case i == main && slices.Contains(addressed, kind) && n.IPAM == ipam.None:
 		return add("the plugin "+quote.Value(kind)+" needs addresses, and the network has no IPAM plugin", `write an "ipam" for it`)
 	}
 	return nil
+}
+
+// older says that a version of the specification, "" for none, comes before another.
+func older(v, than string) bool {
+	since, _ := version.GreaterThanOrEqualTo(v, than)
+	return !since
 }
 
 // leastMTUOfIPv6 is how large a packet every link with IPv6 has to carry (RFC 8200, 5): the
@@ -345,7 +402,7 @@ var anIPv4 = ipam.ReadAsked([]string{"192.0.2.1/24"})
 
 // givesIPv6 says that an attachment which asks for some addresses certainly gets one of IPv6.
 func (n *Network) givesIPv6(asked ipam.Request) bool {
-	if n.IPAM.Fault() != "" || !n.ofReference() {
+	if n.IPAM.Fault() != "" || !n.allReference {
 		return false
 	}
 	given := n.IPAM.Given(asked, n.around())
@@ -371,6 +428,11 @@ func (e *extra) readRequests(conf []byte, main int, ipamType string) []flaw.Flaw
 		}
 		flaws := undecodable(ipamType, err)
 		flaws[0].Kind, flaws[0].Plugin = flaw.Plugin, main
+		var mismatch *json.UnmarshalTypeError
+		if errors.As(err, &mismatch) && mismatch.Field == "args.cni.ips" {
+			// Multus puts what a pod brings in its place.
+			flaws[0].Effect, e.argsFault = flaw.FailsSome, flaws[0].Text
+		}
 		return flaws
 	}
 	e.argIPs, e.runtimeIPs, e.runtimeMAC = f.Args.CNI.IPs, f.RuntimeConfig.IPs, f.RuntimeConfig.MAC
@@ -384,7 +446,7 @@ func (n *Network) requestFlaws(c *chain, e *extra) []flaw.Flaw {
 	if flaws := e.readRequests(c.plugins[main].Bytes, main, n.IPAM.Type()); flaws != nil {
 		return flaws
 	}
-	asked := ipam.Request{Args: ipam.ReadAsked(e.argIPs), Runtime: ipam.ReadAsked(e.runtimeIPs)}
+	asked := ipam.Request{Args: ipam.ReadAsked(e.argIPs), Runtime: ipam.ReadAsked(e.runtimeIPs), OwnArgs: true}
 	if asked.Empty() || n.IPAM.Fault() != "" {
 		return nil
 	}

@@ -44,6 +44,8 @@ type Network struct {
 	// Istio says that the network is that of Istio's plugin, which redirects traffic and
 	// gives no addresses; its config is a file on the node.
 	Istio bool
+	// allReference says that every plugin of the chain is one of the reference plugins.
+	allReference bool
 
 	// Plugins are the types of the plugins in the order they are called; one for
 	// a config without a list; nil when there is no config or it is unusable.
@@ -216,6 +218,7 @@ func (n *Network) describe(c chain) {
 	n.NeedsDevice = n.ResourceName != "" && needsDevice(main.Network.Type, main.Bytes)
 	n.CNIVersionFault = cmp.Or(n.IPAM.VersionFault(n.CNIVersion), cniVersionFault(n.CNIVersion), n.oldWithoutAddresses(&c))
 	n.chained, n.Unusable = readRouting(c.plugins)
+	n.allReference = ofReference(n.Plugins)
 	n.findFlaws(&c)
 }
 
@@ -229,6 +232,7 @@ const (
 	pluginMacvlan     = "macvlan"
 	pluginIPvlan      = "ipvlan"
 	pluginSRIOV       = "sriov"
+	pluginSBR         = "sbr"
 	pluginHostDevice  = "host-device"
 	pluginIfacer      = "ifacer"
 	pluginVeth        = "veth"

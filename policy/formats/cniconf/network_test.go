@@ -90,7 +90,7 @@ func TestCompile(t *testing.T) {
 			}
 			tt.source.Namespace = "kube-system"
 			got := *Compile(tt.source)
-			got.annotated, got.chained, got.fallback, got.extra = nil, nil, nil, nil
+			got.annotated, got.chained, got.fallback, got.extra, got.allReference = nil, nil, nil, nil, false
 			tt.want.Namespace, tt.want.Name = "kube-system", tt.source.Name
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, tt.want)

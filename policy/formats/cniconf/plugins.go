@@ -234,20 +234,11 @@ const mostLinkName = 15
 // hostDeviceFlaws follows plugins/main/host-device/host-device.go. Multus fills in the device
 // of a network with a resource.
 func hostDeviceFlaws(conf []byte, resource string) []flaw.Flaw {
-	var f struct {
-		Device        string `json:"device"`
-		HWAddr        string `json:"hwaddr"`
-		KernelPath    string `json:"kernelpath"`
-		PCIAddr       string `json:"pciBusID"`
-		DeviceID      string `json:"deviceID"`
-		RuntimeConfig struct {
-			DeviceID string `json:"deviceID"`
-		} `json:"runtimeConfig"`
-	}
-	if err := json.Unmarshal(conf, &f); err != nil {
+	var d hostDevice
+	if err := json.Unmarshal(conf, &d); err != nil {
 		return undecodable("host-device", err)
 	}
-	if resource == "" && f.Device+f.HWAddr+f.KernelPath+f.PCIAddr+f.DeviceID+f.RuntimeConfig.DeviceID == "" {
+	if resource == "" && !d.named() {
 		return []flaw.Flaw{fails("the plugin host-device names no device", `write "device", "hwaddr", "kernelpath" or "pciBusID", or the annotation k8s.v1.cni.cncf.io/resourceName`)}
 	}
 	return nil
@@ -282,10 +273,18 @@ func vlanFlaws(conf []byte) []flaw.Flaw {
 	if f.VlanID < 0 || f.VlanID > mostVLAN {
 		flaws = append(flaws, fails(fmt.Sprintf("vlanId %d is no VLAN", f.VlanID), fmt.Sprintf("write a number from 1 to %d", mostVLAN), "vlanId"))
 	}
-	if f.MTU != 0 && !possibleMTU(f.MTU) {
+	if f.MTU < 0 || f.MTU > mostMTU {
 		flaws = append(flaws, fails(fmt.Sprintf("mtu %d of the plugin vlan fits no link", f.MTU), "remove mtu, which is then that of the master", "mtu"))
 	}
 	return flaws
+}
+
+// isDefaultGateway says that a bridge is the default gateway of its pods.
+func isDefaultGateway(conf []byte) bool {
+	var f struct {
+		IsDefaultGateway bool `json:"isDefaultGateway"`
+	}
+	return json.Unmarshal(conf, &f) == nil && f.IsDefaultGateway
 }
 
 // bridgeFlaws follows plugins/main/bridge/bridge.go.
@@ -296,8 +295,17 @@ func bridgeFlaws(conf []byte) []flaw.Flaw {
 		HairpinMode               bool   `json:"hairpinMode"`
 		PromiscMode               bool   `json:"promiscMode"`
 		DisableContainerInterface bool   `json:"disableContainerInterface"`
-		MTU                       int    `json:"mtu"`
-		IPAM                      struct {
+		// Decoded for their types alone.
+		IsGateway           bool `json:"isGateway"`
+		IsDefaultGateway    bool `json:"isDefaultGateway"`
+		ForceAddress        bool `json:"forceAddress"`
+		IPMasq              bool `json:"ipMasq"`
+		PreserveDefaultVlan bool `json:"preserveDefaultVlan"`
+		MacSpoofChk         bool `json:"macspoofchk"`
+		EnableDad           bool `json:"enabledad"`
+		PortIsolation       bool `json:"portIsolation"`
+		MTU                 int  `json:"mtu"`
+		IPAM                struct {
 			Type string `json:"type"`
 		} `json:"ipam"`
 		VlanTrunk []struct {
@@ -327,7 +335,8 @@ func bridgeFlaws(conf []byte) []flaw.Flaw {
 	if len(f.Bridge) > mostLinkName {
 		flaws = append(flaws, fails(fmt.Sprintf("bridge %s has %d bytes, and the name of a link has up to %d", quote.Value(f.Bridge), len(f.Bridge), mostLinkName), "write a shorter name", "bridge"))
 	}
-	if f.MTU != 0 && !possibleMTU(f.MTU) {
+	// One below 0 is left out.
+	if f.MTU > 0 && !possibleMTU(f.MTU) {
 		flaws = append(flaws, fails(fmt.Sprintf("mtu %d of the plugin bridge fits no link", f.MTU), fmt.Sprintf("write a number from %d to %d, or remove it", leastMTU, mostMTU), "mtu"))
 	}
 	if f.HairpinMode && f.PromiscMode {

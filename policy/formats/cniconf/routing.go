@@ -75,9 +75,8 @@ func cniVersionFault(v string) string {
 // counts where none is named, a result is made of addresses, and without IPAM there are
 // none ("cannot convert: no valid IP addresses").
 func (n *Network) oldWithoutAddresses(c *chain) string {
-	modern, _ := version.GreaterThanOrEqualTo(n.CNIVersion, "0.3.0")
 	switch {
-	case n.Macvlan == nil || n.IPAM != ipam.None || modern:
+	case n.Macvlan == nil || n.IPAM != ipam.None || n.NamesInterface():
 		return ""
 	case n.CNIVersion == "" && c.versions:
 		return `none of "cniVersions" is known, which means 0.1.0, and without ipam the macvlan plugin needs 0.3.0 or later`

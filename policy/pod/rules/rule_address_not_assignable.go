@@ -125,5 +125,6 @@ func lacksAddressWithout(i *pod.Interface, args bool) bool {
 	} else {
 		ask.IPs = nil
 	}
-	return i.Network().Fails(ask) != ""
+	why, _ := i.Network().Fails(ask)
+	return why != ""
 }

@@ -48,7 +48,10 @@ func misnamedFirst(p *pod.View, i *pod.Interface) []verdict.Finding {
 func unaddressedFirst(p *pod.View, i *pod.Interface) []verdict.Finding {
 	// What fails the pod whatever the runtime is has findings of its own.
 	n := i.Network()
-	if n == nil || !n.Addressless(i.Ask()) || n.FailsAll() != "" || n.Fails(i.Ask()) != "" {
+	if n == nil || !n.Addressless(i.Ask()) || n.FailsAll() != "" {
+		return nil
+	}
+	if fails, _ := n.Fails(i.Ask()); fails != "" {
 		return nil
 	}
 	why := ""

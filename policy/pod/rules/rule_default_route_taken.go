@@ -33,7 +33,7 @@ var ruleDefaultRouteTaken = pod.Rule{
 				Place: object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
 				Message: "network " + i.Label() + " " + taken(takes, i) +
 					": Services and cluster DNS are lost unless the gateway there leads back to the cluster",
-				Remedy: `if that is not meant, remove the route to everywhere from the network, or chain the plugin sbr, which keeps it for the interface's own address; if it is, write "default-route" with the gateway in the pod's element`,
+				Remedy: `if that is not meant, remove the route to everywhere from the network, or chain the plugin sbr, which keeps it for the interface's own address; if it is, write "default-route" with the gateway in the pod's element (beside sbr that fails)`,
 			})
 		}
 		return found

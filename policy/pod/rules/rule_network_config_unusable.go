@@ -44,8 +44,8 @@ func unusable(p *pod.View, i int) (message, remedy string) {
 	if why := iface.Network().FailsAll(); why != "" {
 		return "no pod can use it: " + why, correctNetwork(iface.Reference)
 	}
-	if why := iface.Network().Fails(iface.Ask()); why != "" {
-		return thisPod + why, `write what the network lacks in the pod's element ("ips", "mac"), or ` + correctNetwork(iface.Reference)
+	if why, want := iface.Network().Fails(iface.Ask()); why != "" {
+		return thisPod + why, want + ", or " + correctNetwork(iface.Reference)
 	}
 	if why, remedy := missesMaster(p, i); why != "" {
 		return thisPod + why, remedy

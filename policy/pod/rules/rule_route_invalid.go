@@ -21,7 +21,11 @@ var ruleRouteInvalid = pod.Rule{
 			}
 			for _, fault := range i.Network().RouteFaults(i.Ask()) {
 				found.Add(!fault.Certain, func() verdict.Finding {
-					if fault.DefaultRoute < 0 && !fault.Certain {
+					unless := ""
+					if !fault.Certain && !fault.Starts {
+						unless = ", unless the node's own file for the IPAM plugin names more subnets"
+					}
+					if fault.DefaultRoute < 0 && fault.Starts {
 						return verdict.Finding{
 							Place:   object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
 							Message: "interface " + quote.Value(i.Name) + " starts with a route to nowhere (network " + i.Label() + "): " + fault.Text,
@@ -31,12 +35,12 @@ var ruleRouteInvalid = pod.Rule{
 					if fault.DefaultRoute < 0 {
 						return verdict.Finding{
 							Place:   object.AtAnnotation(i.Annotation, p.LocateNetwork(i)),
-							Message: "network " + i.Label() + " cannot give interface " + quote.Value(i.Name) + " its routes: " + fault.Text,
+							Message: "network " + i.Label() + " cannot give interface " + quote.Value(i.Name) + " its routes: " + fault.Text + unless,
 							Remedy:  "ask for an address in the subnet of the gateway, or correct the routes of the network; accepted: " + fault.Want,
 						}
 					}
 					f := p.AtElement(i, "default-route", fault.DefaultRoute)
-					f.Message = "default-route " + gatewayText(i, fault.DefaultRoute) + " of interface " + quote.Value(i.Name) + " (network " + i.Label() + ") " + fault.Text
+					f.Message = "default-route " + gatewayText(i, fault.DefaultRoute) + " of interface " + quote.Value(i.Name) + " (network " + i.Label() + ") " + fault.Text + unless
 					f.Remedy = "write " + fault.Want + ", or remove default-route"
 					return f
 				})

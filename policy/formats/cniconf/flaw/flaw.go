@@ -50,6 +50,9 @@ type Flaw struct {
 	// its configuration: strings for keys, ints from 0 for indices.
 	Plugin int
 	Path   []any
+	// Kernel says that the kernel refuses it, and no plugin: where a program drives the device
+	// it goes well.
+	Kernel bool
 	// Text is a clause that states the fact, with values quoted: `"ipam.routes[0]" goes by
 	// "10.9.0.1", which ...`. Want says what to write instead.
 	Text, Want string

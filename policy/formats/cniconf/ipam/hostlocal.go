@@ -107,6 +107,18 @@ func (p *hostLocal) read(s Source) (fault string) {
 // node, in a folder of the network's name (backend/disk of the plugin).
 const storeFolder = "/var/lib/cni/networks"
 
+// mostJudged bounds how many ranges are judged by more than what the plugin itself checks.
+const mostJudged = 128
+
+// many says that there are more ranges than anybody hands out of.
+func (p *hostLocal) many() bool {
+	ranges := 0
+	for _, set := range p.ranges {
+		ranges += len(set)
+	}
+	return ranges > mostJudged
+}
+
 // storeOf is where host-local notes what it has handed out for a network.
 func storeOf(folder, network string) string { return path.Join(cmp.Or(folder, storeFolder), network) }
 
@@ -146,6 +158,9 @@ func (p *hostLocal) Routes() []Route { return p.routes }
 // is known where there is one. A gateway outside of them is as written: versions that take it
 // fail at the routes that go by it.
 func (p *hostLocal) Given(Request, Chain) Given {
+	if p.many() {
+		return Given{}
+	}
 	g := Given{Known: true}
 	for _, set := range p.ranges {
 		for i := range set {
@@ -236,6 +251,9 @@ func (r hostLocalRange) dated() (key, text, want string) {
 
 // emptySets are the sets whose only address is the gateway, which no pod gets.
 func (p *hostLocal) emptySets() []flaw.Flaw {
+	if p.many() {
+		return nil
+	}
 	var flaws []flaw.Flaw
 	for _, set := range p.ranges {
 		if slices.ContainsFunc(set, func(r hostLocalRange) bool { return !r.onlyGateway() }) {
@@ -254,12 +272,15 @@ func (p *hostLocal) emptySets() []flaw.Flaw {
 // interface (ipv6_add_addr); of IPv4 it takes any.
 func (p *hostLocal) multicastSets() []flaw.Flaw {
 	var flaws []flaw.Flaw
+	if p.many() {
+		return nil
+	}
 	for _, set := range p.ranges {
 		if slices.ContainsFunc(set, func(r hostLocalRange) bool { return !r.multicast6() }) {
 			continue
 		}
 		flaws = append(flaws, flaw.Flaw{
-			Kind: flaw.Address, Effect: flaw.FailsAll, Path: []any{"ipam"},
+			Kind: flaw.Address, Effect: flaw.FailsAll, Kernel: true, Path: []any{"ipam"},
 			Text: "host-local gives addresses of " + set[0].Subnet.String() + ", which are multicast, and no interface can have one",
 			Want: "write a subnet of addresses of single interfaces, such as \"fd00::/64\"",
 		})
@@ -439,6 +460,9 @@ func overlap(spans []hostLocalSpan) string {
 // address has to be in a range, each in a set of its own, and CNI_ARGS hold one. A prefix
 // length is passed over: the pod gets that of the range.
 func (p *hostLocal) requestFaults(request Request) []AddressFault {
+	if p.many() {
+		return nil
+	}
 	var faults []AddressFault
 	seen := map[netip.Addr]int{}
 	taken := map[int]netip.Addr{}

@@ -86,6 +86,8 @@ type Request struct {
 	// Runtime reach the plugin as runtimeConfig.ips: IPs where the capability is declared,
 	// or else what the network's configuration says there.
 	Runtime []Asked
+	// OwnArgs says that Args are the network's, not the pod's.
+	OwnArgs bool
 }
 
 // Empty says that nothing is asked for.
@@ -100,6 +102,8 @@ type Given struct {
 	// Known says that the addresses are in Prefixes, and that there are no others. It is false
 	// where they come from elsewhere, such as a DHCP server or pools in the cluster.
 	Known bool
+	// Merged says that what stands on the node may add to what is known.
+	Merged bool
 	// Prefixes are the subnets that the interface is in, one for each address that it may
 	// get: the address with the length of its subnet, or the subnet where a plugin chooses.
 	Prefixes []netip.Prefix
@@ -108,11 +112,14 @@ type Given struct {
 	Gateway4, Gateway6 netip.Addr
 }
 
-// ReadAsked reads the addresses that a pod asks for. What Multus cannot read is passed
-// over.
+// mostAsked bounds what is judged of one request. None that is meant to work comes near it.
+const mostAsked = 256
+
+// ReadAsked reads the addresses that a pod asks for, the first of many. What Multus cannot read
+// is passed over.
 func ReadAsked(ips []string) []Asked {
 	var asked []Asked
-	for i, text := range ips {
+	for i, text := range ips[:min(len(ips), mostAsked)] {
 		a := Asked{Index: i, Bits: -1}
 		if ip, subnet, err := net.ParseCIDR(text); err == nil {
 			ones, bits := subnet.Mask.Size()

@@ -33,6 +33,8 @@ func (r *Route) IsDefault() bool { return r.Dst.IsValid() && r.Dst.Bits() == 0 }
 
 // readRoutes decodes routes as host-local, static and whereabouts do, and says which of
 // them cannot be decoded.
+//
+// Of more than mostRoutes none is kept: they are not judged.
 func readRoutes(conf []json.RawMessage) ([]Route, string) {
 	var routes []Route
 	for i, r := range conf {
@@ -50,15 +52,22 @@ func readRoutes(conf []json.RawMessage) ([]Route, string) {
 			route.Dst = netip.PrefixFrom(dst, max(0, length-bits+dst.BitLen()))
 		}
 		if read.Scope != nil {
-			route.Scope = *read.Scope
+			// The kernel has one byte for it.
+			route.Scope = *read.Scope & 0xff
 		}
 		if read.Table != nil {
 			route.Table = *read.Table
 		}
 		routes = append(routes, route)
 	}
+	if len(routes) > mostRoutes {
+		return nil, ""
+	}
 	return routes, ""
 }
+
+// mostRoutes bounds what is judged of one network. None that is meant to work comes near it.
+const mostRoutes = 128
 
 // scopeLink is that of destinations on the link itself, in rtnetlink(7).
 const scopeLink = 253
@@ -122,11 +131,10 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 		switch {
 		case again:
 			add(borrowed, fmt.Sprintf("is the same as route %d", first+1), "each route once")
-		case !gateway.IsValid() || gateway.IsUnspecified():
+		case r.onLink(gateway):
 			// The gateway of a later route may be where this one leads.
-			if r.Scope >= scopeLink || masked.Addr().Is6() {
-				link = append(link, masked)
-			}
+			link = append(link, masked)
+		case !gateway.IsValid() || gateway.IsUnspecified():
 		case r.Scope >= scopeLink && gateway.Is4():
 			add(borrowed, fmt.Sprintf("has a gateway and the scope %d, which is for destinations on the link itself", r.Scope), `no "scope", or "gw": "0.0.0.0"`)
 		case given.Known:
@@ -138,6 +146,12 @@ func RouteFaults(routes []Route, given Given) []RouteFault {
 		}
 	}
 	return faults
+}
+
+// onLink says that the destination is one on the link itself, for a route that goes by a gateway
+// or by none: other gateways may be there.
+func (r *Route) onLink(gateway netip.Addr) bool {
+	return r.Dst.IsValid() && (!gateway.IsValid() || gateway.IsUnspecified()) && (r.Scope >= scopeLink || r.Dst.Addr().Is6())
 }
 
 // gatewayIn is what the route goes by on an interface; the zero Addr where it goes by none.
@@ -176,8 +190,16 @@ func unreachable(gateway netip.Addr, link []netip.Prefix) string {
 // GatewayFaults says of each gateway of a pod's "default-route" why the kernel refuses a
 // default route by it; the detail is empty where it does not. It continues a sentence that
 // begins with the gateway. A nil address stands for an empty string.
-func GatewayFaults(gateways []net.IP, given Given) []RouteFault {
+//
+// The routes of the network are there before it.
+func GatewayFaults(gateways []net.IP, routes []Route, given Given) []RouteFault {
 	faults := make([]RouteFault, len(gateways))
+	link := slices.Clone(given.Prefixes)
+	for i := range routes {
+		if r := &routes[i]; r.onLink(r.gatewayIn(given)) {
+			link = append(link, r.Dst.Masked())
+		}
+	}
 	for i, ip := range gateways {
 		f := &faults[i]
 		f.Index, f.Want = i, "a gateway in a subnet of the interface"
@@ -189,7 +211,7 @@ func GatewayFaults(gateways []net.IP, given Given) []RouteFault {
 			f.Detail = "is no gateway to the kernel"
 		case gateway.IsUnspecified() || !given.Known:
 		default:
-			f.Detail = unreachable(gateway, given.Prefixes)
+			f.Detail = unreachable(gateway, link)
 		}
 	}
 	return faults
@@ -205,7 +227,7 @@ func routeFlaws(routes []Route, given Given, fixed bool) []flaw.Flaw {
 			effect = flaw.FailsSome
 		}
 		flaws = append(flaws, flaw.Flaw{
-			Kind: flaw.Route, Effect: effect, Path: []any{"ipam", "routes", f.Index},
+			Kind: flaw.Route, Effect: effect, Kernel: true, Path: []any{"ipam", "routes", f.Index},
 			Text: field.Name(fmt.Sprintf("ipam.routes[%d]", f.Index)) + " " + f.Detail, Want: "write " + f.Want,
 		})
 	}

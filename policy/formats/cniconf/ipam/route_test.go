@@ -66,14 +66,25 @@ func TestGatewayFaults(t *testing.T) {
 	given := Given{Known: true, Prefixes: []netip.Prefix{prefix("10.1.0.7/24")}}
 	gateways := []net.IP{net.ParseIP("10.1.0.1"), nil, net.ParseIP("::"), net.ParseIP("0.0.0.0"), net.ParseIP("10.9.0.1"), net.ParseIP("fd00::1"), net.ParseIP("fe80::1")}
 	want := []string{"", "is no gateway", "is no gateway to the kernel", "", "is in no subnet", "is in no subnet", ""}
-	for i, f := range GatewayFaults(gateways, given) {
+	for i, f := range GatewayFaults(gateways, nil, given) {
 		if f.Index != i || (f.Detail == "") != (want[i] == "") || !strings.HasPrefix(f.Detail, want[i]) {
 			t.Errorf("%s: %+v, want %q", gateways[i], f, want[i])
 		}
 	}
-	for i, f := range GatewayFaults(gateways, Given{}) {
+	for i, f := range GatewayFaults(gateways, nil, Given{}) {
 		if (f.Detail != "") != (i == 1 || i == 2) {
 			t.Errorf("addresses unknown: %s: %+v", gateways[i], f)
+		}
+	}
+}
+
+// A route of the network leads to the gateway.
+func TestGatewayBehindRoute(t *testing.T) {
+	given := Given{Known: true, Prefixes: []netip.Prefix{prefix("10.1.0.7/32")}}
+	routes := []Route{{Dst: prefix("10.9.0.0/24"), Scope: 253}, {Dst: prefix("10.8.0.0/24")}}
+	for gateway, reached := range map[string]bool{"10.9.0.1": true, "10.8.0.1": false} {
+		if f := GatewayFaults([]net.IP{net.ParseIP(gateway)}, routes, given); (f[0].Detail == "") != reached {
+			t.Errorf("%s: %+v", gateway, f)
 		}
 	}
 }

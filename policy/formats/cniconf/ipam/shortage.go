@@ -24,7 +24,7 @@ func Shortage(takes []Take) (index int, text string) {
 	index = -1
 	for first := range takes {
 		p, ok := takes[first].Plugin.(*hostLocal)
-		if !ok || slices.ContainsFunc(takes[:first], func(t Take) bool { return p.shares(t.Plugin) }) {
+		if !ok || p.many() || slices.ContainsFunc(takes[:first], func(t Take) bool { return p.shares(t.Plugin) }) {
 			continue
 		}
 		for set := range p.ranges {
@@ -39,7 +39,7 @@ func Shortage(takes []Take) (index int, text string) {
 // shares says that another plugin takes the same addresses from the same store.
 func (p *hostLocal) shares(other Plugin) bool {
 	o, ok := other.(*hostLocal)
-	return ok && o.store == p.store && slices.EqualFunc(o.ranges, p.ranges, slices.Equal[[]hostLocalRange])
+	return ok && (o == p || o.store == p.store && slices.EqualFunc(o.ranges, p.ranges, slices.Equal[[]hostLocalRange]))
 }
 
 // shortOf is the shortage of one set of ranges, of which takes from the first on may take. What

@@ -26,6 +26,8 @@ type static struct {
 	routes     []Route
 	cniVersion string
 	fault      string
+	// many says that there are more addresses than anybody gives a pod: they are not judged.
+	many bool
 }
 
 // staticAddress is an address of static.
@@ -71,13 +73,17 @@ func (p *static) read(conf []byte) (fault string) {
 	if p.routes, fault = readRoutes(f.IPAM.Routes); fault != "" {
 		return fault
 	}
+	if len(f.IPAM.Addresses) > mostJudged {
+		p.many = true
+		return ""
+	}
 	for i, a := range f.IPAM.Addresses {
 		gateway, fault := readAddr(fmt.Sprintf("ipam.addresses[%d].gateway", i), a.Gateway)
 		if fault != "" {
 			return fault
 		}
 		if prefix, ok := prefixOf(a.Address); ok {
-			p.addresses = append(p.addresses, staticAddress{prefix, gateway, i})
+			p.addresses = append(p.addresses, staticAddress{prefix: prefix, gateway: gateway, index: i})
 		} else {
 			p.unreadable = append(p.unreadable, textAt{i, a.Address})
 		}
@@ -127,7 +133,7 @@ func (p *static) Routes() []Route { return p.routes }
 // one.
 func (p *static) Given(asked Request, _ Chain) Given {
 	addresses, own := p.effective(asked)
-	g := Given{Known: !own || len(p.unreadable) == 0}
+	g := Given{Known: !own || len(p.unreadable) == 0 && !p.many}
 	for _, a := range addresses {
 		g.Prefixes = append(g.Prefixes, a.prefix)
 		if a.gateway.Is4() && !g.Gateway4.IsValid() {
@@ -211,7 +217,7 @@ func (p *static) Fails(asked Request, chain Chain) string {
 		}
 	}
 	// Requests that cannot be read have findings of their own.
-	if len(addresses) == 0 && asked.Empty() && !chain.MayAdd {
+	if len(addresses) == 0 && asked.Empty() && !chain.MayAdd && !p.many {
 		return "its IPAM static has no address, and the pod asks for none"
 	}
 	return ""
@@ -251,7 +257,11 @@ func (p *static) AddressFaults(request Request, chain Chain) []AddressFault {
 		}
 	case len(request.Args) > 0:
 		faults = append(faults, on.add(request.Args, true)...)
-		if !within(request.IPs, request.Args) {
+		switch {
+		case within(request.IPs, request.Args):
+		case request.OwnArgs:
+			faults = append(faults, unheeded(false, `"args" in the network's configuration takes their place`, `"cni-args", or a network without "args"`))
+		default:
 			faults = append(faults, unheeded(false, `"cni-args" takes their place`, `"ips" or "cni-args"`))
 		}
 	default:

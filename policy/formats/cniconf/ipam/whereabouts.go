@@ -181,6 +181,15 @@ func (p *whereabouts) refuse(path []any, text, want string) {
 	p.add(flaw.FailsAll, path, field.Name(pathText(path))+" "+text, want)
 }
 
+// kernelRefuses notes what the plugin takes, and the kernel does not.
+func (p *whereabouts) kernelRefuses(path []any, text, want string) {
+	before := len(p.flaws)
+	p.refuse(path, text, want)
+	if len(p.flaws) > before {
+		p.flaws[before].Kernel = true
+	}
+}
+
 // ignore notes what the plugin passes over.
 func (p *whereabouts) ignore(path []any, text, want string) {
 	p.add(flaw.Ignored, path, field.Name(pathText(path))+" "+text, want)
@@ -466,14 +475,14 @@ func (p *whereabouts) readAddresses(w *writtenWhereabouts) {
 		const instead = "leave it out, or write another address"
 		if fault, bad := kernelFault(Asked{Addr: host}); bad {
 			if text := "is " + quote.Value(prefix.String()) + ", which " + fault.Detail; fault.Effect == EffectFails {
-				p.refuse(at, text, instead)
+				p.kernelRefuses(at, text, instead)
 			} else {
 				p.ignore(at, text, instead)
 			}
 		}
 		on := onInterface(host, prefix.Bits())
 		if seen[on] {
-			p.refuse(at, "is "+quote.Value(prefix.String())+", which is in the list already, and no interface has an address twice", instead)
+			p.kernelRefuses(at, "is "+quote.Value(prefix.String())+", which is in the list already, and no interface has an address twice", instead)
 		}
 		seen[on] = true
 		if families[host.BitLen()]++; families[host.BitLen()] == 2 && p.single {
@@ -493,7 +502,7 @@ func (p *whereabouts) meetings(paths [][]any) {
 		r := &p.ranges[i]
 		at := under(paths[i], "range")
 		if subnets[r.subnet] {
-			p.refuse(at, "is of the subnet "+r.subnet.String()+" like a range before it: an interface gets one address of a subnet, here twice, which the kernel refuses",
+			p.kernelRefuses(at, "is of the subnet "+r.subnet.String()+" like a range before it: an interface gets one address of a subnet, here twice, which the kernel refuses",
 				"write one range for each subnet, and leave out addresses by \"exclude\"")
 			continue
 		}
@@ -540,9 +549,10 @@ func (p *whereabouts) Flaws() []flaw.Flaw {
 
 // Given: one address of each range, those of the network, and those that the pod asks for by
 // CNI_ARGS. The gateway is one for all ranges, of whichever family (cmdAdd of
-// cmd/whereabouts.go). Where the configuration names no range the node's file may.
+// cmd/whereabouts.go). Where the configuration names no range the node's file may, and that file
+// may name other ranges and addresses besides.
 func (p *whereabouts) Given(asked Request, _ Chain) Given {
-	g := Given{Known: !p.unread && !p.sliced && len(p.ranges) > 0}
+	g := Given{Known: !p.unread && !p.sliced && len(p.ranges) > 0, Merged: true}
 	by := func(gateway netip.Addr) {
 		if gateway.Is4() && !g.Gateway4.IsValid() {
 			g.Gateway4 = gateway
