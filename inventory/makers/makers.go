@@ -61,6 +61,36 @@ func Networks(apiVersion, kind, namespace string, object []byte) ([]nad.Made, er
 	return m.networks(namespace, object)
 }
 
+// AnnotationKeys are the annotations that decide, beside those which a network may have itself,
+// what is made of an object.
+func AnnotationKeys() []string {
+	return []string{nadNameAnnotation, configNameAnnotation, versionAnnotation}
+}
+
+// IsConfig says whether a field holds a configuration that is taken as it stands, by its name.
+func IsConfig(field string) bool { return field == "customCNI" || field == "rawCNIConfig" }
+
+// Concealed is what the spec of an object, of any kind that is [Known], is where nothing can be
+// told of its networks but their names: each has an empty configuration then.
+func Concealed(spec map[string]any) map[string]any {
+	// No template takes such a piece.
+	concealed := map[string]any{"ipam": "'"}
+	if namespace, ok := spec["networkNamespace"].(string); ok {
+		concealed["networkNamespace"] = namespace
+	}
+	if networks, ok := spec["additionalNetworks"].([]any); ok {
+		named := []any{}
+		for _, n := range networks {
+			network, _ := n.(map[string]any)
+			name, _ := network["name"].(string)
+			namespace, _ := network["namespace"].(string)
+			named = append(named, map[string]any{"name": name, "namespace": namespace})
+		}
+		concealed["additionalNetworks"] = named
+	}
+	return concealed
+}
+
 // metadata is what is read of the metadata of an object.
 type metadata struct {
 	Name         string            `json:"name"`

@@ -234,6 +234,41 @@ func TestOthers(t *testing.T) {
 	}
 }
 
+// Of an object that says nothing but names, the networks are there and nothing of them is known.
+func TestConcealed(t *testing.T) {
+	for _, text := range []string{
+		spider("cniType: macvlan, macvlan: {master: [eth1]}"), spider("customCNI: '{}'"),
+		sriov("SriovNetwork", "networkNamespace: a, resourceName: r"), sriov("SriovIBNetwork", "resourceName: r"), sriov("OVSNetwork", "bridge: b"),
+		nvidia("MacvlanNetwork", "networkNamespace: a, master: eth1"), nvidia("IPoIBNetwork", "master: ib0"), nvidia("HostDeviceNetwork", "resourceName: r"),
+		additional(`{type: Raw, name: a, namespace: b, rawCNIConfig: '{"type":"a"}'}, {type: SimpleMacvlan, name: c}`),
+	} {
+		before, err := made(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatal(err)
+		}
+		spec, _ := object["spec"].(map[string]any)
+		object["spec"] = makers.Concealed(spec)
+		concealed, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := made(t, string(concealed))
+		if err != nil || len(after) != len(before) {
+			t.Fatalf("%s: %d networks, error %v", text, len(after), err)
+		}
+		for i := range after {
+			is, was := &after[i].Source, &before[i].Source
+			if is.Name != was.Name || is.Namespace != was.Namespace || is.Config != "" || len(is.Annotations) > 0 || after[i].Origin.Fault != "" {
+				t.Errorf("%s: %+v", text, after[i])
+			}
+		}
+	}
+}
+
 // A name that is still to be made up is only the beginning of one.
 func TestGenerateName(t *testing.T) {
 	networks, err := made(t, "{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderMultusConfig, metadata: {generateName: net-}, spec: {}}")

@@ -133,7 +133,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	if q.SpiderpoolNamespace != "" && dependsOnPools {
 		f.OwnNetwork = i.ownNetwork(ctx, q.SpiderpoolNamespace)
 	}
-	f.ContainerRuntime = func() string { return inventory.ContainerRuntime(i.Nodes(ctx)) }
+	f.ContainerRuntime = func() string { return i.containerRuntime(ctx) }
 	if pod.LackCoordination(f.Networks) {
 		f.Spiderpool = slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.hasSpiderpool(ctx) })
 	}
@@ -301,6 +301,15 @@ func each[K comparable, V any](i *Inventory, of func(*Layer) map[K]V) iter.Seq[V
 // Networks implements [inventory.Inventory].
 func (i *Inventory) Networks(ctx context.Context) iter.Seq[*cniconf.Network] {
 	return each(i, func(l *Layer) map[object.Reference]*cniconf.Network { return l.everyNetwork(ctx) })
+}
+
+// containerRuntime is that of every node. Nodes that only stand among the files which are checked
+// need not be all that a cluster has: they may belie it, and do not tell it by themselves.
+func (i *Inventory) containerRuntime(ctx context.Context) string {
+	if !slices.ContainsFunc(i.layers, func(l *Layer) bool { return l.partial == "" && len(l.everyNode(ctx)) > 0 }) {
+		return ""
+	}
+	return inventory.ContainerRuntime(i.Nodes(ctx))
 }
 
 // Nodes implements [inventory.Inventory].

@@ -104,3 +104,27 @@ func TestContainerRuntime(t *testing.T) {
 		}
 	}
 }
+
+// Nodes among the files that are checked do not tell of a cluster, and may be of it.
+func TestContainerRuntimeOfFilesThatAreChecked(t *testing.T) {
+	node := func(name, runtime string) string {
+		return "{apiVersion: v1, kind: Node, metadata: {name: " + name + "}, status: {nodeInfo: {containerRuntimeVersion: '" + runtime + "'}}}\n---\n"
+	}
+	checked := func(text string) *snapshot.Layer { return ofFiles(t, text).Partial("there may be more", false) }
+	held := ofFiles(t, node("a", "containerd://2.1.4"))
+	for what, row := range map[string]struct {
+		inventory *snapshot.Inventory
+		want      string
+	}{
+		"checked alone":              {snapshot.New(checked(node("a", "containerd://2.1.4"))), ""},
+		"inventory":                  {snapshot.New(held, checked(ownNetworks)), "containerd"},
+		"inventory, others the same": {snapshot.New(held, checked(node("b", "containerd://2.1.4"))), "containerd"},
+		"inventory, others not":      {snapshot.New(held, checked(node("b", "cri-o://1.33.2"))), ""},
+		"inventory without any":      {snapshot.New(ofFiles(t, ownNetworks), checked(node("a", "containerd://2.1.4"))), ""},
+	} {
+		facts := row.inventory.Facts(t.Context(), pod.Questions{})
+		if got := facts.ContainerRuntime(); got != row.want {
+			t.Errorf("%s: %q, want %q", what, got, row.want)
+		}
+	}
+}

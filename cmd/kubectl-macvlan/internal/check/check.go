@@ -74,7 +74,7 @@ func (c *checker) object(ctx context.Context, in *standing, n int) error {
 	o := &in.Objects()[n]
 	kind, checked := review.KindOf(o.APIVersion, o.Kind)
 	if !checked || o.Deleted && !kind.Judges(review.Delete) {
-		if !c.fileAlone(in, n) && o.Kind != "" {
+		if !c.fileAlone(in, n, o.Placeholders...) && o.Kind != "" {
 			c.report.Summary.Skipped++
 		}
 		return nil
@@ -134,8 +134,8 @@ func (c *checker) unreadable(in *standing, n int, fault *object.FieldError) {
 
 // fileAlone reports what is wrong with how an object stands in its file, and says whether
 // something is.
-func (c *checker) fileAlone(in *standing, n int) bool {
-	outcome := c.outcome(in, n, in.Fault(n))
+func (c *checker) fileAlone(in *standing, n int, placeholders ...file.Placeholder) bool {
+	outcome := c.outcome(in, n, in.Fault(n), placeholders...)
 	if len(outcome.Verdict.Findings) == 0 {
 		return false
 	}
@@ -144,7 +144,7 @@ func (c *checker) fileAlone(in *standing, n int) bool {
 }
 
 // outcome is what is said of an object as it stands in its file, and of nothing else.
-func (c *checker) outcome(in *standing, n int, fault *object.FieldError) *review.Outcome {
+func (c *checker) outcome(in *standing, n int, fault *object.FieldError, placeholders ...file.Placeholder) *review.Outcome {
 	o := &in.Objects()[n]
 	ref := in.Reference(o)
 	if o.Kind == "" {
@@ -152,7 +152,7 @@ func (c *checker) outcome(in *standing, n int, fault *object.FieldError) *review
 	}
 	return &review.Outcome{
 		Object:  review.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: ref.Namespace, Name: ref.Name},
-		Verdict: c.judgeFile(in, n, fault),
+		Verdict: c.judgeFile(in, n, fault, placeholders...),
 	}
 }
 
