@@ -7,7 +7,10 @@
 // FlatNetworkSubnet and FlatNetworkIP.
 package flatnetwork
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Generation is one of the two generations of the flat network, V1 or V2.
 type Generation int
@@ -23,7 +26,9 @@ var Generations = [...]Generation{V1, V2}
 
 // names are what things are called in one generation.
 type names struct {
-	prefix          string
+	prefix string
+	// annotations are those of pods: ip, mac and subnet. Each decision asks for them.
+	annotations     []string
 	subnetNamespace string
 	group           string
 	subnetKind      string
@@ -37,9 +42,10 @@ type names struct {
 
 // V1: types/apis/macvlan/v1/types.go of its controller v0.3.0; V2:
 // pkg/apis/flatnetwork.pandaria.io/v1/types.go of rancher-flat-network.
-var namesOf = map[Generation]*names{
+var namesOf = [...]*names{
 	V1: {
 		prefix:          "macvlan.pandaria.cattle.io/",
+		annotations:     []string{"macvlan.pandaria.cattle.io/ip", "macvlan.pandaria.cattle.io/mac", "macvlan.pandaria.cattle.io/subnet"},
 		subnetNamespace: "kube-system",
 		group:           "macvlan.cluster.cattle.io",
 		subnetKind:      "MacvlanSubnet",
@@ -52,6 +58,7 @@ var namesOf = map[Generation]*names{
 	},
 	V2: {
 		prefix:          "flatnetwork.pandaria.io/",
+		annotations:     []string{"flatnetwork.pandaria.io/ip", "flatnetwork.pandaria.io/mac", "flatnetwork.pandaria.io/subnet"},
 		subnetNamespace: "cattle-flat-network",
 		group:           "flatnetwork.pandaria.io",
 		subnetKind:      "FlatNetworkSubnet",
@@ -77,17 +84,17 @@ func (g Generation) String() string { return "V" + strconv.Itoa(int(g)) }
 func (g Generation) Prefix() string { return namesOf[g].prefix }
 
 // IPAnnotation is the annotation of a pod that lists the IP addresses it may get.
-func (g Generation) IPAnnotation() string { return namesOf[g].prefix + "ip" }
+func (g Generation) IPAnnotation() string { return namesOf[g].annotations[0] }
 
 // MACAnnotation is the annotation of a pod that lists the MAC addresses it may get.
-func (g Generation) MACAnnotation() string { return namesOf[g].prefix + "mac" }
+func (g Generation) MACAnnotation() string { return namesOf[g].annotations[1] }
 
 // SubnetAnnotation is the annotation of a pod that names its subnet.
-func (g Generation) SubnetAnnotation() string { return namesOf[g].prefix + "subnet" }
+func (g Generation) SubnetAnnotation() string { return namesOf[g].annotations[2] }
 
 // Annotations are the three annotations of a pod: ip, mac and subnet.
 func (g Generation) Annotations() []string {
-	return []string{g.IPAnnotation(), g.MACAnnotation(), g.SubnetAnnotation()}
+	return slices.Clone(namesOf[g].annotations)
 }
 
 // SubnetNamespace is the one namespace whose subnets are heeded.
