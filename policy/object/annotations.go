@@ -12,24 +12,24 @@ import (
 // among them whose value is no text, if any. The keys of the others are given to a function,
 // unless that is nil: there may be hundreds of thousands.
 func KeepAnnotations(text []byte, keys []string, other func(key string)) (values map[string]string, wrong string, err error) {
-	return keep(text, "metadata.annotations", keys, func(key string) bool { return slices.Contains(keys, key) }, other)
+	return keep(text, keys, func(key string) bool { return slices.Contains(keys, key) }, other)
 }
 
 // KeepLabels decodes the labels of some keys. It also returns a key, not only among them,
 // whose value is no text, if any.
 func KeepLabels(text []byte, keys []string) (values map[string]string, wrong string, err error) {
-	return keep(text, "metadata.labels", keys, func(string) bool { return true }, nil)
+	return keep(text, keys, func(string) bool { return true }, nil)
 }
 
-// keep decodes the values of some keys of an object at a field, and returns the last of the
+// keep decodes the values of some keys of an object, and returns the last of the
 // keys that have to be texts and are not.
-func keep(text []byte, field string, keys []string, haveToBeText func(key string) bool, other func(key string)) (values map[string]string, wrong string, err error) {
+func keep(text []byte, keys []string, haveToBeText func(key string) bool, other func(key string)) (values map[string]string, wrong string, err error) {
 	if string(text) == "null" {
 		return nil, "", nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, "", &json.UnmarshalTypeError{Field: field, Value: kindOf(open), Type: reflect.TypeFor[map[string]string]()}
+		return nil, "", &json.UnmarshalTypeError{Value: kindOf(open), Type: reflect.TypeFor[map[string]string]()}
 	}
 	var value json.RawMessage
 	for d.More() {
@@ -39,7 +39,7 @@ func keep(text []byte, field string, keys []string, haveToBeText func(key string
 		}
 		key, ok := token.(string)
 		if !ok {
-			return nil, "", errors.New("a key of " + field + " is not a string")
+			return nil, "", errors.New("a key of annotations or labels is not a string")
 		}
 		value = value[:0]
 		if err := d.Decode(&value); err != nil {
