@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/ipam"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/flatnetwork"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
@@ -56,9 +57,17 @@ func together(p *pod.View, w, before *pod.RequestedAddress) (yes, certain bool) 
 	case w.List != nil && before.List != nil && p.FlatRequestOf(w) == p.FlatRequestOf(before):
 		return false, false
 	case w.List == nil && p.InterfaceOf(w) == p.InterfaceOf(before):
-		return w.Claim.By == before.Claim.By, true
+		return w.Claim.By == before.Claim.By, w.Text == before.Text || refusedAsDuplicate(p, w)
 	}
 	return p.OneLink(w, before)
+}
+
+// refusedAsDuplicate says that the IPAM plugin, or the kernel, takes an address for another one
+// of its list: the kernel tells IPv4 addresses of an interface apart by the prefix length, too.
+func refusedAsDuplicate(p *pod.View, w *pod.RequestedAddress) bool {
+	i := p.InterfaceOf(w)
+	return i.Network() == nil || i.Element == nil ||
+		slices.ContainsFunc(i.Network().AddressFaults(i.Ask()), func(f ipam.AddressFault) bool { return f.Duplicate })
 }
 
 // sameLink continues a sentence about two interfaces where it is certain that they hang on one
