@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/cidr"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
@@ -170,12 +169,7 @@ func (p *hostLocal) Given(Request, Chain) Given {
 		if len(set) > 1 {
 			continue
 		}
-		if gateway.Is4() && !g.Gateway4.IsValid() {
-			g.Gateway4 = gateway
-		}
-		if gateway.Is6() && !g.Gateway6.IsValid() {
-			g.Gateway6 = gateway
-		}
+		g.addGateway(gateway)
 	}
 	return g
 }
@@ -360,9 +354,7 @@ func rangesFault(sets [][]hostLocalRange, paths []string, cniVersion string) str
 		}
 		families[set[0].Subnet.Addr().BitLen()]++
 	}
-	// Earlier versions of the specification have one address per family only.
-	modern, _ := version.GreaterThanOrEqualTo(cniVersion, "0.3.0")
-	if !modern && (families[32] > 1 || families[128] > 1) {
+	if onePerFamily(cniVersion) && (families[32] > 1 || families[128] > 1) {
 		return `more than one set of ranges per address family needs cniVersion "0.3.0" or later`
 	}
 	return overlap(spans)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/containernetworking/cni/pkg/version"
+
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 )
 
@@ -110,6 +112,24 @@ type Given struct {
 	// Gateway4 and Gateway6 are what routes without a gateway of their own go by; the zero
 	// Addr where they go by none.
 	Gateway4, Gateway6 netip.Addr
+}
+
+// addGateway keeps the first gateway of each family, as ConfigureIface does. The zero Addr is
+// none.
+func (g *Given) addGateway(gateway netip.Addr) {
+	if gateway.Is4() && !g.Gateway4.IsValid() {
+		g.Gateway4 = gateway
+	}
+	if gateway.Is6() && !g.Gateway6.IsValid() {
+		g.Gateway6 = gateway
+	}
+}
+
+// onePerFamily says that results of a version of the specification, "" for none, have one
+// address per family only.
+func onePerFamily(cniVersion string) bool {
+	since, _ := version.GreaterThanOrEqualTo(cniVersion, "0.3.0")
+	return !since
 }
 
 // mostAsked bounds what is judged of one request. None that is meant to work comes near it.

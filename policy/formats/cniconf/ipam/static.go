@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/field"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf/flaw"
@@ -136,12 +135,7 @@ func (p *static) Given(asked Request, _ Chain) Given {
 	g := Given{Known: !own || len(p.unreadable) == 0 && !p.many}
 	for _, a := range addresses {
 		g.Prefixes = append(g.Prefixes, a.prefix)
-		if a.gateway.Is4() && !g.Gateway4.IsValid() {
-			g.Gateway4 = a.gateway
-		}
-		if a.gateway.Is6() && !g.Gateway6.IsValid() {
-			g.Gateway6 = a.gateway
-		}
+		g.addGateway(a.gateway)
 	}
 	return g
 }
@@ -197,7 +191,7 @@ func (p *static) ownFault() (index int, text string) {
 		}
 		seen[on] = true
 		families[addr.BitLen()]++
-		if modern, _ := version.GreaterThanOrEqualTo(p.cniVersion, "0.3.0"); !modern && families[addr.BitLen()] > 1 {
+		if onePerFamily(p.cniVersion) && families[addr.BitLen()] > 1 {
 			return a.index, "is the second of its family, and before cniVersion 0.3.0 there is one"
 		}
 	}
@@ -271,9 +265,7 @@ func (p *static) AddressFaults(request Request, chain Chain) []AddressFault {
 		}
 		faults = append(faults, on.add(request.IPs, false)...)
 	}
-	// Earlier versions of the specification have one address per family only.
-	modern, _ := version.GreaterThanOrEqualTo(chain.CNIVersion, "0.3.0")
-	if most := max(on.families[32], on.families[128]); !modern && most > 1 {
+	if most := max(on.families[32], on.families[128]); most > 1 && onePerFamily(chain.CNIVersion) {
 		faults = slices.Insert(faults, 0, AddressFault{
 			Index: -1, Effect: EffectFails,
 			Detail: fmt.Sprintf("make %d of one family, those of the network among them, and before cniVersion 0.3.0 static gives one", most),

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 	netutils "k8s.io/utils/net"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/cidr"
@@ -113,8 +112,7 @@ type writtenWhereabouts struct {
 // readWhereabouts follows pkg/types, pkg/config and pkg/allocate of whereabouts 0.9.2;
 // test/node/whereabouts runs them beside it.
 func readWhereabouts(s Source) Plugin {
-	modern, _ := version.GreaterThanOrEqualTo(s.CNIVersion, "0.3.0")
-	p := &whereabouts{single: !modern}
+	p := &whereabouts{single: onePerFamily(s.CNIVersion)}
 	p.fault = p.read(s.Main)
 	return p
 }
@@ -553,21 +551,13 @@ func (p *whereabouts) Flaws() []flaw.Flaw {
 // may name other ranges and addresses besides.
 func (p *whereabouts) Given(asked Request, _ Chain) Given {
 	g := Given{Known: !p.unread && !p.sliced && len(p.ranges) > 0, Merged: true}
-	by := func(gateway netip.Addr) {
-		if gateway.Is4() && !g.Gateway4.IsValid() {
-			g.Gateway4 = gateway
-		}
-		if gateway.Is6() && !g.Gateway6.IsValid() {
-			g.Gateway6 = gateway
-		}
-	}
 	for i := range p.ranges {
 		g.Prefixes = append(g.Prefixes, p.ranges[i].subnet)
 	}
-	by(p.gateway)
+	g.addGateway(p.gateway)
 	for _, a := range p.addresses {
 		g.Prefixes = append(g.Prefixes, a.prefix)
-		by(a.gateway)
+		g.addGateway(a.gateway)
 	}
 	for _, a := range broughtAddresses(asked.IPs) {
 		g.Prefixes = append(g.Prefixes, a.prefix)
