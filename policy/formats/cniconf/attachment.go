@@ -199,11 +199,11 @@ func (n *Network) ownRequestFails(a *Ask) string {
 // sentence; empty where it has one, and where that is not known.
 func (n *Network) MACIgnored() string {
 	switch {
-	case slices.Contains(n.Plugins, "tuning") || !n.allReference:
+	case n.tuned() || !n.allReference:
 		return ""
 	case n.Macvlan != nil && n.Macvlan.Mode == ModePassthru:
 		return "in mode passthru the interface has the address of its master"
-	case slices.Contains([]string{"ptp", pluginIPvlan, "host-device", "vlan", "dummy"}, n.Main()):
+	case slices.Contains([]string{"ptp", pluginIPvlan, pluginHostDevice, "vlan", "dummy"}, n.Main()):
 		return "the plugin " + quote.Value(n.Main()) + " gives the interface an address of its own choosing"
 	}
 	return ""
@@ -316,7 +316,7 @@ func (n *Network) userspace() bool { return n.extra != nil && n.extra.userspace 
 
 // configureIface are the main plugins that add the routes of their IPAM by ConfigureIface of
 // pkg/ipam of the reference plugins, and no others.
-var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", "host-device"}
+var configureIface = []string{pluginMacvlan, pluginIPvlan, "vlan", "dummy", pluginHostDevice}
 
 // Takes says what an attachment takes of the pod's default routes.
 type Takes struct {

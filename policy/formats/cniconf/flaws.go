@@ -143,9 +143,9 @@ func (m Master) Excludes(other Master) (excludes, certain bool) {
 var (
 	// makers make the interface, under the name that the runtime asks for: a second one in a
 	// chain finds the name taken.
-	makers = []string{pluginMacvlan, pluginIPvlan, "bridge", "dummy", "host-device", "ptp", "tap", "vlan"}
+	makers = []string{pluginMacvlan, pluginIPvlan, "bridge", "dummy", pluginHostDevice, "ptp", "tap", "vlan"}
 	// changers need the result of a plugin before them.
-	changers = []string{"bandwidth", "firewall", "portmap", "sbr", "tuning", "vrf"}
+	changers = []string{"bandwidth", "firewall", "portmap", pluginSBR, "tuning", "vrf"}
 	// addressed are makers that fail without an IPAM plugin.
 	addressed = []string{pluginIPvlan, "dummy", "ptp"}
 	// paired are makers whose interface has a peer on the node.
@@ -347,7 +347,7 @@ func (n *Network) placeFlaws(i, main int, e *extra) []flaw.Flaw {
 	case i > main && slices.Contains(makers, kind) && slices.Contains(makers, n.Plugins[main]):
 		return add("the plugin "+quote.Value(kind)+" makes an interface under the name that the plugin "+quote.Value(n.Plugins[main])+" before it has taken",
 			"leave one of them out, and write a network of its own for it")
-	case i > main && kind == "sbr" && n.IPAM == ipam.None && !e.deviceAddresses:
+	case i > main && kind == pluginSBR && n.IPAM == ipam.None && !e.deviceAddresses:
 		return add("the plugin sbr needs an address on the interface, and the network has no IPAM plugin",
 			`write an "ipam" for the plugin before it, or leave sbr out`)
 	case i == main && slices.Contains(addressed, kind) && n.IPAM == ipam.None:

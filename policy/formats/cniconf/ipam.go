@@ -12,7 +12,7 @@ import (
 // configuration as it is. Others fill it in on the node first: calico puts a subnet
 // for "usePodCidr", and flannel one where there is none.
 var handsOnIPAM = []string{
-	pluginMacvlan, pluginIPvlan, pluginSRIOV, "bridge", "dummy", "host-device", "ptp", "tap", "vlan",
+	pluginMacvlan, pluginIPvlan, pluginSRIOV, "bridge", "dummy", pluginHostDevice, "ptp", "tap", "vlan",
 }
 
 // sourceOfIPAM is what the main plugin of a chain says about addresses.

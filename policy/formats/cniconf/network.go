@@ -247,7 +247,7 @@ var common = func() map[string]string {
 	for _, s := range []string{
 		pluginMacvlan, pluginIPvlan, pluginSRIOV, pluginIfacer, pluginVeth, pluginRouter,
 		pluginCoordinator, "host-local", "static", "dhcp", "spiderpool", "whereabouts",
-		"bandwidth", "bridge", "host-device", "ib-sriov", "portmap", "sbr", "route-override", "tuning",
+		"bandwidth", "bridge", pluginHostDevice, "ib-sriov", "portmap", pluginSBR, "route-override", "tuning",
 		"vlan", "vrf", "private", "vepa", "passthru", "eth0", "ens192", "bond0",
 		"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 	} {

@@ -45,7 +45,7 @@ func pluginFlaws(index int, p *libcni.PluginConfig, resource string, t *tuning) 
 		return bandwidthFlaws(p.Bytes)
 	case "vrf":
 		return vrfFlaws(p.Bytes)
-	case "sbr":
+	case pluginSBR:
 		return sbrFlaws(p.Bytes)
 	case "vlan":
 		return vlanFlaws(p.Bytes)
@@ -53,7 +53,7 @@ func pluginFlaws(index int, p *libcni.PluginConfig, resource string, t *tuning) 
 		return bridgeFlaws(p.Bytes)
 	case pluginIPvlan:
 		return ipvlanFlaws(p.Bytes)
-	case "host-device":
+	case pluginHostDevice:
 		return hostDeviceFlaws(p.Bytes, resource)
 	default:
 		return nil
@@ -222,7 +222,7 @@ func sbrFlaws(conf []byte) []flaw.Flaw {
 		Table *int `json:"table"`
 	}
 	if err := json.Unmarshal(conf, &f); err != nil {
-		return undecodable("sbr", err)
+		return undecodable(pluginSBR, err)
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ const mostLinkName = 15
 func hostDeviceFlaws(conf []byte, resource string) []flaw.Flaw {
 	var d hostDevice
 	if err := json.Unmarshal(conf, &d); err != nil {
-		return undecodable("host-device", err)
+		return undecodable(pluginHostDevice, err)
 	}
 	if resource == "" && !d.named() {
 		return []flaw.Flaw{fails("the plugin host-device names no device", `write "device", "hwaddr", "kernelpath" or "pciBusID", or the annotation k8s.v1.cni.cncf.io/resourceName`)}
