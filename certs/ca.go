@@ -13,19 +13,20 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strings"
 	"time"
 )
 
 const (
-	// CALifetime is how long a CA made by NewCA is valid. Nothing replaces it by
-	// itself, and an expired one stops every call to the webhook, so it has to
-	// outlive the installation. Its reach is small in return: it is trusted for
-	// the calls of the webhook configurations that carry it, and nowhere else.
-	CALifetime = 10 * 365 * 24 * time.Hour
+	// CALifetime is how long a CA of our own is valid, unless something else is asked
+	// for. It is replaced after two thirds of that. A year is short enough for the
+	// replacement to be a habit, and long enough to live through anything.
+	CALifetime = 365 * 24 * time.Hour
 
-	// ServingLifetime is how long a serving certificate is valid. A week lets a
-	// replica live through a weekend without the API server with days to spare,
-	// and makes a stolen key of little use, as there is no revocation here.
+	// ServingLifetime is how long a serving certificate is valid, unless something else
+	// is asked for. A week lets a replica live through a weekend without the API server
+	// with days to spare, and makes a stolen key of little use, as there is no
+	// revocation here.
 	ServingLifetime = 7 * 24 * time.Hour
 
 	// clockSkew is how far NotBefore lies in the past, so that a certificate that
@@ -35,6 +36,9 @@ const (
 	// serialBits is the size of a serial number. 128 random bits never repeat in
 	// practice and stay below the 20 octets that RFC 5280, 4.1.2.2 allows.
 	serialBits = 128
+
+	// ownName begins the common name of each CA that NewCA makes.
+	ownName = "macvlan-webhook CA "
 )
 
 // CA is a certificate authority: what it signs with, and what is to be trusted
@@ -48,8 +52,8 @@ type CA struct {
 }
 
 // NewCA makes a self-signed CA with an ECDSA P-256 key that is valid from an
-// hour before now until CALifetime after it.
-func NewCA(now time.Time) (*CA, error) {
+// hour before now until the end of its life after it.
+func NewCA(now time.Time, life time.Duration) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("generate CA key: %w", err)
@@ -62,9 +66,9 @@ func NewCA(now time.Time) (*CA, error) {
 		SerialNumber: serial,
 		// The time sets two CAs of one installation apart for people who read a
 		// bundle; certificates are matched by their key identifiers.
-		Subject:               pkix.Name{CommonName: fmt.Sprintf("macvlan-webhook CA %d", now.Unix())},
+		Subject:               pkix.Name{CommonName: fmt.Sprintf("%s%d", ownName, now.Unix())},
 		NotBefore:             now.Add(-clockSkew),
-		NotAfter:              now.Add(CALifetime),
+		NotAfter:              now.Add(life),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -145,11 +149,11 @@ func (ca *CA) BundlePEM() []byte { return encodeCertificates(ca.trusted) }
 
 // Sign makes a serving certificate for the given names and addresses, of which
 // there must be at least one, with a new ECDSA P-256 key. It is valid from an
-// hour before now until ServingLifetime after it, but never longer than the CA.
+// hour before now until the end of its life after it, but never longer than the CA.
 // Before it is returned it is verified as a client that trusts BundlePEM would,
 // so that a CA which is expired, not trusted by its own bundle, or not allowed
 // to sign for these names shows as an error here, not in the API server's log.
-func (ca *CA) Sign(now time.Time, dnsNames []string, ips []net.IP) (*tls.Certificate, error) {
+func (ca *CA) Sign(now time.Time, life time.Duration, dnsNames []string, ips []net.IP) (*tls.Certificate, error) {
 	if len(dnsNames)+len(ips) == 0 {
 		return nil, errors.New("sign serving certificate: no DNS name and no IP address given")
 	}
@@ -164,7 +168,7 @@ func (ca *CA) Sign(now time.Time, dnsNames []string, ips []net.IP) (*tls.Certifi
 	if err != nil {
 		return nil, err
 	}
-	notAfter := now.Add(ServingLifetime)
+	notAfter := now.Add(life)
 	if notAfter.After(ca.cert.NotAfter) {
 		notAfter = ca.cert.NotAfter
 	}
@@ -201,6 +205,16 @@ func (ca *CA) Sign(now time.Time, dnsNames []string, ips []net.IP) (*tls.Certifi
 	return served, nil
 }
 
+// own says whether NewCA has made a CA's certificate. Nobody else's is replaced.
+func own(cert *x509.Certificate) bool {
+	return strings.HasPrefix(cert.Subject.CommonName, ownName) && bytes.Equal(cert.RawSubject, cert.RawIssuer)
+}
+
+// replaceAt is when two thirds of the life of a CA of our own are over.
+func replaceAt(cert *x509.Certificate) time.Time {
+	return renewalTime(cert.NotBefore.Add(clockSkew), cert.NotAfter)
+}
+
 // validAt says in words for an administrator why the signer cannot be used.
 func (ca *CA) validAt(now time.Time) error {
 	switch {
@@ -210,6 +224,24 @@ func (ca *CA) validAt(now time.Time) error {
 		return fmt.Errorf("the CA certificate %q is not valid before %s", ca.cert.Subject, ca.cert.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// roots are what a client has to trust for what the CA signs: itself, or all that is to be
+// trusted along with it where others stand above it.
+func (ca *CA) roots() []*x509.Certificate {
+	if contains(ca.trusted, ca.cert) {
+		return []*x509.Certificate{ca.cert}
+	}
+	return ca.trusted
+}
+
+// usable says why a CA cannot be used at a time: it is not valid then, or is not trusted
+// by its own bundle.
+func (ca *CA) usable(now time.Time) error {
+	if err := ca.validAt(now); err != nil {
+		return err
+	}
+	return ca.verify(ca.cert, now)
 }
 
 func (ca *CA) verify(leaf *x509.Certificate, now time.Time) error {

@@ -25,7 +25,7 @@ var (
 
 func mustCA(t testing.TB, now time.Time) *CA {
 	t.Helper()
-	ca, err := NewCA(now)
+	ca, err := NewCA(now, CALifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,9 @@ func customCA(t testing.TB, template *x509.Certificate, parent *CA) *CA {
 		t.Fatal(err)
 	}
 	template.SerialNumber = big.NewInt(7)
-	template.NotBefore, template.NotAfter = epoch.Add(-time.Hour), epoch.Add(24*365*time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = epoch.Add(-time.Hour), epoch.Add(24*365*time.Hour)
+	}
 	signer, signerKey := template, crypto.Signer(key)
 	if parent != nil {
 		signer, signerKey = parent.cert, parent.key
@@ -95,7 +97,7 @@ func TestNewCA(t *testing.T) {
 func TestSign(t *testing.T) {
 	ca := mustCA(t, epoch)
 	now := epoch.Add(24 * time.Hour)
-	cert, err := ca.Sign(now, testNames, testIPs)
+	cert, err := ca.Sign(now, ServingLifetime, testNames, testIPs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +155,7 @@ func TestSign(t *testing.T) {
 
 func TestSignWithoutEnoughLife(t *testing.T) {
 	ca := mustCA(t, epoch)
-	cert, err := ca.Sign(ca.cert.NotAfter.Add(-time.Hour), testNames, nil)
+	cert, err := ca.Sign(ca.cert.NotAfter.Add(-time.Hour), ServingLifetime, testNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +166,7 @@ func TestSignWithoutEnoughLife(t *testing.T) {
 		"expired at":          ca.cert.NotAfter.Add(time.Second),
 		"is not valid before": epoch.Add(-2 * time.Hour),
 	} {
-		if _, err := ca.Sign(at, testNames, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ca.Sign(at, ServingLifetime, testNames, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("at %v: error %v, want %q", at, err, want)
 		}
 	}
@@ -192,7 +194,7 @@ func TestSignErrors(t *testing.T) {
 		"CA under path length 0": {customCA(t, caTemplate("sub"), ours), testNames, "too many intermediates"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := test.ca.Sign(epoch, test.names, nil); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := test.ca.Sign(epoch, ServingLifetime, test.names, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
@@ -206,7 +208,7 @@ func TestSignSendsIntermediates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := ca.Sign(epoch, testNames, nil)
+	cert, err := ca.Sign(epoch, ServingLifetime, testNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +242,7 @@ func TestSerialNumbers(t *testing.T) {
 
 func TestParseCA(t *testing.T) {
 	ca, other := mustCA(t, epoch), mustCA(t, epoch)
-	leaf, err := ca.Sign(epoch, testNames, nil)
+	leaf, err := ca.Sign(epoch, ServingLifetime, testNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +299,7 @@ func TestParseCA(t *testing.T) {
 			if !bytes.Equal(got.BundlePEM(), test.want) {
 				t.Errorf("the bundle is\n%s, want\n%s", got.BundlePEM(), test.want)
 			}
-			if _, err := got.Sign(epoch, testNames, testIPs); err != nil {
+			if _, err := got.Sign(epoch, ServingLifetime, testNames, testIPs); err != nil {
 				t.Errorf("cannot sign: %v", err)
 			}
 		})
@@ -319,7 +321,7 @@ func FuzzParseCA(f *testing.F) {
 		if _, err := decodeCertificates(parsed.BundlePEM()); err != nil {
 			t.Errorf("the bundle cannot be read: %v", err)
 		}
-		cert2, err := parsed.Sign(epoch, testNames, testIPs)
+		cert2, err := parsed.Sign(epoch, ServingLifetime, testNames, testIPs)
 		if err == nil && cert2.Leaf == nil {
 			t.Error("signed without a leaf")
 		}

@@ -45,8 +45,8 @@ func TestCalled(t *testing.T) {
 	c.reconcile(s)
 	w.await("")
 
-	// The CA is replaced in the way the package documentation describes. From
-	// the first step to the last, no call may fail.
+	// An administrator replaces the CA by hand. From the first step to the last, no call
+	// may fail.
 	old, next := s.CA(), mustCA(t, epoch)
 	both := slices.Concat(old.BundlePEM(), next.BundlePEM())
 	for _, step := range []struct {
@@ -59,6 +59,8 @@ func TestCalled(t *testing.T) {
 		{"the old one gone", next, next.BundlePEM()},
 	} {
 		c.putCA(step.signer, step.bundle)
+		c.reconcile(s)
+		c.clock.advance(s.lives.settling())
 		c.reconcile(s)
 		if !s.CA().Certificate().Equal(step.signer.Certificate()) {
 			t.Fatalf("%s: another CA signed", step.name)
@@ -86,7 +88,6 @@ type callee struct {
 	*cluster
 	url     string
 	maps    typedcorev1.ConfigMapInterface
-	created int
 	version int // part of the path at which it is called
 	lock    sync.Mutex
 	paths   map[string]int
@@ -149,10 +150,7 @@ func (w *callee) point() {
 
 // create makes an object that the webhooks are asked about.
 func (w *callee) create() error {
-	w.created++
-	_, err := w.maps.Create(w.t.Context(), &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("map-%d", w.created)},
-	}, metav1.CreateOptions{})
+	_, err := w.maps.Create(w.t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "map-"}}, metav1.CreateOptions{})
 	return err
 }
 

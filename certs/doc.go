@@ -17,32 +17,54 @@
 //
 // Type kubernetes.io/tls, with the keys:
 //
-//	tls.crt  the signer's certificate, then its intermediates if it has any
-//	tls.key  the signer's private key
-//	ca.crt   every CA certificate that the API server is to trust; when the key
-//	         is missing, the signer's certificate alone
+//	tls.crt       the signer's certificate, then its intermediates if it has any
+//	tls.key       the signer's private key
+//	ca.crt        every CA certificate that the API server is to trust; when the key
+//	              is missing, the signer's certificate alone
+//	next.crt      the next signer's certificate, while one is to take over
+//	next.key      the next signer's private key
+//	previous.crt  the signers of before that are still trusted
+//	rejected.*    what stood in another key, was of no use, and was restored
 //
-// Signer and trust are apart so that a CA can be replaced without a moment in
-// which a replica serves what the API server does not trust: first add the new
-// certificate to ca.crt, then change tls.crt and tls.key, and take the old one
-// out of ca.crt once every replica has signed again. A replica follows a change
-// of the Secret within about a minute, and serves under a new signer only when
-// the webhook configurations trust it. Replacing the CA by itself is not done
-// here.
+// # Replacing the CA
+//
+// A CA that the servers have made is replaced after two thirds of its life, one of an
+// administrator's when its successor is put into next.crt and next.key:
+//
+//  1. The next CA is added to ca.crt. Every replica brings ca.crt into the caBundles.
+//  2. A replica that has seen the next CA in every caBundle for some seconds makes it the
+//     signer. Each replica signs under it once it has seen the same for itself, and goes
+//     on with the one before until then.
+//  3. The previous CA is taken out of ca.crt after twice the life of a serving
+//     certificate: nothing that it signed is valid then.
+//
+// No replica leads. Each may take each step, bound to the version of the Secret that it has
+// read, so one that vanishes in between leaves the rest to the others. A caBundle is only
+// written by a replica that has read the configuration before the Secret: so none is
+// overwritten with the content of an older Secret.
+//
+// Where the Secret says something else all of a sudden, since it was deleted or replaced,
+// the same holds: what signed before stays in the caBundles for as long as a replica serves
+// under it, and some minutes for other replicas that have not noticed yet. A Secret that is
+// spoiled is restored when the servers have made it, and reported when not.
 //
 // # The configurations
 //
-// caBundle is written by server-side apply under the field manager
-// macvlan-webhook-certs, and only where it differs. Whoever deploys the
-// configurations must leave caBundle out of them; applying them again then
-// changes nothing. One thing cannot be done in place: a deployer that uses
-// server-side apply itself cannot leave out or rename a single webhook, because
-// its name and caBundle stay, owned by us, and the API server finds the rest
-// invalid. Delete the configuration first, or give it another name.
+// caBundle is written by JSON patch under the field manager macvlan-webhook-certs,
+// and only where it differs. Whoever deploys the configurations must leave caBundle out of
+// them; applying them again then changes nothing. A deployer that uses server-side apply may
+// leave out or rename a webhook, since no webhook itself is owned here. (Versions before
+// used server-side apply, and owned a part of each. That is given up.)
+//
+// # Time
+//
+// Certificates are judged by the API server's clock, so [Clock] takes the time from its
+// answers.
 //
 // # Permissions
 //
-// On the Secret, by name: get and update (update fills an empty Secret that was
+// On the Secret, by name: get, list, watch and update (update fills an empty Secret that was
 // put there beforehand). On secrets in its namespace: create, which RBAC cannot
-// tie to a name. On the webhook configurations, by name: get and patch.
+// tie to a name. On the webhook configurations, by name: get, list, watch and patch. Without
+// list and watch, changes are noticed within about a minute.
 package certs

@@ -56,5 +56,5 @@ func (f *FromFiles) Leaf() *x509.Certificate {
 	return nil
 }
 
-// Ready returns nil when the certificate that is served is valid at now.
-func (f *FromFiles) Ready(now time.Time) error { return servable(f.Leaf(), now) }
+// Ready returns nil when the certificate that is served is valid now.
+func (f *FromFiles) Ready() error { return servable(f.Leaf(), time.Now()) }

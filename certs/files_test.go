@@ -20,7 +20,7 @@ import (
 // does with a mounted Secret.
 func writePair(t *testing.T, dir string, ca *CA, now time.Time) *x509.Certificate {
 	t.Helper()
-	cert, err := ca.Sign(now, testNames, nil)
+	cert, err := ca.Sign(now, ServingLifetime, testNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,10 +83,10 @@ func TestFromFiles(t *testing.T) {
 	if line := <-loaded; !strings.Contains(line, "serving certificate loaded") || !strings.Contains(line, certFile) {
 		t.Errorf("logged %q", line)
 	}
-	if err := f.Ready(first.NotAfter); err != nil {
+	if err := servable(f.Leaf(), first.NotAfter); err != nil {
 		t.Errorf("Ready: %v", err)
 	}
-	if err := f.Ready(first.NotAfter.Add(time.Second)); err == nil || !strings.Contains(err.Error(), "expired at") {
+	if err := servable(f.Leaf(), first.NotAfter.Add(time.Second)); err == nil || !strings.Contains(err.Error(), "expired at") {
 		t.Errorf("Ready is %v with an expired certificate", err)
 	}
 

@@ -76,6 +76,7 @@ type cluster struct {
 	secrets   typedcorev1.SecretInterface
 	webhooks  typedv1.AdmissionregistrationV1Interface
 	clock     *clock
+	lives     lifetimes        // zero for the usual ones
 	log       *strings.Builder // what the replicas log
 	logger    *slog.Logger
 	// interrupt is called with every request of a replica before it is sent. An
@@ -149,6 +150,8 @@ func (c *cluster) replicaAs(config *rest.Config) *SelfSigned {
 		IPs:                      testIPs,
 		ValidatingConfigurations: []string{c.namespace},
 		MutatingConfigurations:   []string{c.namespace},
+		CALifetime:               c.lives.ca,
+		ServingLifetime:          c.lives.serving,
 		Clock:                    c.clock.now,
 		Logger:                   c.logger,
 	})

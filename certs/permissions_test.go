@@ -22,7 +22,7 @@ func TestPermissions(t *testing.T) {
 			c := newCluster(t)
 			prepare(c)
 			c.createConfigurations()
-			s := c.replicaAs(c.restricted())
+			s := c.replicaAs(c.restricted(watching))
 			c.reconcile(s)
 			c.reconcile(s)
 			c.checkBundles(s.Bundle())
@@ -30,8 +30,9 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// restricted returns the credentials of a user who has the documented rights.
-func (c *cluster) restricted() *rest.Config {
+// restricted returns the credentials of a user who has the rights of older versions, and
+// more of the same objects.
+func (c *cluster) restricted(more []string) *rest.Config {
 	c.t.Helper()
 	user, err := controlPlane.AddUser(envtest.User{Name: c.namespace}, nil)
 	if err != nil {
@@ -44,7 +45,7 @@ func (c *cluster) restricted() *rest.Config {
 	meta := metav1.ObjectMeta{Name: c.namespace}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: c.namespace}}
 	_, err = roles.Roles(c.namespace).Create(c.t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"ca"}, Verbs: []string{"get", "update"}},
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"ca"}, Verbs: append([]string{"get", "update"}, more...)},
 		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create"}},
 	}}, metav1.CreateOptions{})
 	if err != nil {
@@ -57,7 +58,7 @@ func (c *cluster) restricted() *rest.Config {
 		c.t.Fatal(err)
 	}
 	_, err = roles.ClusterRoles().Create(c.t.Context(), &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: kinds, ResourceNames: []string{c.namespace}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: kinds, ResourceNames: []string{c.namespace}, Verbs: append([]string{"get", "patch"}, more...)},
 	}}, metav1.CreateOptions{})
 	if err != nil {
 		c.t.Fatal(err)

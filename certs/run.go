@@ -4,26 +4,35 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 const (
-	// interval lies between two looks at the Secret and the configurations. A
-	// read of one small object a minute costs less than a watch, and needs no
-	// right to list.
-	interval = time.Minute
-
 	// firstRetry is the pause after the first failure; it doubles up to interval.
 	firstRetry = time.Second
+	// wakePause and wakeBurst bound the passes that changes lead to: somebody else who
+	// writes the same fields again and again is answered at once some times, and slowly
+	// from then on.
+	wakePause = 3 * time.Second
+	wakeBurst = 20
 )
 
-// Run reconciles about every minute until ctx ends, and then returns nil. A
-// failed pass is tried again, after a second at first; until one succeeds the
-// certificate at hand is served and renewed. Failures are logged when they
-// begin, change and end, not each time.
+// Run reconciles whenever the Secret or a configuration changes, when something is due,
+// and about every minute, until ctx ends, and then returns nil. A failed pass is tried
+// again, after a second at first; until one succeeds the certificate at hand is served
+// and renewed. Failures are logged when they begin, change and end, not each time.
 func (s *SelfSigned) Run(ctx context.Context) error {
+	changes := make(chan struct{}, 1)
+	var watches sync.WaitGroup
+	defer watches.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watches.Go(func() { s.watch(ctx, changes) })
+	wakes := rate.NewLimiter(rate.Every(wakePause), wakeBurst)
 	failures, state := 0, ""
 	for ctx.Err() == nil {
 		err := s.Reconcile(ctx)
@@ -38,14 +47,31 @@ func (s *SelfSigned) Run(ctx context.Context) error {
 		default:
 			failures++
 			if next := failureState(err); next != state {
-				s.logger.Error("certificates are not set up yet, retrying", "error", err)
+				s.logger.Error("certificates are not set up, retrying", "error", err)
 				state = next
 			}
 		}
-		s.pause(ctx, delay(failures, rand.Float64()))
+		if s.pause(ctx, s.untilNext(delay(failures, rand.Float64())), changes) {
+			if early := wakes.Reserve().Delay(); early > 0 {
+				s.pause(ctx, s.untilNext(early), nil)
+			}
+		}
 	}
 	return nil
 }
+
+// untilNext is the pause before the next pass, given the longest one.
+func (s *SelfSigned) untilNext(longest time.Duration) time.Duration {
+	s.pass.Lock()
+	defer s.pass.Unlock()
+	if s.next.IsZero() {
+		return longest
+	}
+	return min(longest, max(s.next.Sub(s.clock()), shortestPause))
+}
+
+// shortestPause is for what is due, and still is after it was done.
+const shortestPause = 100 * time.Millisecond
 
 // failureState reduces an error to what is worth a new line in the log: a
 // connection error names another port each time, the situation is the same.
@@ -56,7 +82,7 @@ func failureState(err error) string {
 	return "api " + string(apierrors.ReasonForError(err))
 }
 
-// delay is the pause before the next pass. Up to a tenth is added, for a random
+// delay is the longest pause before the next pass. Up to a tenth is added, for a random
 // number in [0, 1), so that replicas which started together drift apart.
 func delay(failures int, random float64) time.Duration {
 	pause := interval
@@ -72,11 +98,15 @@ func delay(failures int, random float64) time.Duration {
 	return pause + time.Duration(random*float64(pause)/10)
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// pause waits, and returns true when a change has ended it.
+func pause(ctx context.Context, d time.Duration, changes <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+	case <-changes:
+		return true
 	}
+	return false
 }

@@ -66,7 +66,7 @@ func TestFailureState(t *testing.T) {
 }
 
 // TestRun leads a replica through an API server that is away, back, away and
-// back with a Secret that is spoiled. Its pauses are where time passes.
+// back with a Secret of somebody else's that is spoiled. Its pauses are where time passes.
 func TestRun(t *testing.T) {
 	c := newCluster(t)
 	s := c.replica()
@@ -87,6 +87,7 @@ func TestRun(t *testing.T) {
 			}
 			secret := c.secret()
 			secret.Data["tls.crt"] = []byte("x")
+			delete(secret.Annotations, generatedAnnotation)
 			if _, err := c.secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 				t.Error(err)
 			}
@@ -95,11 +96,12 @@ func TestRun(t *testing.T) {
 		cancel,
 	}
 	var pauses []time.Duration
-	s.pause = func(_ context.Context, d time.Duration) {
+	s.pause = func(_ context.Context, d time.Duration, _ <-chan struct{}) bool {
 		event := events[len(pauses)]
 		// The random tenth is no part of the comparison.
 		pauses = append(pauses, d.Truncate(time.Second))
 		event()
+		return false
 	}
 	if err := s.Run(ctx); err != nil {
 		t.Errorf("Run: %v", err)
@@ -138,7 +140,10 @@ func TestRunEndsInPass(t *testing.T) {
 		cancel()
 		return ctx.Err()
 	})
-	s.pause = func(context.Context, time.Duration) { t.Error("waited although the context had ended") }
+	s.pause = func(context.Context, time.Duration, <-chan struct{}) bool {
+		t.Error("waited although the context had ended")
+		return false
+	}
 	if err := s.Run(ctx); err != nil || c.log.Len() != 0 {
 		t.Errorf("Run: %v, logged:\n%s", err, c.log)
 	}
@@ -149,9 +154,9 @@ func TestRunEnds(t *testing.T) {
 	c := newCluster(t)
 	s := c.replica()
 	ctx, cancel := context.WithCancel(t.Context())
-	s.pause = func(ctx context.Context, d time.Duration) {
+	s.pause = func(ctx context.Context, d time.Duration, changes <-chan struct{}) bool {
 		cancel()
-		pause(ctx, d) // returns at once, or the test takes a minute
+		return pause(ctx, d, changes) // returns at once, or the test takes a minute
 	}
 	if err := s.Run(ctx); err != nil {
 		t.Errorf("Run: %v", err)

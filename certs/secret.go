@@ -15,9 +15,24 @@ import (
 // The Secret's keys. The first two are what the API server demands of the type
 // kubernetes.io/tls, the third is cert-manager's name for the same content.
 const (
-	keyCert    = corev1.TLSCertKey
-	keyPrivate = corev1.TLSPrivateKeyKey
-	keyBundle  = "ca.crt"
+	keyCert        = corev1.TLSCertKey
+	keyPrivate     = corev1.TLSPrivateKeyKey
+	keyBundle      = "ca.crt"
+	keyNextCert    = "next.crt"
+	keyNextPrivate = "next.key"
+	keyPrevious    = "previous.crt"
+	// rejectedPrefix begins the keys that hold what was unusable and is restored.
+	rejectedPrefix = "rejected."
+)
+
+// The Secret's annotations.
+const (
+	// generatedAnnotation says that the servers made the Secret's content, and may
+	// restore it. An administrator's is never written over.
+	generatedAnnotation = "macvlan-webhook.io/generated"
+	// previousUntilAnnotation is when previous.crt need not be trusted any more, as
+	// RFC 3339 has it.
+	previousUntilAnnotation = "macvlan-webhook.io/previous-until"
 )
 
 // fieldManager owns what this package writes, apart from whoever else manages
@@ -25,8 +40,7 @@ const (
 const fieldManager = "macvlan-webhook-certs"
 
 // ensureAttempts bounds how often the Secret is read again because another
-// replica was faster. One more read is enough unless somebody also deletes it
-// in between.
+// replica was faster, or because one step has led to the next.
 const ensureAttempts = 5
 
 // SecretError says that the CA Secret exists but cannot be used. Nothing is
@@ -50,14 +64,18 @@ func (e *SecretError) Unwrap() error { return e.Err }
 type authority struct {
 	secrets         typedcorev1.SecretsGetter
 	namespace, name string
+	lives           lifetimes
 	logger          *slog.Logger
+	changed         func(change) // counts them
 }
 
-// ensure returns the CA in the Secret, and makes one first when the Secret is
-// absent or holds nothing. Replicas that do so at the same time all return the
-// CA of the one that was first: create fails for the others because the name is
-// taken, and update because the resource version has moved on.
-func (a *authority) ensure(ctx context.Context, now time.Time) (*CA, error) {
+// follow returns what the Secret says, after every step that is due ([authority.step])
+// was taken. Replicas that take the same step at the same time all end with the outcome
+// of the one that was first: create fails for the others because the name is taken, and
+// update because the resource version has moved on.
+//
+// The clock may be one that only the API server's answers set.
+func (a *authority) follow(ctx context.Context, clock func() time.Time, mine *CA, settled func(*CA, time.Time) bool) (*content, error) {
 	for range ensureAttempts {
 		secret, err := a.secrets.Secrets(a.namespace).Get(ctx, a.name, metav1.GetOptions{})
 		switch {
@@ -68,56 +86,44 @@ func (a *authority) ensure(ctx context.Context, now time.Time) (*CA, error) {
 			}
 		case err != nil:
 			return nil, fmt.Errorf("read secret %s/%s: %w", a.namespace, a.name, err)
-		case !isEmpty(secret):
-			ca, err := ParseCA(secret.Data[keyCert], secret.Data[keyPrivate], secret.Data[keyBundle])
-			if err != nil {
-				return nil, a.unusable(err)
-			}
-			return ca, nil
 		}
-		ca, won, err := a.fill(ctx, secret, now)
+		found, step, err := a.step(secret, clock(), mine, settled)
+		if err != nil || step == unchanged {
+			return found, err
+		}
+		won, err := a.write(ctx, secret)
 		if err != nil {
 			return nil, err
 		}
 		if won {
-			a.logger.Info("CA created", "secret", a.namespace+"/"+a.name, "notAfter", ca.cert.NotAfter)
-			return ca, nil
+			a.logger.Log(ctx, step.level(), string(step), "secret", a.namespace+"/"+a.name)
+			a.changed(step)
 		}
 	}
 	return nil, fmt.Errorf("write secret %s/%s: it changed between reading and writing, %d times in a row",
 		a.namespace, a.name, ensureAttempts)
 }
 
-// fill writes a new CA into the Secret as it was read. It returns false, and no
+// write stores the Secret as it was read and changed. It returns false, and no
 // error, when somebody else wrote it since.
-func (a *authority) fill(ctx context.Context, secret *corev1.Secret, now time.Time) (*CA, bool, error) {
-	ca, err := NewCA(now)
-	if err != nil {
-		return nil, false, err
-	}
-	if secret.Data == nil {
-		secret.Data = map[string][]byte{}
-	}
-	secret.Data[keyCert] = ca.CertPEM()
-	secret.Data[keyPrivate] = ca.KeyPEM()
-	secret.Data[keyBundle] = ca.BundlePEM()
-
+func (a *authority) write(ctx context.Context, secret *corev1.Secret) (bool, error) {
 	secrets := a.secrets.Secrets(a.namespace)
+	var err error
 	if secret.ResourceVersion == "" {
 		_, err = secrets.Create(ctx, secret, metav1.CreateOptions{FieldManager: fieldManager})
 		if apierrors.IsAlreadyExists(err) {
-			return nil, false, nil
+			return false, nil
 		}
 	} else {
 		_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{FieldManager: fieldManager})
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-			return nil, false, nil
+			return false, nil
 		}
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)
+		return false, fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)
 	}
-	return ca, true, nil
+	return true, nil
 }
 
 func (a *authority) unusable(err error) error {

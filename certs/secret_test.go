@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"maps"
 	"net/http"
@@ -162,9 +163,15 @@ func TestSecretPlaceholder(t *testing.T) {
 }
 
 func TestSecretUnusable(t *testing.T) {
-	ca, other := mustCA(t, epoch), mustCA(t, epoch)
-	expired := mustCA(t, epoch.Add(-CALifetime-time.Hour))
-	future := mustCA(t, epoch.Add(2*time.Hour))
+	ca, other := customCA(t, caTemplate("ca"), nil), mustCA(t, epoch)
+	expired := customCA(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "expired"}, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: epoch.Add(-2 * day), NotAfter: epoch.Add(-day),
+	}, nil)
+	future := customCA(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "future"}, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: epoch.Add(2 * time.Hour), NotAfter: epoch.Add(day),
+	}, nil)
 	with := func(key string, value []byte) map[string][]byte {
 		content := secretContent(ca)
 		content[key] = value
@@ -245,7 +252,7 @@ func (c *cluster) checkTrusted(s *SelfSigned, bundle []byte) {
 	if _, err := cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: testNames[0], CurrentTime: c.clock.now()}); err != nil {
 		c.t.Errorf("what is served is not trusted: %v", err)
 	}
-	if err := s.Ready(c.clock.now()); err != nil {
+	if err := s.Ready(); err != nil {
 		c.t.Errorf("Ready: %v", err)
 	}
 }

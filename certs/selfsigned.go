@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,11 +9,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 	typedv1 "k8s.io/client-go/kubernetes/typed/admissionregistration/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -41,8 +45,14 @@ type SelfOptions struct {
 	// configurations whose caBundles are kept right, in all of their webhooks.
 	ValidatingConfigurations, MutatingConfigurations []string
 
-	Clock  func() time.Time // time.Now when nil
-	Logger *slog.Logger     // no logging when nil
+	// CALifetime and ServingLifetime are how long a CA that is made, and a serving
+	// certificate, are valid; the package's own where they are zero. A CA has to live
+	// through at least three serving certificates.
+	CALifetime, ServingLifetime time.Duration
+
+	Clock   func() time.Time      // time.Now when nil
+	Logger  *slog.Logger          // no logging when nil
+	Metrics prometheus.Registerer // no metrics when nil
 }
 
 // SelfSigned serves a certificate that it signs itself with the CA in a Secret.
@@ -54,12 +64,26 @@ type SelfSigned struct {
 	ips            []net.IP
 	clock          func() time.Time
 	logger         *slog.Logger
-	pause          func(context.Context, time.Duration)
+	sources        []source
+	pause          func(context.Context, time.Duration, <-chan struct{}) bool
+	lives          lifetimes
+	count          *counters
 
-	pass    sync.Mutex // one Reconcile at a time
-	current atomic.Pointer[serving]
-	trusted atomic.Bool           // a pass has published the bundle at least once
-	failure atomic.Pointer[error] // of the last pass, for Ready
+	current   atomic.Pointer[serving]
+	trusted   atomic.Bool           // a pass has published the bundle at least once
+	failure   atomic.Pointer[error] // of the last pass
+	untrusted atomic.Pointer[error] // what mistrust says since the last pass that could read
+
+	// pass is held by one Reconcile at a time, and guards what follows.
+	pass sync.Mutex
+	// seen is since when all configurations hold a certificate, by its DER.
+	seen map[string]time.Time
+	// leaving is since when a certificate is published that nothing asks for.
+	leaving map[string]time.Time
+	// next is when something is due before the usual interval is over; zero for nothing.
+	next time.Time
+	// warned is when the end of the CA was last logged.
+	warned time.Time
 }
 
 // serving is what a replica serves and the CA it comes from. It is immutable.
@@ -90,23 +114,33 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 			return nil, fmt.Errorf("self-signed certificate: %d bytes are not an IP address", len(ip))
 		}
 	}
+	lives := lifetimes{ca: cmp.Or(opts.CALifetime, CALifetime), serving: cmp.Or(opts.ServingLifetime, ServingLifetime)}
+	if err := lives.check(); err != nil {
+		return nil, fmt.Errorf("self-signed certificate: %w", err)
+	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	count := &counters{}
 	s := &SelfSigned{
 		authority: authority{
 			secrets:   opts.Secrets,
 			namespace: opts.Namespace,
 			name:      opts.SecretName,
+			lives:     lives,
 			logger:    opts.Logger,
+			changed:   count.changed,
 		},
+		lives:    lives,
+		count:    count,
 		dnsNames: opts.DNSNames,
 		ips:      opts.IPs,
 		clock:    opts.Clock,
 		logger:   opts.Logger,
+		sources:  sources(opts),
 		pause:    pause,
 	}
 	for _, name := range opts.ValidatingConfigurations {
@@ -115,51 +149,97 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 	for _, name := range opts.MutatingConfigurations {
 		s.configurations = append(s.configurations, mutatingConfiguration(opts.Webhooks, name))
 	}
+	if opts.Metrics != nil {
+		if err := s.register(opts.Metrics); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
-// Reconcile makes one pass: it reads the CA, or makes it, signs the serving
-// certificate when there is none, when two thirds of its life are over or when
-// the signer has changed, and writes the caBundles that differ. On error the
-// certificate at hand stays in use; it is renewed even so when it is due. A
-// *SecretError says that the Secret needs an administrator.
+// Reconcile makes one pass: it reads the configurations and the CA, takes the step that is
+// due with the CA ([authority.step]), signs the serving certificate when there is none,
+// when two thirds of its life are over or when another CA signs and is trusted
+// everywhere, and writes the caBundles that differ. On error the certificate at hand
+// stays in use; it is renewed even so when it is due. A *SecretError says that the Secret
+// needs an administrator.
 func (s *SelfSigned) Reconcile(ctx context.Context) error {
 	s.pass.Lock()
 	defer s.pass.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
+	defer cancel()
 	err := s.reconcile(ctx)
 	s.failure.Store(&err)
 	return err
 }
 
 func (s *SelfSigned) reconcile(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, passTimeout)
-	defer cancel()
-
-	now := s.clock()
-	old := s.current.Load()
-	ca, err := s.authority.ensure(ctx, now)
-	if err != nil {
-		return errors.Join(err, s.renew(old, now))
+	for attempt := 1; ; attempt++ {
+		errs, err := s.try(ctx)
+		if err != nil {
+			return err
+		}
+		if attempt == publishAttempts || !slices.ContainsFunc(errs, apierrors.IsConflict) {
+			return s.describe(errs)
+		}
 	}
-	next, err := s.sign(old, ca, now)
+}
+
+// try is one attempt at a pass. It returns the errors of the configurations, one for each,
+// and what keeps it from writing any.
+//
+// The configurations are read before the Secret. So none is written with a bundle that is
+// older than the one it has: who wrote that has written the Secret before, and the
+// configuration is another version now.
+func (s *SelfSigned) try(ctx context.Context) ([]error, error) {
+	s.next = time.Time{}
+	v := s.observe(ctx)
+	old := s.current.Load()
+	found, err := s.authority.follow(ctx, s.clock, old.signer(), s.settled)
+	now := s.clock()
+	if err != nil {
+		err = errors.Join(err, s.renew(old, now))
+		// While the Secret is unusable, the CA at hand is the one that counts.
+		if _, unusable := errors.AsType[*SecretError](err); !unusable || old == nil {
+			return nil, err
+		}
+		found = &content{signer: s.current.Load().ca}
+	} else if err = s.serve(old, found.signer, now); err != nil {
+		return nil, err
+	}
+	wanted := s.wanted(found.signer.trusted, v, now)
+	errs := s.publish(ctx, wanted, v)
+	for n := range errs {
+		if v.errs[n] = errs[n]; errs[n] != nil && !apierrors.IsConflict(errs[n]) && v.found[n] != nil {
+			errs[n] = fmt.Errorf("write caBundle of %s %q: %w", s.configurations[n].kind, s.configurations[n].name, errs[n])
+		}
+	}
+	s.note(wanted, v, now)
+	untrusted := s.mistrust(v, now)
+	s.untrusted.Store(&untrusted)
+	if errors.Join(errs...) == nil {
+		s.trusted.Store(true)
+	}
+	s.plan(found, now)
+	return errs, cmp.Or(err, found.problem)
+}
+
+// serve decides what is served. Under a new signer the old certificate is served until the
+// configurations trust the new one everywhere, unless nothing more can be signed by the
+// old one.
+func (s *SelfSigned) serve(old *serving, signer *CA, now time.Time) error {
+	if old != nil && !old.ca.cert.Equal(signer.cert) && !s.settled(signer, now) && old.ca.usable(now) == nil {
+		return s.renew(old, now)
+	}
+	next, err := s.sign(old, signer, now)
 	if err != nil {
 		return errors.Join(s.authority.unusable(err), s.renew(old, now))
 	}
-	// Under a new signer the old certificate is served until the configurations
-	// trust the new one. If the Secret's bundle has both, no call fails.
-	if old == nil || old.due(now) || old.ca.cert.Equal(ca.cert) {
-		s.current.Store(next)
-	}
-	if err := publishAll(ctx, s.configurations, ca.BundlePEM(), s.logger); err != nil {
-		return err
-	}
 	s.current.Store(next)
-	s.trusted.Store(true)
 	return nil
 }
 
-// renew signs again with the CA at hand, for as long as the Secret has no usable
-// one.
+// renew signs again with the CA at hand when that is due.
 func (s *SelfSigned) renew(old *serving, now time.Time) error {
 	if old == nil || !old.due(now) {
 		return nil
@@ -178,12 +258,38 @@ func (s *SelfSigned) sign(old *serving, ca *CA, now time.Time) (*serving, error)
 	if old != nil && !old.due(now) && old.ca.cert.Equal(ca.cert) {
 		return &serving{ca: ca, cert: old.cert, renewAt: old.renewAt}, nil
 	}
-	cert, err := ca.Sign(now, s.dnsNames, s.ips)
+	cert, err := ca.Sign(now, s.lives.serving, s.dnsNames, s.ips)
 	if err != nil {
 		return nil, err
 	}
 	s.logger.Info("serving certificate signed", "notAfter", cert.Leaf.NotAfter, "issuer", cert.Leaf.Issuer.String())
 	return &serving{ca: ca, cert: cert, renewAt: renewalTime(now, cert.Leaf.NotAfter)}, nil
+}
+
+// plan notes when something is due by itself, and says in the log when the CA is near its
+// end and nobody replaces it.
+func (s *SelfSigned) plan(found *content, now time.Time) {
+	s.due(s.current.Load().renewAt)
+	s.due(found.previousUntil)
+	if own(found.signer.cert) && found.next == nil {
+		s.due(replaceAt(found.signer.cert))
+	}
+	for _, ca := range []*CA{found.signer, found.next} {
+		if ca != nil && !ca.cert.Equal(s.CA().cert) {
+			s.settled(ca, now) // or is due to be
+		}
+	}
+	if err := s.ending(now); err != nil && now.Sub(s.warned) >= warningInterval {
+		s.logger.Warn("the CA must be replaced", "error", err)
+		s.warned = now
+	}
+}
+
+// due has the next pass begin at a time at the latest.
+func (s *SelfSigned) due(at time.Time) {
+	if !at.IsZero() && (s.next.IsZero() || at.Before(s.next)) {
+		s.next = at
+	}
 }
 
 // GetCertificate is for tls.Config. It returns an error until the first pass
@@ -207,12 +313,7 @@ func (s *SelfSigned) Leaf() *x509.Certificate {
 
 // CA returns the authority that signed the certificate that is served, nil
 // before there is one.
-func (s *SelfSigned) CA() *CA {
-	if current := s.current.Load(); current != nil {
-		return current.ca
-	}
-	return nil
-}
+func (s *SelfSigned) CA() *CA { return s.current.Load().signer() }
 
 // Bundle returns the PEM certificates that a client has to trust, nil before
 // there are any.
@@ -223,11 +324,13 @@ func (s *SelfSigned) Bundle() []byte {
 	return nil
 }
 
-// Ready returns nil when a certificate valid at now is served and the webhook
-// configurations, as far as they existed, have trusted it once. It stays nil
-// while the API server is away.
-func (s *SelfSigned) Ready(now time.Time) error {
-	err := servable(s.Leaf(), now)
+// Ready returns nil when a certificate that is valid now is served, and the webhook
+// configurations, as far as they existed when they were last read, trust it.
+func (s *SelfSigned) Ready() error {
+	err := servable(s.Leaf(), s.clock())
+	if untrusted := s.untrusted.Load(); err == nil && untrusted != nil {
+		err = *untrusted
+	}
 	if err == nil && !s.trusted.Load() {
 		err = errors.New("the webhook configurations do not trust the serving certificate yet")
 	}
@@ -235,6 +338,34 @@ func (s *SelfSigned) Ready(now time.Time) error {
 		return fmt.Errorf("%w: %w", err, *failure)
 	}
 	return err
+}
+
+// Problem returns what needs somebody's attention although calls are answered: what kept
+// the last pass from its end, and a CA that nobody replaces before it expires. It is nil
+// when all is well.
+func (s *SelfSigned) Problem() error {
+	if failure := s.failure.Load(); failure != nil && *failure != nil {
+		return *failure
+	}
+	return s.ending(s.clock())
+}
+
+// ending says that the CA expires soon. One of our own is replaced long before.
+func (s *SelfSigned) ending(now time.Time) error {
+	ca := s.CA()
+	if ca == nil || own(ca.cert) || now.Before(ca.cert.NotAfter.Add(-warningTime)) {
+		return nil
+	}
+	return fmt.Errorf("the CA certificate %q in secret %s/%s expires at %s: put its successor into %s and %s, which is then published beside it, and signs when all trust it",
+		ca.cert.Subject, s.authority.namespace, s.authority.name, ca.cert.NotAfter.UTC().Format(time.RFC3339), keyNextCert, keyNextPrivate)
+}
+
+// signer is what signed the certificate that is served; nil where there is none.
+func (s *serving) signer() *CA {
+	if s == nil {
+		return nil
+	}
+	return s.ca
 }
 
 func (s *serving) due(now time.Time) bool {

@@ -38,7 +38,7 @@ func TestNewSelfSignedErrors(t *testing.T) {
 				continue
 			}
 			// Nothing was read yet, so there is nothing to serve.
-			if err := s.Ready(epoch); err != errNoCertificate || s.Leaf() != nil || s.CA() != nil || s.Bundle() != nil {
+			if err := s.Ready(); err != errNoCertificate || s.Leaf() != nil || s.CA() != nil || s.Bundle() != nil {
 				t.Errorf("before the first pass: Ready %v, Leaf %v, CA %v, Bundle %q", err, s.Leaf(), s.CA(), s.Bundle())
 			}
 			continue
@@ -78,39 +78,54 @@ func TestRenewal(t *testing.T) {
 	c.checkTrusted(s, c.secret().Data["ca.crt"])
 }
 
+// TestReplacedCA has an administrator put another CA into the Secret, with and without the
+// old one beside it: the old one is published, and served under, until all trust the new
+// one, and stays published for as long as another replica may take to notice.
 func TestReplacedCA(t *testing.T) {
 	for name, overlap := range map[string]bool{"with overlap": true, "without overlap": false} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t)
 			c.createConfigurations()
-			s := c.replica()
+			s, other := c.replica(), c.replica()
 			c.reconcile(s)
-			old := s.Leaf()
+			c.reconcile(other)
+			old, oldCA := s.Leaf(), s.CA()
 
 			next := mustCA(t, epoch)
 			bundle := next.CertPEM()
 			if overlap {
-				bundle = slices.Concat(s.Bundle(), bundle)
+				bundle = slices.Concat(bundle, s.Bundle())
 			}
 			c.putCA(next, bundle)
-			// When the configurations are written, the old certificate must
-			// still be the one that is served.
-			writes := 0
-			c.beforeApply(func(string) {
-				writes++
-				if !s.Leaf().Equal(old) {
-					t.Error("the new certificate is served before it is trusted")
-				}
-			})
+			both := slices.Concat(next.CertPEM(), oldCA.CertPEM())
 			c.reconcile(s)
-			if writes != 2 {
-				t.Errorf("%d configurations were written, want 2", writes)
+			c.checkBundles(both)
+			if !s.Leaf().Equal(old) {
+				t.Error("the new certificate is served before all trust it")
 			}
+			c.clock.advance(s.lives.settling())
+			c.reconcile(s)
 			if s.Leaf().Equal(old) || !s.CA().Certificate().Equal(next.cert) {
 				t.Error("the new CA has not signed")
 			}
 			c.checkTrusted(s, next.CertPEM())
-			c.checkBundles(bundle)
+			c.checkBundles(both)
+
+			// The other replica still serves under the old one, and notices at last.
+			c.clock.advance(s.lives.retention() - s.lives.settling() - time.Second)
+			c.reconcile(s)
+			c.checkBundles(both)
+			c.checkTrusted(other, oldCA.CertPEM())
+			c.reconcile(other)
+			c.clock.advance(s.lives.settling())
+			c.reconcile(other)
+			c.checkTrusted(other, next.CertPEM())
+			c.clock.advance(s.lives.retention())
+			c.reconcile(s)
+			if !overlap {
+				both = next.CertPEM()
+			}
+			c.checkBundles(both)
 			if !bytes.Equal(s.Bundle(), bundle) {
 				t.Errorf("Bundle is\n%s, want\n%s", s.Bundle(), bundle)
 			}
@@ -135,13 +150,14 @@ func TestBundleAlone(t *testing.T) {
 	}
 }
 
-// TestReplacedCAUnpublished has a new CA that the configurations cannot be told.
+// TestReplacedCAUnpublished has a new CA that the configurations cannot be told: the old
+// one goes on signing.
 func TestReplacedCAUnpublished(t *testing.T) {
 	c := newCluster(t)
 	c.createConfigurations()
 	s := c.replica()
 	c.reconcile(s)
-	old := s.Leaf()
+	old, oldCA := s.Leaf(), s.CA()
 	next := mustCA(t, epoch)
 	c.putCA(next, next.CertPEM())
 	c.before(func(request *http.Request) error {
@@ -157,12 +173,21 @@ func TestReplacedCAUnpublished(t *testing.T) {
 	// The old certificate must not run out over it.
 	c.clock.advance(5 * day)
 	c.failing(s, "write caBundle of ")
-	if s.Leaf().Equal(old) || !s.CA().Certificate().Equal(next.cert) {
-		t.Error("the certificate was not renewed under the new CA when it was due")
+	if s.Leaf().Equal(old) {
+		t.Error("the certificate was not renewed when it was due")
+	}
+	c.checkTrusted(s, oldCA.CertPEM())
+	if err := s.Problem(); err == nil || !strings.Contains(err.Error(), "write caBundle of ") {
+		t.Errorf("Problem is %v", err)
 	}
 	c.plug()
 	c.reconcile(s)
-	c.checkBundles(next.CertPEM())
+	c.clock.advance(s.lives.settling())
+	c.reconcile(s)
+	c.checkTrusted(s, next.CertPEM())
+	if err := s.Problem(); err != nil {
+		t.Errorf("Problem: %v", err)
+	}
 }
 
 func TestUnreachable(t *testing.T) {
@@ -170,7 +195,7 @@ func TestUnreachable(t *testing.T) {
 	s := c.replica()
 	c.unplug()
 	c.failing(s, "read secret "+c.namespace+"/ca: ")
-	if err := s.Ready(c.clock.now()); !errors.Is(err, errNoCertificate) || !strings.Contains(err.Error(), "read secret") {
+	if err := s.Ready(); !errors.Is(err, errNoCertificate) || !strings.Contains(err.Error(), "read secret") {
 		t.Errorf("Ready is %v before there is a certificate, and does not say why there is none", err)
 	}
 	c.plug()
@@ -182,7 +207,7 @@ func TestUnreachable(t *testing.T) {
 	if !s.Leaf().Equal(first) {
 		t.Error("another certificate is served although nothing was due")
 	}
-	if err := s.Ready(c.clock.now()); err != nil {
+	if err := s.Ready(); err != nil {
 		t.Errorf("Ready: %v", err)
 	}
 	c.clock.advance(5 * day)
@@ -190,41 +215,43 @@ func TestUnreachable(t *testing.T) {
 	if s.Leaf().Equal(first) {
 		t.Error("not renewed without the API server")
 	}
-	if err := s.Ready(c.clock.now()); err != nil {
+	if err := s.Ready(); err != nil {
 		t.Errorf("Ready: %v", err)
 	}
 	c.clock.advance(CALifetime)
 	c.failing(s, "the CA certificate")
-	if err := s.Ready(c.clock.now()); err == nil || !strings.Contains(err.Error(), "the serving certificate expired at") {
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "the serving certificate expired at") {
 		t.Errorf("Ready is %v with an expired certificate", err)
 	}
 }
 
-// TestSpoiledSecret has the Secret of a running replica spoiled, then deleted.
+// TestSpoiledSecret has an administrator spoil the Secret of a running replica, then delete
+// it.
 func TestSpoiledSecret(t *testing.T) {
-	other := mustCA(t, epoch)
+	other := customCA(t, caTemplate("other"), nil)
 	untrusted := secretContent(other)
 	untrusted[keyBundle] = mustCA(t, epoch).CertPEM()
 	for want, content := range map[string]map[string][]byte{
-		"tls.key is missing or empty":                  {keyCert: other.CertPEM(), keyBundle: other.CertPEM()},
-		"certificate signed by unknown authority":      untrusted,
-		"expired at " + epoch.UTC().Format("2006-01-"): secretContent(mustCA(t, epoch.Add(-CALifetime))),
+		"tls.key is missing or empty":             {keyCert: other.CertPEM(), keyBundle: other.CertPEM()},
+		"certificate signed by unknown authority": untrusted,
 	} {
 		t.Run(want, func(t *testing.T) {
 			c := newCluster(t)
-			c.clock.advance(time.Second)
 			c.createConfigurations()
 			s := c.replica()
 			c.reconcile(s)
 			first, trusted := s.Leaf(), s.Bundle()
-			if err := c.secrets.Delete(t.Context(), "ca", metav1.DeleteOptions{}); err != nil {
-				t.Fatal(err)
-			}
+			c.deleteSecret()
 			c.createSecret(corev1.SecretTypeOpaque, content)
 			c.failing(s, want)
 			if !s.Leaf().Equal(first) {
 				t.Error("the certificate at hand is not served any more")
 			}
+			if err := s.Problem(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Problem is %v", err)
+			}
+			// The configurations are kept right all the same.
+			c.patch(kinds[0], `[{"op":"remove","path":"/webhooks/0/clientConfig/caBundle"}]`)
 			c.clock.advance(5 * day)
 			c.failing(s, want)
 			if s.Leaf().Equal(first) {
@@ -232,13 +259,24 @@ func TestSpoiledSecret(t *testing.T) {
 			}
 			c.checkTrusted(s, trusted)
 			c.checkBundles(trusted)
-			if err := c.secrets.Delete(t.Context(), "ca", metav1.DeleteOptions{}); err != nil {
-				t.Fatal(err)
-			}
+			c.deleteSecret()
+			c.reconcile(s)
+			c.checkTrusted(s, trusted)
+			c.checkBundles(slices.Concat(c.secret().Data["ca.crt"], trusted))
+			c.clock.advance(s.lives.settling())
 			c.reconcile(s)
 			c.checkTrusted(s, c.secret().Data["ca.crt"])
+			c.clock.advance(s.lives.retention())
+			c.reconcile(s)
 			c.checkBundles(c.secret().Data["ca.crt"])
 		})
+	}
+}
+
+func (c *cluster) deleteSecret() {
+	c.t.Helper()
+	if err := c.secrets.Delete(c.t.Context(), "ca", metav1.DeleteOptions{}); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
@@ -250,7 +288,7 @@ func (c *cluster) failing(s *SelfSigned, want string) {
 }
 
 func TestReadyExpired(t *testing.T) {
-	leaf, err := mustCA(t, epoch).Sign(epoch, testNames, nil)
+	leaf, err := mustCA(t, epoch).Sign(epoch, ServingLifetime, testNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/macvlan-webhook/macvlan-webhook/certs"
 )
 
 // options are the flags.
@@ -32,6 +34,8 @@ type options struct {
 	webhookConfigurations []string
 	certFile, keyFile     string
 	certHosts             []string
+	caLifetime            time.Duration
+	certLifetime          time.Duration
 
 	deadline time.Duration
 	drain    time.Duration
@@ -91,6 +95,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&o.certFile, "cert-file", "", "serving certificate in PEM, instead of --cert-secret; read again when it changes")
 	f.StringVar(&o.keyFile, "key-file", "", "key of --cert-file in PEM")
 	f.StringArrayVar(&o.certHosts, "cert-host", nil, "additional DNS name or IP address in the serving certificate (may be repeated)")
+	f.DurationVar(&o.caLifetime, "ca-lifetime", certs.CALifetime, "how long a CA that the server makes is valid; it is replaced after two thirds of that")
+	f.DurationVar(&o.certLifetime, "cert-lifetime", certs.ServingLifetime, "how long a serving certificate that the server signs is valid; it is renewed after two thirds of that")
 	f.DurationVar(&o.deadline, "decision-timeout", 4*time.Second, "time limit for one decision; keep it below timeoutSeconds of the webhook configuration")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to keep answering after SIGTERM")
 	f.TextVar(&o.logLevel, "log-level", &slog.LevelVar{}, "lowest level that is logged: debug, info, warn or error")

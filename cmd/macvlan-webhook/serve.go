@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -29,7 +28,7 @@ import (
 // certificate is where the serving certificate comes from.
 type certificate interface {
 	Run(context.Context) error
-	Ready(now time.Time) error
+	Ready() error
 	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Leaf() *x509.Certificate
 }
@@ -78,7 +77,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	cert, err := o.openCertificate(logger)
+	cert, trust, err := o.openCertificate(registry, logger)
 	if err != nil {
 		return err
 	}
@@ -101,8 +100,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		GetCertificate: cert.GetCertificate,
 		Handler:        decider.Handler(o.deadline),
 		Metrics:        promhttp.HandlerFor(prometheus.Gatherers{registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}),
-		Checks: append(checks,
-			webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }},
+		Checks: append(append(checks, trust...),
 			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
 			webhook.Check{Name: "cluster-network", Ready: own.Problem, Advisory: true},
 		),
@@ -168,32 +166,52 @@ func configValid(f *configFile) prometheus.Collector {
 	})
 }
 
-// openCertificate prepares the serving certificate that the flags ask for.
-func (o *options) openCertificate(logger *slog.Logger) (certificate, error) {
+// openCertificate prepares the serving certificate that the flags ask for, and the checks
+// that concern it.
+func (o *options) openCertificate(registry prometheus.Registerer, logger *slog.Logger) (certificate, []webhook.Check, error) {
 	if o.certFile != "" {
-		return certs.NewFromFiles(o.certFile, o.keyFile, logger)
+		cert, err := certs.NewFromFiles(o.certFile, o.keyFile, logger)
+		if err != nil {
+			return nil, nil, err
+		}
+		// Whether anybody trusts it is not known here.
+		return cert, []webhook.Check{{Name: "validity", Ready: cert.Ready}}, nil
 	}
 	config, err := o.clusterConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	clock := certs.NewClock(logger)
+	config.Wrap(clock.Wrap)
 	secrets, err := typedcorev1.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	webhooks, err := typedadmissionv1.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names, ips := o.hosts()
-	return certs.NewSelfSigned(certs.SelfOptions{
+	cert, err := certs.NewSelfSigned(certs.SelfOptions{
 		Secrets: secrets, Webhooks: webhooks,
 		Namespace: o.certSecret.namespace, SecretName: o.certSecret.name,
 		DNSNames: names, IPs: ips,
 		ValidatingConfigurations: o.webhookConfigurations,
 		MutatingConfigurations:   o.webhookConfigurations,
+		CALifetime:               o.caLifetime,
+		ServingLifetime:          o.certLifetime,
+		Clock:                    clock.Now,
 		Logger:                   logger,
+		Metrics:                  registry,
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return cert, []webhook.Check{
+		{Name: "trusted", Ready: cert.Ready},
+		{Name: "certificates", Ready: cert.Problem, Advisory: true},
+		{Name: "clock", Ready: clock.Problem, Advisory: true},
+	}, nil
 }
 
 func certificateExpiry(c certificate) prometheus.Collector {

@@ -17,11 +17,11 @@ import (
 // Loopback is a serving certificate for 127.0.0.1 and, in PEM, what a client has to
 // trust.
 func Loopback() (certificate *tls.Certificate, bundle []byte, err error) {
-	ca, err := certs.NewCA(time.Now())
+	ca, err := certs.NewCA(time.Now(), certs.CALifetime)
 	if err != nil {
 		return nil, nil, err
 	}
-	certificate, err = ca.Sign(time.Now(), nil, []net.IP{net.IPv4(127, 0, 0, 1)})
+	certificate, err = ca.Sign(time.Now(), certs.ServingLifetime, nil, []net.IP{net.IPv4(127, 0, 0, 1)})
 	return certificate, ca.BundlePEM(), err
 }
 

@@ -1,0 +1,220 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// publishAttempts bounds how often a pass begins again because a configuration changed
+// before it was written, as it does when replicas start together.
+const publishAttempts = 5
+
+// view is what a pass has read of the configurations.
+type view struct {
+	found []*published // nil for those that do not exist
+	errs  []error      // for those that could not be read
+}
+
+// observe reads all configurations. One that cannot be read does not keep the others from
+// being right.
+func (s *SelfSigned) observe(ctx context.Context) *view {
+	v := &view{found: make([]*published, len(s.configurations)), errs: make([]error, len(s.configurations))}
+	for n, c := range s.configurations {
+		v.found[n], v.errs[n] = c.observe(ctx)
+		if v.errs[n] != nil {
+			continue
+		}
+		absent := v.found[n] == nil
+		if absent && !c.absent {
+			s.logger.Warn("webhook configuration not found, waiting for it", "kind", c.kind, "name", c.name)
+		}
+		c.absent = absent
+	}
+	return v
+}
+
+// bundles are the caBundles of all webhooks.
+func (v *view) bundles() [][]byte {
+	var all [][]byte
+	for _, found := range v.found {
+		if found != nil {
+			all = append(all, found.bundles...)
+		}
+	}
+	return all
+}
+
+// wanted is what every caBundle is to hold: what the Secret says is to be trusted, what
+// signed the certificate that is served here, and for a while what else the configurations
+// hold. That may be what another replica still serves under, which has not noticed yet
+// that the Secret was replaced or deleted.
+func (s *SelfSigned) wanted(trusted []*x509.Certificate, v *view, now time.Time) []*x509.Certificate {
+	all := slices.Clone(trusted)
+	if current := s.current.Load(); current != nil {
+		for _, cert := range current.ca.roots() {
+			if !contains(all, cert) {
+				all = append(all, cert)
+			}
+		}
+	}
+	leaving := map[string]time.Time{}
+	for _, bundle := range v.bundles() {
+		// What cannot be read there is trusted by nobody.
+		published, _ := decodeCertificates(bundle)
+		for _, cert := range published {
+			if contains(all, cert) {
+				continue
+			}
+			key := string(cert.Raw)
+			since, known := s.leaving[key]
+			if !known {
+				since = now
+			}
+			leaving[key] = since
+			if until := since.Add(s.lives.retention()); now.Before(until) && now.Before(cert.NotAfter) {
+				all = append(all, cert)
+				s.due(until)
+			}
+		}
+	}
+	s.leaving = leaving
+	return all
+}
+
+// publish brings the caBundles to what is wanted. The errors that it returns for
+// configurations that have changed since they were read are conflicts.
+func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v *view) []error {
+	bundle := encodeCertificates(wanted)
+	errs := slices.Clone(v.errs)
+	for n, c := range s.configurations {
+		found := v.found[n]
+		if found == nil {
+			continue
+		}
+		// An unneeded write wakes everybody who watches the configuration, GitOps
+		// controllers foremost.
+		var stale []int
+		stripped := false
+		for i, was := range found.bundles {
+			if !sameCertificates(was, wanted) {
+				stale = append(stale, i)
+				stripped = stripped || len(was) == 0
+			}
+		}
+		if len(stale) == 0 && found.applied() < 0 {
+			continue
+		}
+		if errs[n] = c.write(ctx, found, stale, bundle); errs[n] != nil {
+			continue
+		}
+		for _, i := range stale {
+			found.bundles[i] = bundle
+		}
+		logger := s.logger.With("kind", c.kind, "name", c.name)
+		switch {
+		case len(stale) == 0:
+			logger.Info("ownership by server-side apply given up")
+			continue
+		case stripped && s.trusted.Load():
+			logger.Warn("caBundle was removed, and is written again")
+		default:
+			logger.Info("caBundle written")
+		}
+		s.count.written(c.kind)
+	}
+	return errs
+}
+
+// describe makes an error of those of single configurations; nil where there is none.
+func (s *SelfSigned) describe(errs []error) error {
+	var all []error
+	for n, err := range errs {
+		c := s.configurations[n]
+		switch {
+		case err == nil:
+		case apierrors.IsConflict(err):
+			all = append(all, fmt.Errorf("write caBundle of %s %q: it changed between reading and writing, %d times in a row", c.kind, c.name, publishAttempts))
+		default:
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// sameCertificates says whether a bundle holds these certificates and no others, whatever
+// their order.
+func sameCertificates(bundle []byte, want []*x509.Certificate) bool {
+	have, err := decodeCertificates(bundle)
+	return err == nil && len(have) == len(want) && !slices.ContainsFunc(have, func(cert *x509.Certificate) bool { return !contains(want, cert) })
+}
+
+// note remembers since when the configurations, as they are now, hold each of the
+// certificates; one that could not be written or read holds what it held before.
+func (s *SelfSigned) note(wanted []*x509.Certificate, v *view, now time.Time) {
+	seen := map[string]time.Time{}
+	for _, cert := range wanted {
+		key := string(cert.Raw)
+		if slices.ContainsFunc(v.bundles(), func(bundle []byte) bool {
+			have, err := decodeCertificates(bundle)
+			return err != nil || !contains(have, cert)
+		}) || errors.Join(v.errs...) != nil {
+			continue
+		}
+		if since, known := s.seen[key]; known {
+			seen[key] = since
+		} else {
+			seen[key] = now
+		}
+	}
+	s.seen = seen
+}
+
+// settled says whether every configuration has trusted a CA for so long that all API
+// servers and all replicas know it.
+func (s *SelfSigned) settled(ca *CA, now time.Time) bool {
+	if len(s.configurations) == 0 {
+		return true
+	}
+	since, known := s.seen[string(ca.cert.Raw)]
+	if !known {
+		return false
+	}
+	if at := since.Add(s.lives.settling()); now.Before(at) {
+		s.due(at)
+		return false
+	}
+	return true
+}
+
+// mistrust says which configuration trusts others, and not what is served here. One
+// without a caBundle is the same for all replicas, so that it is no reason for this one to
+// leave the Service.
+func (s *SelfSigned) mistrust(v *view, now time.Time) error {
+	current := s.current.Load()
+	if current == nil {
+		return errNoCertificate
+	}
+	for n, found := range v.found {
+		if found == nil {
+			continue
+		}
+		for _, bundle := range found.bundles {
+			trusted, err := decodeCertificates(bundle)
+			if len(bytes.TrimSpace(bundle)) == 0 || err != nil {
+				continue
+			}
+			if (&CA{chain: current.ca.chain, trusted: trusted}).verify(current.cert.Leaf, now) != nil {
+				c := s.configurations[n]
+				return fmt.Errorf("%s %q does not trust the serving certificate: its caBundle is another one", c.kind, c.name)
+			}
+		}
+	}
+	return nil
+}
