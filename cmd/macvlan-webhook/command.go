@@ -121,6 +121,8 @@ func (o *options) check() error {
 		return errors.New("--cert-secret needs --service or --cert-host: the serving certificate must contain a name")
 	case o.certFile != "" && (o.service.name != "" || len(o.certHosts) > 0 || len(o.webhookConfigurations) > 0):
 		return errors.New("--service, --cert-host and --webhook-configuration require --cert-secret: with --cert-file, whoever creates the files sets the names and the caBundle")
+	case o.certFile != "" && (o.caLifetime != certs.CALifetime || o.certLifetime != certs.ServingLifetime):
+		return errors.New("--ca-lifetime and --cert-lifetime require --cert-secret: with --cert-file, whoever creates the files sets how long they are valid")
 	case len(o.inventory) > 0 && (o.kubeconfig != "" || o.context != ""):
 		return errors.New("--inventory cannot be used with --kubeconfig or --context: the networks come from files or from a cluster")
 	case len(o.inventory) > 0 && o.nodeFacts:
