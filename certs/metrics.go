@@ -51,7 +51,7 @@ func (s *SelfSigned) register(registry prometheus.Registerer) error {
 		})),
 		registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "macvlan_webhook_certificate_problem",
-			Help: "1 while the CA Secret or a webhook configuration cannot be read, used or written, or the CA expires soon and is not replaced.",
+			Help: "1 while the CA Secret or a webhook configuration cannot be read, used or written, for some minutes after one was lost and recovered, and while the CA expires soon and is not replaced.",
 		}, func() float64 {
 			if s.Problem() != nil {
 				return 1

@@ -101,11 +101,12 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 		// An unneeded write wakes everybody who watches the configuration, GitOps
 		// controllers foremost.
 		var stale []int
-		stripped := false
+		taken := false
 		for i, was := range found.bundles {
 			if !sameCertificates(was, wanted) {
 				stale = append(stale, i)
-				stripped = stripped || len(was) == 0
+				have, _ := decodeCertificates(was)
+				taken = taken || !contains(have, s.CA().roots()[0])
 			}
 		}
 		if len(stale) == 0 && found.applied() < 0 {
@@ -122,8 +123,9 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 		case len(stale) == 0:
 			logger.Info("ownership by server-side apply given up")
 			continue
-		case stripped && s.trusted.Load():
-			logger.Warn("caBundle was removed, and is written again")
+		case taken && s.trusted.Load():
+			logger.Warn("caBundle was taken away, and is written again")
+			s.tell(fmt.Sprintf("caBundle of %s %q was taken away, and is written again: find out who does that", c.kind, c.name), s.clock())
 		default:
 			logger.Info("caBundle written")
 		}

@@ -73,6 +73,7 @@ type SelfSigned struct {
 	trusted   atomic.Bool           // a pass has published the bundle at least once
 	failure   atomic.Pointer[error] // of the last pass
 	untrusted atomic.Pointer[error] // what mistrust says since the last pass that could read
+	recovered atomic.Pointer[event] // what was lost last, and is there again
 
 	// pass is held by one Reconcile at a time, and guards what follows.
 	pass sync.Mutex
@@ -84,6 +85,12 @@ type SelfSigned struct {
 	next time.Time
 	// warned is when the end of the CA was last logged.
 	warned time.Time
+}
+
+// event is something that is told of for a while.
+type event struct {
+	text  string
+	until time.Time
 }
 
 // serving is what a replica serves and the CA it comes from. It is immutable.
@@ -132,7 +139,6 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 			name:      opts.SecretName,
 			lives:     lives,
 			logger:    opts.Logger,
-			changed:   count.changed,
 		},
 		lives:    lives,
 		count:    count,
@@ -143,6 +149,7 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 		sources:  sources(opts),
 		pause:    pause,
 	}
+	s.authority.changed = s.changed
 	for _, name := range opts.ValidatingConfigurations {
 		s.configurations = append(s.configurations, validatingConfiguration(opts.Webhooks, name))
 	}
@@ -228,6 +235,10 @@ func (s *SelfSigned) try(ctx context.Context) ([]error, error) {
 // configurations trust the new one everywhere, unless nothing more can be signed by the
 // old one.
 func (s *SelfSigned) serve(old *serving, signer *CA, now time.Time) error {
+	if old != nil && !contains(signer.trusted, old.ca.cert) {
+		s.tell(fmt.Sprintf("the CA in secret %s/%s is another one all of a sudden: the one before stays published until all replicas have changed",
+			s.authority.namespace, s.authority.name), now)
+	}
 	if old != nil && !old.ca.cert.Equal(signer.cert) && !s.settled(signer, now) && old.ca.usable(now) == nil {
 		return s.renew(old, now)
 	}
@@ -237,6 +248,19 @@ func (s *SelfSigned) serve(old *serving, signer *CA, now time.Time) error {
 	}
 	s.current.Store(next)
 	return nil
+}
+
+// changed takes note of a step that was taken with the Secret.
+func (s *SelfSigned) changed(step change) {
+	s.count.changed(step)
+	if step == restored || step == replaced {
+		s.tell(string(step), s.clock())
+	}
+}
+
+// tell has something that was lost, and is there again, told of for a while.
+func (s *SelfSigned) tell(text string, now time.Time) {
+	s.recovered.Store(&event{text: text, until: now.Add(s.lives.retention())})
 }
 
 // renew signs again with the CA at hand when that is due.
@@ -341,11 +365,14 @@ func (s *SelfSigned) Ready() error {
 }
 
 // Problem returns what needs somebody's attention although calls are answered: what kept
-// the last pass from its end, and a CA that nobody replaces before it expires. It is nil
-// when all is well.
+// the last pass from its end, what was lost some minutes ago and is there again, and a CA
+// that nobody replaces before it expires. It is nil when all is well.
 func (s *SelfSigned) Problem() error {
 	if failure := s.failure.Load(); failure != nil && *failure != nil {
 		return *failure
+	}
+	if told := s.recovered.Load(); told != nil && s.clock().Before(told.until) {
+		return errors.New(told.text)
 	}
 	return s.ending(s.clock())
 }

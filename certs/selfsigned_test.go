@@ -185,9 +185,7 @@ func TestReplacedCAUnpublished(t *testing.T) {
 	c.clock.advance(s.lives.settling())
 	c.reconcile(s)
 	c.checkTrusted(s, next.CertPEM())
-	if err := s.Problem(); err != nil {
-		t.Errorf("Problem: %v", err)
-	}
+	c.told(s, "is another one all of a sudden")
 }
 
 func TestUnreachable(t *testing.T) {
