@@ -63,6 +63,9 @@ type Subject struct {
 	DeviceClaims       bool
 	// Final says that the object is what will be stored: nobody adds anything any more.
 	Final bool
+	// Before are the annotations that a pod had before it is updated ([Subject.Update]); nil
+	// for one that is created, and for a template.
+	Before map[string]string
 
 	// FilledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [View.Completed] that put them there.
@@ -223,8 +226,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		return nil, object.DecodeError(err)
 	}
 	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
-		return nil, &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
+		return nil, notText(path, wrong)
 	}
 	if problem := pod.Metadata.Labels.Problem; problem != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}
@@ -260,4 +262,10 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		s.Name = meta.GenerateName + "*"
 	}
 	return s, nil
+}
+
+// notText is the error about an annotation, of the pod at a path, whose value is no text.
+func notText(path, key string) *object.FieldError {
+	return &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: key,
+		Problem: "the value of " + key + " is not a string: put it in quotes"}
 }
