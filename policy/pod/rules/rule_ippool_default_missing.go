@@ -18,7 +18,7 @@ var ruleIPPoolDefaultMissing = pod.Rule{
 	Check: func(p *pod.View) []verdict.Finding {
 		if i, origin := p.Unfilled(); i != nil {
 			f := atInterface(p, i)
-			f.Message = fmt.Sprintf("interface %s has default pools (%s), which are filled in only when a pod is created: Spiderpool chooses a pool for it",
+			f.Message = fmt.Sprintf("interface %s has default pools (%s), which are filled in only when a pod is created",
 				quote.Value(i.Name), origin)
 			f.Remedy = "write the pools of all interfaces into " + spiderpool.PoolsAnnotation
 			f.Softened = true
