@@ -82,7 +82,7 @@ func ran(t *testing.T, args ...string) error {
 	return nil
 }
 
-// make creates a pod.
+// makeExisting creates a pod. No kubelet ends it when the test has ended.
 func makeExisting(t *testing.T, name, spec string, annotations ...string) *existing {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(cluster.Config())
@@ -92,7 +92,7 @@ func makeExisting(t *testing.T, name, spec string, annotations ...string) *exist
 	mustKubectl(t, strings.Replace(podYAML(name, annotations...), "spec:\n", "spec:\n"+spec, 1), "create", "-f", "-")
 	t.Cleanup(func() {
 		// The test's own context has ended when it cleans up.
-		if _, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, "", "delete", "--now", "pod", name); err != nil {
+		if _, err := deploy.Kubectl(context.Background(), cluster.ControlPlane, "", "delete", "--force", "--grace-period=0", "pod", name); err != nil {
 			t.Error(err)
 		}
 	})
