@@ -166,6 +166,28 @@ func TestCompleteExistingPod(t *testing.T) {
 	}
 }
 
+// A pod that is there already may be the one that has the last address of a pool.
+func TestFullPoolOfExistingPod(t *testing.T) {
+	const full = `[{"interface":"net1","ipv4":["vlan100-v4-full"]}]`
+	inv := given.Inventory(t, string(fixtures.Inventory()))
+	c := config.Default()
+	c.Rules = map[string]verdict.Action{"ippool-exhausted": verdict.Deny}
+	change := review.Change{
+		APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Final: true,
+		New: []byte(podWith(annotations{"networks": "kube-system/vlan100", "ippools": full}, "", "")), Old: []byte(podWith(annotations{"ippools": full}, "", "")),
+	}
+	for operation, want := range map[review.Operation]string{review.Create: "deny ippool-exhausted", review.Update: "warn ippool-exhausted"} {
+		change.Operation = operation
+		outcome, err := review.Judge(t.Context(), inv, c, change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said(&outcome.Verdict); got != want {
+			t.Errorf("%s: %s, want %s\n%s", operation, got, want, outcome.Verdict.Explanation(verdict.Warn))
+		}
+	}
+}
+
 // A pod keeps the addresses that it was given, and gets nobody else's.
 func TestAddressesOfExistingPod(t *testing.T) {
 	inv := given.Inventory(t, string(fixtures.Inventory()))
