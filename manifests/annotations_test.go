@@ -39,6 +39,7 @@ func TestMatchConditionsNameTheAnnotationsThatRulesRead(t *testing.T) {
 	}
 	expected := map[string][]string{
 		"asks-for-networks-pools-or-addresses": pod.JudgedAnnotations,
+		"changes-networks-pools-or-addresses":  pod.JudgedAnnotations,
 		"asks-for-networks":                    pod.CompletedAnnotations,
 		"names-no-pools":                       pod.PoolAnnotations,
 	}
@@ -63,7 +64,7 @@ func TestMatchConditionsNameTheAnnotationsThatRulesRead(t *testing.T) {
 		}
 	}
 	// Pods and workloads in validating admission, long labels in mutating admission.
-	if seen["asks-for-networks-pools-or-addresses"] != 3 || seen["asks-for-networks"] != 1 || seen["names-no-pools"] != 1 {
+	if seen["asks-for-networks-pools-or-addresses"] != 3 || seen["changes-networks-pools-or-addresses"] != 1 || seen["asks-for-networks"] != 1 || seen["names-no-pools"] != 1 {
 		t.Errorf("conditions seen: %v", seen)
 	}
 }

@@ -157,7 +157,7 @@ func create(t *testing.T, namespace string, annotations map[string]string, dryRu
 
 // The rest of the cluster does not depend on the server: it is asked about pods
 // that ask for networks or name pools, when they are created, and about nothing
-// else.
+// else. Of pods that are there already TestWhichChangesOfPodsAreSent tells.
 func TestWhoIsSentToTheServer(t *testing.T) {
 	apply(t, "base")
 	r := newRecorder(t)
@@ -197,29 +197,6 @@ func TestWhoIsSentToTheServer(t *testing.T) {
 			}
 		})
 	}
-
-	t.Run("changes", func(t *testing.T) {
-		pod, err := create(t, "default", nil, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pods := client.CoreV1().Pods("default")
-		pod.Annotations = map[string]string{networks: "a"}
-		if pod, err = pods.Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		pod.Status.Phase = corev1.PodRunning
-		if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		now := int64(0)
-		if err := pods.Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}); err != nil {
-			t.Fatal(err)
-		}
-		if got := r.asked(); got != nil {
-			t.Errorf("asked %q, want nothing", got)
-		}
-	})
 
 	t.Run("the server is broken", func(t *testing.T) {
 		r.setBroken(true)

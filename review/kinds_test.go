@@ -52,13 +52,10 @@ func sent(rules []registrationv1.RuleWithOperations) []string {
 }
 
 // judged lists what is judged in the same form.
-func judged(t *testing.T, which func(review.Kind) bool) []string {
+func judged(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, k := range review.Kinds() {
-		if !which(k) {
-			continue
-		}
 		gv, err := schema.ParseGroupVersion(k.APIVersion)
 		if err != nil {
 			t.Fatal(err)
@@ -68,6 +65,9 @@ func judged(t *testing.T, which func(review.Kind) bool) []string {
 		}
 		for _, o := range k.Operations {
 			line(k.Resource, o)
+		}
+		for _, o := range k.Subresource.Operations {
+			line(k.Subresource.Path, o)
 		}
 		if k.Scaled {
 			line(k.Resource+"/scale", review.Update)
@@ -87,7 +87,7 @@ func TestWebhooksSendWhatIsJudged(t *testing.T) {
 		got = append(got, sent(w.Rules)...)
 	}
 	slices.Sort(got)
-	if want := judged(t, func(review.Kind) bool { return true }); !slices.Equal(got, want) {
+	if want := judged(t); !slices.Equal(got, want) {
 		t.Errorf("validating webhooks send\n%s\njudged is\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
@@ -98,8 +98,15 @@ func TestWebhooksSendWhatIsJudged(t *testing.T) {
 		got = append(got, sent(w.Rules)...)
 	}
 	slices.Sort(got)
-	want := judged(t, review.Kind.HoldsPods)
-	want = slices.DeleteFunc(want, func(line string) bool { return strings.Contains(line, "/scale") })
+	var want []string
+	for _, k := range review.Kinds() {
+		for _, o := range k.Operations {
+			if gv, _ := schema.ParseGroupVersion(k.APIVersion); k.Completes(o) {
+				want = append(want, strings.Join([]string{gv.Group, gv.Version, k.Resource, string(o)}, " "))
+			}
+		}
+	}
+	slices.Sort(want)
 	if got = slices.Compact(got); !slices.Equal(got, want) {
 		t.Errorf("mutating webhooks send\n%s\nfilled in is\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -110,6 +117,14 @@ func TestKinds(t *testing.T) {
 		found, ok := review.KindOf(k.APIVersion, k.Kind)
 		if !ok || found.Resource != k.Resource {
 			t.Errorf("%s %s is found as %+v", k.APIVersion, k.Kind, found)
+		}
+		for _, o := range []review.Operation{review.Create, review.Update, review.Delete} {
+			if got := k.JudgesAt(k.Resource, o); got != k.Judges(o) {
+				t.Errorf("%s of %s is judged: %t", o, k.Resource, got)
+			}
+			if k.JudgesAt("pods/ephemeralcontainers", o) {
+				t.Errorf("%s: %s of pods/ephemeralcontainers is judged", k.Kind, o)
+			}
 		}
 		if k.HoldsPods() != pod.HoldsPod(k.APIVersion, k.Kind) {
 			t.Errorf("%s %s: holds pods: %t", k.APIVersion, k.Kind, k.HoldsPods())

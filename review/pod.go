@@ -20,30 +20,54 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 		out.Spawned = true
 		return out, nil
 	}
+	if c.updatesPod() {
+		return c.judgeUpdate(ctx, inv, config, out, subject, c.oldPod()), nil
+	}
 	if !c.Final {
 		subject = CompletePod(ctx, inv, config, subject)
 		out.Patch = subject.Patch()
 	}
+	return c.judgeAgainst(ctx, inv, config, out, subject, c.oldPod()), nil
+}
+
+// updatesPod says whether the change is one of a pod that is there already.
+func (c *Change) updatesPod() bool {
+	return c.Operation == Update && c.Kind == inventory.PodKind.Kind
+}
+
+// judgeUpdate judges what becomes of a pod that is there already; old is nil where it cannot
+// be read. One that has ended, or is being deleted, gets no sandbox any more, so that nothing
+// is wrong with it.
+func (c *Change) judgeUpdate(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
+	if subject.Deleting || old != nil && old.Ended {
+		return out
+	}
+	subject.Update(old)
+	return c.judgeAgainst(ctx, inv, config, out, subject, old)
+}
+
+// judgeAgainst judges a subject, and spares it what stood there before; old is nil when that
+// was nothing.
+func (c *Change) judgeAgainst(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
 	var view *pod.View
 	out.Verdict, view = judgeView(ctx, inv, config, subject)
 	if out.Verdict.Exempt == "" {
 		out.Interfaces = interfacesOf(view)
 	}
-	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
-		if old := c.oldPod(); old != nil {
-			before := JudgePod(ctx, inv, config, old)
-			pod.Inherit(&out.Verdict, subject, old, &before)
-		}
+	if old != nil && (out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil) {
+		before := JudgePod(ctx, inv, config, old)
+		pod.Inherit(&out.Verdict, subject, old, &before)
 	}
-	return out, nil
+	return out
 }
 
 // Complete fills in what a pod leaves to the configuration, and judges nothing but what
 // has to be refused before anything is filled in: a label that is too long. The API server
 // would refuse that in its own words before it asks for a verdict. Errors are those of
-// [Judge]; of objects that hold no pod there is nothing to fill in.
+// [Judge]; of objects that hold no pod, and of a pod that is there already, there is nothing to
+// fill in.
 func Complete(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) (Outcome, error) {
-	if kind, ok := KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() {
+	if kind, ok := KindOf(c.APIVersion, c.Kind); !ok || !kind.HoldsPods() || c.updatesPod() {
 		return Outcome{Object: c.object(c.Namespace, c.Name)}, nil
 	}
 	subject, out, err := c.readPod()

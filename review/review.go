@@ -5,7 +5,7 @@
 // and with its own words for the [Outcome], so that both say the same of the same object.
 //
 // [Kinds] are the kinds of objects that are judged: pods and the workloads that make them
-// (pod.go), NetworkAttachmentDefinitions and what Spiderpool makes them of (network.go), and
+// (pod.go), the Bindings that write into pods (binding.go), NetworkAttachmentDefinitions and what Spiderpool makes them of (network.go), and
 // the subnets of Rancher's flat network (subnet.go). For subjects that are decoded already there are [JudgePod],
 // [JudgeNetwork] and [JudgeSubnet].
 package review
@@ -49,6 +49,9 @@ type Change struct {
 	// Replicas is to how many pods a workload is scaled, in place of what New says of it;
 	// nil where it is not scaled.
 	Replicas *int
+	// ReadPod reads the pod that a Binding writes into, in JSON; nil without an error where
+	// there is none. It is called for Bindings alone.
+	ReadPod func(ctx context.Context, namespace, name string) ([]byte, error)
 }
 
 // Object names a Kubernetes object. The name is the object's generateName with a trailing
@@ -106,6 +109,8 @@ func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, 
 		return c.judgeMade(ctx, inv, config)
 	case ofSubnets:
 		return c.judgeSubnet(ctx, inv, config, kind.generation)
+	case ofBindings:
+		return c.judgeBinding(ctx, inv, config)
 	default:
 		return c.judgePod(ctx, inv, config)
 	}
@@ -132,9 +137,15 @@ func (c *Change) unread(problem error, part string, readOld func() error) (Outco
 		if before := readOld(); before != nil && before.Error() == problem.Error() {
 			return Outcome{
 				Object: c.object(c.Namespace, c.Name),
-				Unread: "macvlan-webhook could not check this " + c.Kind + ": part of " + part + " is too large or not readable",
+				Unread: unreadWords(c.Kind, part),
 			}, nil
 		}
 	}
 	return Outcome{}, problem
+}
+
+// unreadWords say that an object of a kind is not judged, because part of something is not
+// readable.
+func unreadWords(kind, part string) string {
+	return "macvlan-webhook could not check this " + kind + ": part of " + part + " is too large or not readable"
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -24,8 +26,8 @@ type Decider struct {
 	// Config is the configuration in effect, asked for once per request.
 	Config    func() *config.Config
 	Inventory inventory.Inventory
-	// Workloads reads the workloads that are scaled; nil when there is no cluster to
-	// read them from.
+	// Workloads reads the workloads that are scaled, and the pods that are bound; nil when
+	// there is no cluster to read them from.
 	Workloads Workloads
 	Metrics   *Metrics
 	Logger    *slog.Logger
@@ -46,9 +48,9 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 		return d.misdirected(req)
 	}
 	if !sent(kind, req) {
-		return unasked(kind, req)
+		return unasked(kind, req, "check")
 	}
-	outcome, err := review.Judge(ctx, d.Inventory, config, change(kind, req))
+	outcome, err := review.Judge(ctx, d.Inventory, config, d.change(kind, req))
 	switch {
 	case err != nil:
 		return d.unreadable(req, err)
@@ -75,10 +77,10 @@ func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.R
 	if !ok || !kind.HoldsPods() {
 		return d.misdirected(req)
 	}
-	if !sent(kind, req) {
-		return unasked(kind, req)
+	if req.SubResource != "" || !kind.Completes(review.Operation(req.Operation)) {
+		return unasked(kind, req, "fill in pools on")
 	}
-	outcome, err := review.Complete(ctx, d.Inventory, config, change(kind, req))
+	outcome, err := review.Complete(ctx, d.Inventory, config, d.change(kind, req))
 	switch {
 	case err != nil:
 		return d.unreadable(req, err)
@@ -105,20 +107,37 @@ func apiVersion(req admission.Request) string {
 	return schema.GroupVersion{Group: req.Kind.Group, Version: req.Kind.Version}.String()
 }
 
-// sent says whether a request is one that our webhook configurations send.
+// sent says whether a request is one that our validating webhooks send.
 func sent(kind review.Kind, req admission.Request) bool {
-	return req.SubResource == "" && kind.Judges(review.Operation(req.Operation))
+	operation := review.Operation(req.Operation)
+	if req.SubResource == "" {
+		return kind.Judges(operation)
+	}
+	return kind.JudgesAt(resourceName(req), operation)
 }
 
 // change is what a request about an object of that kind asks about. The mutating webhooks
 // have filled in what there is to fill in. What a workload made of its template was judged
 // when somebody wrote that; pods are always judged.
-func change(kind review.Kind, req admission.Request) review.Change {
-	return review.Change{
+func (d *Decider) change(kind review.Kind, req admission.Request) review.Change {
+	change := review.Change{
 		APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: req.Namespace, Name: req.Name,
 		Operation: review.Operation(req.Operation), New: req.Object.Raw, Old: req.OldObject.Raw,
 		Final: true, PassSpawned: true,
 	}
+	if d.Workloads != nil {
+		change.ReadPod = d.readPod
+	}
+	return change
+}
+
+// readPod reads a pod from the cluster; nil without an error where there is none.
+func (d *Decider) readPod(ctx context.Context, namespace, name string) ([]byte, error) {
+	text, err := d.Workloads.Workload(ctx, corev1.SchemeGroupVersion.WithResource("pods"), namespace, name)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return text, err
 }
 
 // misdirected answers a request about an object of a kind that is not judged.
@@ -128,13 +147,14 @@ func (d *Decider) misdirected(req admission.Request) admission.Response {
 			quote.Value(req.Kind.Kind), quote.Value(apiVersion(req))))
 }
 
-// unasked answers a request about what need not be judged of an object.
-func unasked(kind review.Kind, req admission.Request) admission.Response {
+// unasked answers a request about what need not be judged of an object, or completed. what is
+// not done to it continues the sentence.
+func unasked(kind review.Kind, req admission.Request, what string) admission.Response {
 	if !kind.HoldsPods() {
 		return admission.Allowed("")
 	}
-	return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook does not check %s %s: correct the webhook configuration",
-		quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
+	return admission.Allowed("").WithWarnings(fmt.Sprintf("macvlan-webhook does not %s %s %s: correct the webhook configuration",
+		what, quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
 }
 
 // unreadable answers a request whose object cannot be read.

@@ -18,7 +18,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 )
 
-// Workloads reads workloads from the cluster.
+// Workloads reads workloads and pods from the cluster.
 type Workloads interface {
 	// Workload is the object in JSON.
 	Workload(ctx context.Context, resource schema.GroupVersionResource, namespace, name string) ([]byte, error)

@@ -219,11 +219,12 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 func (o *checkOptions) openWorld(objects []files.Object, namespace string, timeout time.Duration) (world *check.World, torn int, err error) {
 	torn = broken(objects)
 	if o.live {
-		below, err := o.openCluster(timeout)
+		source, err := o.openCluster(timeout)
 		if err != nil {
 			return nil, 0, err
 		}
-		return &check.World{Checked: files.NewTree(namespace, objects, files.Alone), Cluster: below}, torn, nil
+		below := snapshot.Cluster(source, slog.New(slog.NewTextHandler(o.err, nil)))
+		return &check.World{Checked: files.NewTree(namespace, objects, files.Alone), Cluster: below, Source: source}, torn, nil
 	}
 	held, err := files.Survey(o.inventory, o.in)
 	if err != nil {
@@ -264,17 +265,13 @@ func broken(objects []files.Object) int {
 	return n
 }
 
-// openCluster is what there is without the checked files.
-func (o *checkOptions) openCluster(timeout time.Duration) (*snapshot.Layer, error) {
+// openCluster is where what there is without the checked files can be read.
+func (o *checkOptions) openCluster(timeout time.Duration) (snapshot.Source, error) {
 	config, err := o.cluster().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	source, err := cluster.NewObjects(config, timeout)
-	if err != nil {
-		return nil, err
-	}
-	return snapshot.Cluster(source, slog.New(slog.NewTextHandler(o.err, nil))), nil
+	return cluster.NewObjects(config, timeout)
 }
 
 // output is one -o: it writes a report to its file, or to standard output.

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Workloads reads single workloads from the API server. They are not kept: a
+// Workloads reads single workloads and pods from the API server. They are not kept: a
 // cluster has many, and few are asked about.
 type Workloads struct{ client rest.Interface }
 

@@ -31,6 +31,8 @@ type Object struct {
 	// the object.
 	Old     []byte
 	Deleted bool
+	// Requested says that the object is that of an AdmissionReview.
+	Requested bool
 
 	// Placeholders are values in the object that are filled in later, as far as rules would
 	// read them. In the JSON of a network something else stands for them.

@@ -146,7 +146,7 @@ func (f *file) unpackReview(o *Object, fail func(field, problem string)) {
 	f.unpack(o.doc, append(slices.Clone(o.prefix), "request", field), value, typed{})
 	for i := range f.objects[before:] {
 		o := &f.objects[before+i]
-		o.Deleted = review.Request.Operation == deletion
+		o.Requested, o.Deleted = true, review.Request.Operation == deletion
 		if !o.Deleted && !absent(review.Request.OldObject) {
 			o.Old = review.Request.OldObject
 		}

@@ -100,6 +100,22 @@ func (v *View) planDefaults() Plan {
 	return out
 }
 
+// Unfilled is the first interface of a pod to which a default of ours applies that is not
+// filled in, because the pod is there already, and where that default stands. It is nil where
+// there is none, and where the update concerns neither networks nor pools.
+func (v *View) Unfilled() (i *Interface, origin string) {
+	v.read(onSupply)
+	if !v.Subject.Existing() || !v.lacksPools() || !v.Subject.Changes(slices.Concat(networkKeys, PoolAnnotations)...) {
+		return nil, ""
+	}
+	for n := range v.supplies {
+		if pools, origin := v.OwnDefault(v.supplies[n].Interface); len(pools.IPv4)+len(pools.IPv6) > 0 {
+			return v.supplies[n].Interface, origin
+		}
+	}
+	return nil, ""
+}
+
 // leftOut says whether somebody has said of a network whose configuration is a file on the
 // node that it has no default pools: then it is taken for one that Spiderpool does not serve.
 func (v *View) leftOut(i *Interface) bool {
@@ -113,9 +129,15 @@ func (v *View) leftOut(i *Interface) bool {
 	return origin != "" && len(pools.IPv4) == 0 && len(pools.IPv6) == 0
 }
 
-// mayFillIn says whether the pod is one whose pools we fill in: it asks for networks,
-// and names no pools.
+// mayFillIn says whether the pod is one whose pools we fill in: it is created, asks for
+// networks, and names no pools.
 func (v *View) mayFillIn() bool {
+	return !v.Subject.Existing() && v.lacksPools()
+}
+
+// lacksPools says whether the pod asks for networks and names no pools, so that defaults of
+// ours are meant for it.
+func (v *View) lacksPools() bool {
 	_, first := v.Subject.Annotations[multus.DefaultNetworkAnnotation]
 	_, further := v.Subject.Annotations[multus.NetworksAnnotation]
 	return (first || further) && !v.pools.NamesPools && len(v.nameConflicts) == 0 && v.facts.Namespace.Err == nil && !v.NetworksPending()

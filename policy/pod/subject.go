@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	kjson "sigs.k8s.io/json"
 
@@ -45,6 +46,8 @@ type Subject struct {
 	Owner object.Identity
 	// UID of the object; empty where it is not known.
 	UID string
+	// Created is when the object was created; the zero time where that is not known.
+	Created time.Time
 	// Scale is how many pods there may be at once.
 	Scale Scale
 	// Ended says that it has run to its end: a Job that is complete or has failed, or
@@ -63,6 +66,9 @@ type Subject struct {
 	DeviceClaims       bool
 	// Final says that the object is what will be stored: nobody adds anything any more.
 	Final bool
+	// Before are the annotations that a pod had before it is updated ([Subject.Update]); nil
+	// for one that is created, and for a template.
+	Before map[string]string
 
 	// FilledIn says where the pools in the annotations come from, by the name of
 	// the interface, when it was [View.Completed] that put them there.
@@ -223,8 +229,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		return nil, object.DecodeError(err)
 	}
 	if wrong := pod.Metadata.Annotations.wrong; wrong != "" {
-		return nil, &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: wrong,
-			Problem: "the value of " + wrong + " is not a string: put it in quotes"}
+		return nil, notText(path, wrong)
 	}
 	if problem := pod.Metadata.Labels.Problem; problem != "" {
 		return nil, &object.FieldError{Field: object.AtField("metadata.labels").In(path).String(), Problem: problem}
@@ -242,6 +247,7 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		Devices:      slices.Concat(pod.Spec.Containers.devices, pod.Spec.InitContainers.devices),
 		DeviceClaims: bool(pod.Spec.ResourceClaims),
 		UID:          meta.UID,
+		Created:      meta.Created(),
 		Scale:        scale.of(kind),
 		Deleting:     meta.DeletionTimestamp != "",
 		Ended:        status.ended() && (kind == kindPod || kind == "Job"),
@@ -260,4 +266,10 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		s.Name = meta.GenerateName + "*"
 	}
 	return s, nil
+}
+
+// notText is the error about an annotation, of the pod at a path, whose value is no text.
+func notText(path, key string) *object.FieldError {
+	return &object.FieldError{Field: object.AtField("metadata.annotations").In(path).String(), Annotation: key,
+		Problem: "the value of " + key + " is not a string: put it in quotes"}
 }

@@ -2,10 +2,35 @@ package pod
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
+
+// Update makes the subject what becomes of a pod that is there already. Its default pools are
+// not filled in any more, and what is written is what Multus reads at the next sandbox. old
+// is nil where it cannot be read.
+func (s *Subject) Update(old *Subject) {
+	s.Final, s.Before = true, map[string]string{}
+	if old != nil {
+		maps.Copy(s.Before, old.Annotations)
+		old.Final, old.Before = true, s.Before
+	}
+}
+
+// Existing says that the subject is a pod that was there before, and not one that is created.
+func (s *Subject) Existing() bool { return s.Before != nil }
+
+// Changes says whether an update of a pod changes any of some annotations.
+func (s *Subject) Changes(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool {
+		before, was := s.Before[key]
+		now, is := s.Annotations[key]
+		return was != is || before != now
+	})
+}
 
 // ReadsAsBefore says whether an update changes nothing that rules read.
 func (s *Subject) ReadsAsBefore(old *Subject) bool {
@@ -13,11 +38,60 @@ func (s *Subject) ReadsAsBefore(old *Subject) bool {
 		maps.Equal(s.Annotations, old.Annotations) && slices.Equal(s.Strays, old.Strays) && maps.Equal(s.Labels, old.Labels)
 }
 
+// takesAway says whether an update of a pod does nothing but remove annotations, or networks
+// from their list.
+func (s *Subject) takesAway() bool {
+	for key, value := range s.Annotations {
+		before, was := s.Before[key]
+		if !was || value != before && (key != multus.NetworksAnnotation || !fewerNetworks(value, before, s.Namespace)) {
+			return false
+		}
+	}
+	return true
+}
+
+// fewerNetworks says whether a list of networks is another one from which some were taken.
+func fewerNetworks(value, before, namespace string) bool {
+	if len(value) > MaxAnnotationBytes || len(before) > MaxAnnotationBytes {
+		return false
+	}
+	elements, faults := multus.ParseNetworks(value, namespace)
+	rest, _ := multus.ParseNetworks(before, namespace)
+	if len(elements) == 0 && len(faults) > 0 {
+		return false
+	}
+	for _, e := range elements {
+		n := slices.IndexFunc(rest, func(b multus.Element) bool {
+			b.Offset = e.Offset
+			return reflect.DeepEqual(b, e)
+		})
+		if n < 0 {
+			return false
+		}
+		rest = rest[n+1:]
+	}
+	return true
+}
+
 // Inherit makes warnings of denials for what stood in the object before an update,
 // so that nobody has to repair an object to scale it: those that the verdict on the
 // old object has as well, at a place that the update leaves as it was.
+//
+// Of a pod that is there already the place may be rewritten: controllers add networks to the
+// list of a running pod, and did not write those that stand in it. And a pod that is wrong may
+// lose any annotation: what was hidden behind a mistake that goes is not new.
 func Inherit(v *verdict.Verdict, subject, old *Subject, before *verdict.Verdict) {
+	repairs := subject.Existing() && subject.takesAway() && before.Decision() == verdict.Deny
 	v.Inherit(subject.InheritedClause(), func(f *verdict.Finding) bool {
+		if repairs {
+			return true
+		}
+		if subject.Existing() {
+			return slices.ContainsFunc(before.Findings, func(b verdict.Finding) bool {
+				b.Place = b.Place.At(f.Place.Offset)
+				return f.SameAs(b)
+			})
+		}
 		untouched := subject.HostNetwork == old.HostNetwork
 		if key := f.Place.Annotation(); key != "" {
 			value, there := old.Annotations[key]
@@ -30,12 +104,15 @@ func Inherit(v *verdict.Verdict, subject, old *Subject, before *verdict.Verdict)
 		// What falls short by less is better than before, whatever was written.
 		return (untouched || f.Shortfall > 0) && slices.ContainsFunc(before.Findings, f.SameAs)
 	})
-	if subject.ReadsAsBefore(old) {
+	if subject.ReadsAsBefore(old) || subject.Existing() && subject.takesAway() {
 		v.Undecided = nil
 	}
 }
 
 // InheritedClause says what a denial means that an update of the subject inherits.
 func (s *Subject) InheritedClause() string {
+	if s.Existing() {
+		return "a new Pod with these annotations would be refused"
+	}
 	return "the next pods of this " + s.Kind + " will be refused"
 }

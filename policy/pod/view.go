@@ -26,8 +26,10 @@ type View struct {
 	supplies   []InterfacePools
 	plan       Plan
 	conflicts  []AddressConflict
-	// planned are the addresses that an owner of the pod claims as well.
-	planned map[*RequestedAddress]bool
+	// planners are the owners of the pod that claim addresses which it asks for, and planned are
+	// these addresses, each with the one that claims it for longest.
+	planners []*Holder
+	planned  map[*RequestedAddress]*Holder
 
 	// parts are those read since they were last forgotten.
 	parts verdict.Parts

@@ -192,6 +192,46 @@ func TestDeploymentWithFixedAddresses(t *testing.T) {
 	mustKubectl(t, "", "delete", "deployment", "moved")
 }
 
+// A Deployment that was written while no replica answered does not get the address of one that
+// was there before: its pods are refused, and those of the other one are not.
+func TestAddressFixedWithoutServer(t *testing.T) {
+	alone(t)
+	makeRack(t)
+	const ip = "10.70.0.81"
+	accepted(t, fixed("older", 1, "Recreate", ip), "apply", "-f", "-")
+	wait.Until(t, "a pod of the older one", func() bool { return len(podsOf(t, "older")) == 1 })
+	if err := cluster.webhook.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	// The time of creation is told in seconds.
+	older := mustKubectl(t, "", "get", "deployment", "older", "-o", "jsonpath={.metadata.creationTimestamp}")
+	wait.Until(t, "the younger one is younger", func() bool {
+		mustKubectl(t, fixed("younger", 1, "Recreate", ip), "create", "-f", "-")
+		if mustKubectl(t, "", "get", "deployment", "younger", "-o", "jsonpath={.metadata.creationTimestamp}") != older {
+			return true
+		}
+		mustKubectl(t, "", "delete", "deployment", "younger")
+		return false
+	})
+	if err := cluster.startWebhook(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "the younger one's pod is refused", func() bool {
+		return strings.Contains(mustKubectl(t, "", "get", "deployment", "younger", "-o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`),
+			`[address-in-use] metadata.annotations[flatnetwork.pandaria.io/ip]: address "`+ip+`" is fixed by Deployment "default/older"`)
+	})
+	before := podsOf(t, "older")
+	mustKubectl(t, "", "delete", "--force", "--grace-period=0", "pod", "-l", "app=older")
+	wait.Until(t, "another pod of the older one", func() bool {
+		now := podsOf(t, "older")
+		return len(now) == 1 && now[0] != before[0]
+	})
+	if pods := podsOf(t, "younger"); len(pods) != 0 {
+		t.Errorf("the younger one has the pods %q", pods)
+	}
+	mustKubectl(t, "", "delete", "deployment", "older", "younger")
+}
+
 // Each kind with a scale is scaled as a Deployment is.
 func TestScaleWithFixedAddresses(t *testing.T) {
 	beside(t)

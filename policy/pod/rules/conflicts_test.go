@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -253,8 +255,8 @@ func TestKinship(t *testing.T) {
 	}
 }
 
-// A pod whose owner fixes an address that another workload fixes too is not refused for it: the
-// two were judged when they were written. Being owned by a workload is not enough.
+// A pod whose owner fixes an address that another workload fixes too is not refused for it, if its
+// owner was there before. Being owned by a workload is not enough.
 func TestPlannedByAnOwner(t *testing.T) {
 	fixed := flatAnnotations(v2, "vlan300", ip, "")
 	replicas, deployment := identity("ReplicaSet", "web-5d8", "u2"), identity("Deployment", "web", "u1")
@@ -266,6 +268,12 @@ func TestPlannedByAnOwner(t *testing.T) {
 	}{
 		{"its owner fixes it too", []pod.HolderFact{held(deployment, fixed), other}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
 		{"its owner fixes it too, and stands behind", []pod.HolderFact{other, held(deployment, fixed)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"its owner fixes it too, and is the older one", []pod.HolderFact{created(held(deployment, fixed), 1), created(other, 2)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"both came at once", []pod.HolderFact{created(held(deployment, fixed), 1), created(other, 1)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"its owner fixes it too, and came later", []pod.HolderFact{created(held(deployment, fixed), 2), created(other, 1)}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+		{"the younger one of its owners fixes it", []pod.HolderFact{created(held(replicas, fixed), 2), created(other, 1)}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
+		{"the older one of its owners fixes it", []pod.HolderFact{created(held(replicas, fixed), 3), created(held(deployment, fixed), 1), created(other, 2)},
+			`warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
 		{"its owner fixes nothing", []pod.HolderFact{other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
 		{"its owner fixes another address", []pod.HolderFact{held(deployment, flatAnnotations(v2, "vlan300", "10.30.0.22", "")), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
 		{"its owner fixes it on another link", []pod.HolderFact{held(deployment, flatAnnotations(v2, "vlan301", ip, "")), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
@@ -279,6 +287,35 @@ func TestPlannedByAnOwner(t *testing.T) {
 				t.Errorf("\n got %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// created is a holder that was created at a time, in seconds.
+func created(h pod.HolderFact, at int64) pod.HolderFact {
+	older := *h.Holder
+	older.Created = time.Unix(at, 0)
+	h.Holder = &older
+	return h
+}
+
+// That the pod's own workload claims an address, for which the pod is spared, is confirmed with
+// those who contest it: the answer to the question takes the place of what was known.
+func TestPlannersAreConfirmed(t *testing.T) {
+	fixed := flatAnnotations(v2, "vlan300", ip, "")
+	set := identity("StatefulSet", "web", "u4")
+	own, other := created(held(set, fixed), 1), created(held(identity("Deployment", "db", "u9"), fixed), 2)
+	s := subjectOf(identity("Pod", "web-0", ""), fixed)
+	s.Owner = set
+	c := &flatCluster{holders: []pod.HolderFact{own, other}}
+	v := c.judge(t, s, config.Default())
+	if ids(v) != "warn address-in-use" {
+		t.Fatalf("%s", ids(v))
+	}
+	view := pod.Parse(s, config.Default()).With(pod.Facts{Networks: []pod.Answer[cniconf.Network]{{Value: networkNamed(object.Reference{Namespace: "team-a", Name: "rancher-flat-network"})}},
+		Subnets: []pod.Answer[flatnetwork.Subnet]{{Value: subnetNamed(t, flatnetwork.SubnetReference{Generation: v2, Name: "vlan300"})}}, Holders: pod.HolderFacts{Holders: c.holders}})
+	q, open := view.Unconfirmed(&v)
+	if !open || !slices.Contains(q.Contested, own.Holder) || !slices.Contains(q.Contested, other.Holder) {
+		t.Errorf("%t, %+v", open, q.Contested)
 	}
 }
 

@@ -10,11 +10,20 @@ import (
 )
 
 // The validating webhook sees the pod after all mutations: what ought to be filled
-// in by then and is not has been bypassed.
+// in by then and is not has been bypassed. Of a pod that is there already it is a warning:
+// nothing is filled in, and Spiderpool chooses by itself.
 var ruleIPPoolDefaultMissing = pod.Rule{
 	ID:      "ippool-default-missing",
 	Default: verdict.Deny,
 	Check: func(p *pod.View) []verdict.Finding {
+		if i, origin := p.Unfilled(); i != nil {
+			f := atInterface(p, i)
+			f.Message = fmt.Sprintf("interface %s has default pools (%s), which are filled in only when a pod is created",
+				quote.Value(i.Name), origin)
+			f.Remedy = "write the pools of all interfaces into " + spiderpool.PoolsAnnotation
+			f.Softened = true
+			return []verdict.Finding{f}
+		}
 		if p.Plan().Value == "" || p.Subject.Template() {
 			return nil
 		}

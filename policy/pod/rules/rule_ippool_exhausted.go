@@ -11,7 +11,8 @@ import (
 
 // Two numbers in the status of a pool tell that it is full; the allocator goes to
 // the next pool then, and fails the pod after the last. What is in use of a pool of whereabouts
-// is known from memory, so that this is a warning in any case.
+// is known from memory, so that this is a warning in any case; so is a pod that is there already,
+// which may be the one that has the last address.
 var ruleIPPoolExhausted = pod.Rule{
 	ID:      "ippool-exhausted",
 	Default: verdict.Warn,
@@ -22,7 +23,7 @@ var ruleIPPoolExhausted = pod.Rule{
 			for f := range s.Lists {
 				l := &s.Lists[f]
 				if text, full := full(l); full {
-					found.Add(false, func() verdict.Finding {
+					found.Add(p.Subject.Existing(), func() verdict.Finding {
 						one := at(p, s, l, l.Candidates[l.Usable[0]].Name)
 						one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.Interface.Name), l.Family, text)
 						one.Remedy = poolRemedy(p, s, l)

@@ -73,7 +73,7 @@ func (c *checker) stand(t *files.Tree) *standing { return &standing{t, t.Ambigui
 func (c *checker) object(ctx context.Context, in *standing, n int) error {
 	o := &in.Objects()[n]
 	kind, checked := review.KindOf(o.APIVersion, o.Kind)
-	if !checked || o.Deleted && !kind.Judges(review.Delete) {
+	if !checked || o.Deleted && !kind.Judges(review.Delete) || !o.Requested && !kind.Stored() {
 		if !c.fileAlone(in, n, o.Placeholders...) && o.Kind != "" {
 			c.report.Summary.Skipped++
 		}
@@ -88,7 +88,9 @@ func (c *checker) object(ctx context.Context, in *standing, n int) error {
 		return nil
 	}
 	around := c.world.around(o.Path)
-	outcome, err := review.Judge(ctx, around.all, c.config, change(o, around.stored, c.options))
+	change := change(o, around.stored, c.options)
+	change.ReadPod = c.world.readPod
+	outcome, err := review.Judge(ctx, around.all, c.config, change)
 	var field *object.FieldError
 	switch {
 	case errors.As(err, &field):

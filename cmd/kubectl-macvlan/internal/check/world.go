@@ -1,8 +1,14 @@
 package check
 
 import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/snapshot"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
 
 // World is what objects are judged against: those that are there, and over them those that are
@@ -14,6 +20,8 @@ type World struct {
 	// of them is nil.
 	Held    *files.Tree
 	Cluster *snapshot.Layer
+	// Source is where Cluster comes from.
+	Source snapshot.Source
 
 	met map[[2]*files.View]*surroundings
 }
@@ -55,4 +63,35 @@ func (w *World) Err() error {
 		return nil
 	}
 	return w.Cluster.Err()
+}
+
+// wholePods are pods with all that a request about one would hold.
+var wholePods = inventory.Kind{GroupVersionResource: inventory.Pods.GroupVersionResource, Name: inventory.Pods.Name}
+
+var errPodNotGiven = errors.New("it is not in the files that were read: add it with -f or --inventory, or use --live")
+
+// readPod is a pod in JSON: of the files, or else of the cluster. There it is nil without an error
+// where there is none.
+func (w *World) readPod(ctx context.Context, namespace, name string) ([]byte, error) {
+	want := object.Reference{Namespace: namespace, Name: name}
+	for _, tree := range []*files.Tree{w.Checked, w.Held} {
+		if tree == nil {
+			continue
+		}
+		objects := tree.Objects()
+		n := slices.IndexFunc(objects, func(o files.Object) bool {
+			return o.APIVersion == inventory.PodKind.APIVersion && o.Kind == inventory.PodKind.Kind && o.Fault == nil && !o.Deleted && tree.Reference(&o) == want
+		})
+		if n >= 0 {
+			return objects[n].JSON, nil
+		}
+	}
+	if w.Source == nil {
+		return nil, errPodNotGiven
+	}
+	pod, err := w.Source.Get(ctx, wholePods, want)
+	if pod == nil {
+		return nil, err
+	}
+	return pod.JSON, nil
 }
