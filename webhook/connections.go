@@ -371,8 +371,9 @@ func (c *connection) idle(now time.Time) bool {
 	return c.known && !c.busy && (heard == 0 || now.Sub(time.Unix(0, heard)) >= settling)
 }
 
-// begin says that a request is under way, which is never ended to make room. It is not
-// before the request has arrived as a whole, but on a connection that is known.
+// begin says that a request is under way, which is never ended to make room. On a
+// connection that is not known yet it is called when a request has arrived as a whole, or
+// waits for the server.
 func (c *connection) begin() {
 	if c == nil {
 		return
@@ -380,6 +381,13 @@ func (c *connection) begin() {
 	c.from.mu.Lock()
 	defer c.from.mu.Unlock()
 	c.busy = true
+}
+
+// abandon ends a connection at once. TLS would first try to say goodbye, for five seconds.
+func (c *connection) abandon() {
+	if c != nil {
+		_ = c.Close()
+	}
 }
 
 // keep says whether the connection may stay open after the answer. Useful says that the

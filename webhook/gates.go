@@ -89,7 +89,9 @@ type place struct {
 	size  int64
 	large bool
 
-	mu           sync.Mutex
+	mu sync.Mutex
+	// waits is how many readers wait for the API server.
+	waits        int
 	held, asleep bool
 }
 
@@ -128,7 +130,8 @@ func (p *place) leave() {
 func (p *place) sleep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held && p.gates.sleeping.try(p.host, p.size) {
+	// The timer may have been too late.
+	if p.waits > 0 && p.held && p.gates.sleeping.try(p.host, p.size) {
 		p.held, p.asleep = false, true
 		p.gates.verdicts.leave(p.host, 1)
 	}
@@ -139,7 +142,8 @@ func (p *place) sleep() {
 func (p *place) wake(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.asleep {
+	p.waits--
+	if p.waits > 0 || !p.asleep {
 		return
 	}
 	p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
@@ -156,11 +160,13 @@ func waiting(ctx context.Context) (awake func()) {
 	if p == nil {
 		return func() {}
 	}
+	p.mu.Lock()
+	p.waits++
+	p.mu.Unlock()
 	timer := time.AfterFunc(patience, p.sleep)
 	return func() {
-		if !timer.Stop() {
-			p.wake(ctx)
-		}
+		timer.Stop()
+		p.wake(ctx)
 	}
 }
 

@@ -124,8 +124,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Del("Connection")
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// The client is gone when this fails; nobody is left to tell.
-	_, _ = w.Write(answer)
+	// The client is gone when this fails, or does not read; nobody is left to tell.
+	if _, err := w.Write(answer); err != nil {
+		connection.abandon()
+	}
 	e.metrics.observe(r.URL.Path, time.Since(start))
 }
 
@@ -223,6 +225,7 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (
 	if read.Len() < smallBody {
 		return read.Bytes(), release, nil
 	}
+	connectionOf(ctx).begin()
 	if problem := queue(ctx, e.gates.bodies, host, size); problem != nil {
 		return nil, release, problem
 	}

@@ -132,3 +132,32 @@ func TestRoomTry(t *testing.T) {
 		t.Error("there is more than all")
 	}
 }
+
+// A place that is lent while its request waits is there again afterwards, and everything
+// is given back in the end, also when the timer comes too late.
+func TestPlace(t *testing.T) {
+	g := newGates()
+	free := [...]int64{g.verdicts.free, g.sleeping.free, g.large.free}
+	p, problem := g.enter(t.Context(), "a", smallBody+1)
+	if problem != nil {
+		t.Fatal(problem)
+	}
+	awake := waiting(context.WithValue(t.Context(), placeKey{}, p))
+	wait.Until(t, "the place is lent", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.asleep && !p.held
+	})
+	awake()
+	if !p.held || p.asleep {
+		t.Errorf("held: %t, asleep: %t", p.held, p.asleep)
+	}
+	p.sleep() // too late
+	if !p.held {
+		t.Error("the place is lent while the request is judged")
+	}
+	p.leave()
+	if got := [...]int64{g.verdicts.free, g.sleeping.free, g.large.free}; got != free {
+		t.Errorf("free: %d, before: %d", got, free)
+	}
+}

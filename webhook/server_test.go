@@ -3,21 +3,15 @@ package webhook_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -167,62 +161,32 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-// authority signs client certificates.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func sign(t *testing.T, template *x509.Certificate, by *authority) *authority {
+func newAuthority(t *testing.T) *server.ClientAuthority {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	a, err := server.NewClientAuthority()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	if by == nil {
-		by = &authority{template, key}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.certificate, &key.PublicKey, by.key)
+	return a
+}
+
+// signed is a client certificate.
+func signed(t *testing.T, by *server.ClientAuthority, commonName, dnsName, uri string) tls.Certificate {
+	t.Helper()
+	certificate, key, err := by.Sign(commonName, dnsName, uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := x509.ParseCertificate(der)
+	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &authority{certificate, key}
+	return pair
 }
 
-func newAuthority(t *testing.T) *authority {
-	return sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "clients"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil)
-}
-
-// client is a client certificate with a common name, a DNS name and a URI.
-func (a *authority) client(t *testing.T, commonName, dns, uri string) tls.Certificate {
+func pool(t *testing.T, a *server.ClientAuthority) *x509.CertPool {
 	t.Helper()
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: commonName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	if dns != "" {
-		template.DNSNames = []string{dns}
-	}
-	if uri != "" {
-		u, err := url.Parse(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template.URIs = []*url.URL{u}
-	}
-	signed := sign(t, template, a)
-	return tls.Certificate{Certificate: [][]byte{signed.certificate.Raw}, PrivateKey: signed.key}
-}
-
-func (a *authority) pem() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
-}
-
-func (a *authority) pool(t *testing.T) *x509.CertPool {
-	t.Helper()
-	pool, err := webhook.Authorities(a.pem())
+	pool, err := webhook.Authorities(a.Bundle())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +196,7 @@ func (a *authority) pool(t *testing.T) *x509.CertPool {
 func TestClientCertificates(t *testing.T) {
 	ours, others := newAuthority(t), newAuthority(t)
 	var trusted atomic.Pointer[x509.CertPool]
-	trusted.Store(ours.pool(t))
+	trusted.Store(pool(t, ours))
 	names := []string{"kube-apiserver", "api.example.org", "spiffe://example.org/api"}
 	named := run(t, func(s *webhook.Server) { s.ClientCAs, s.ClientNames = trusted.Load, names })
 	unnamed := run(t, func(s *webhook.Server) { s.ClientCAs = trusted.Load })
@@ -243,15 +207,15 @@ func TestClientCertificates(t *testing.T) {
 		certificate []tls.Certificate
 		status      int
 	}{
-		{"common name", named, []tls.Certificate{ours.client(t, "kube-apiserver", "", "")}, http.StatusOK},
-		{"DNS name", named, []tls.Certificate{ours.client(t, "x", "api.example.org", "")}, http.StatusOK},
-		{"URI", named, []tls.Certificate{ours.client(t, "x", "", "spiffe://example.org/api")}, http.StatusOK},
-		{"another name", named, []tls.Certificate{ours.client(t, "x", "y.example.org", "spiffe://example.org/y")}, http.StatusForbidden},
-		{"any name", unnamed, []tls.Certificate{ours.client(t, "x", "", "")}, http.StatusOK},
+		{"common name", named, []tls.Certificate{signed(t, ours, "kube-apiserver", "", "")}, http.StatusOK},
+		{"DNS name", named, []tls.Certificate{signed(t, ours, "x", "api.example.org", "")}, http.StatusOK},
+		{"URI", named, []tls.Certificate{signed(t, ours, "x", "", "spiffe://example.org/api")}, http.StatusOK},
+		{"another name", named, []tls.Certificate{signed(t, ours, "x", "y.example.org", "spiffe://example.org/y")}, http.StatusForbidden},
+		{"any name", unnamed, []tls.Certificate{signed(t, ours, "x", "", "")}, http.StatusOK},
 		{"no certificate", named, nil, refused},
 		{"no certificate, no names", unnamed, nil, refused},
-		{"another authority", named, []tls.Certificate{others.client(t, "kube-apiserver", "", "")}, refused},
-		{"another authority, no names", unnamed, []tls.Certificate{others.client(t, "x", "", "")}, refused},
+		{"another authority", named, []tls.Certificate{signed(t, others, "kube-apiserver", "", "")}, refused},
+		{"another authority, no names", unnamed, []tls.Certificate{signed(t, others, "x", "", "")}, refused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			response, err := test.server.client(test.certificate...).Post("https://"+test.server.address+"/validate", "application/json", strings.NewReader(request(overlayExtra, "jane")))
@@ -289,9 +253,9 @@ func TestClientCertificates(t *testing.T) {
 	}
 
 	// Another authority, from the next connection on.
-	trusted.Store(others.pool(t))
-	for a, want := range map[*authority]bool{ours: false, others: true} {
-		response, err := named.client(a.client(t, "kube-apiserver", "", "")).Post("https://"+named.address+"/validate", "application/json", strings.NewReader(request(overlayExtra, "jane")))
+	trusted.Store(pool(t, others))
+	for a, want := range map[*server.ClientAuthority]bool{ours: false, others: true} {
+		response, err := named.client(signed(t, a, "kube-apiserver", "", "")).Post("https://"+named.address+"/validate", "application/json", strings.NewReader(request(overlayExtra, "jane")))
 		if err == nil {
 			response.Body.Close()
 		}
@@ -305,9 +269,9 @@ func TestAuthorities(t *testing.T) {
 	a := newAuthority(t)
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})
 	for says, bundle := range map[string][]byte{
-		"":                         append(a.pem(), newAuthority(t).pem()...),
+		"":                         append(a.Bundle(), newAuthority(t).Bundle()...),
 		"no PEM certificate found": []byte("x"),
-		`PEM block 2 is "PRIVATE KEY" and must be a CERTIFICATE`: append(a.pem(), key...),
+		`PEM block 2 is "PRIVATE KEY" and must be a CERTIFICATE`: append(a.Bundle(), key...),
 		"certificate 1: x509": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}),
 	} {
 		_, err := webhook.Authorities(bundle)
