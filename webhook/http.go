@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	admissionv1 "k8s.io/api/admission/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -23,19 +23,14 @@ const (
 	// up to 3 MiB; an AdmissionReview carries at most two of them, the new and
 	// the old one, and less than 1 MiB of its own: 7 MiB.
 	maxBody = 7 << 20
-	// smallBody is read without asking: nearly all pods fit, and none of them
-	// has to wait for the large ones. Together with maxConnections it bounds the
-	// memory that small bodies take.
-	smallBody = 64 << 10
-	// largeBodies is what all bodies above smallBody may take up at once: two of
-	// the largest. Decoding needs as much again, and the garbage collector lets
-	// the sum of both double before it frees what is done with.
-	largeBodies = 2 * maxBody
 	// bodyTimeout is how long a client may take to send its body. The API
 	// server has it in memory.
 	bodyTimeout = 3 * time.Second
 	// maxUID is far above the 36 bytes of a UUID. The UID is logged.
 	maxUID = 128
+	// answerTimeout is how long a client may take to read its answer. The API server
+	// waits for it.
+	answerTimeout = 3 * time.Second
 	// answerMargin is kept of the API server's own timeout for the answer to
 	// arrive: what is not decided by then is answered in words.
 	answerMargin = time.Second
@@ -51,7 +46,7 @@ const (
 // are still [admission.Webhook]'s.
 type endpoint struct {
 	webhook *admission.Webhook
-	bodies  *semaphore.Weighted
+	gates   *gates
 	// deadline bounds the time for one decision where the API server names no
 	// timeout, or a longer one.
 	deadline time.Duration
@@ -60,18 +55,27 @@ type endpoint struct {
 
 // Handler serves /validate and /mutate. A decision takes at most the deadline,
 // and at least a second less than the timeout that the API server asks for.
+//
+// Every answer but one to an AdmissionReview closes its connection.
 func (d *Decider) Handler(deadline time.Duration) http.Handler {
-	bodies := semaphore.NewWeighted(largeBodies)
-	mux := http.NewServeMux()
-	for path, handle := range map[string]admission.HandlerFunc{"/validate": d.Validate, "/mutate": d.Mutate} {
-		mux.Handle(path, &endpoint{
-			webhook:  &admission.Webhook{Handler: handle},
-			bodies:   bodies,
-			deadline: deadline,
-			metrics:  d.Metrics,
-		})
+	judging := *d
+	judging.Inventory = patient{d.Inventory}
+	if d.Workloads != nil {
+		judging.Workloads = patientWorkloads{d.Workloads}
 	}
-	return mux
+	// What the server asks itself is neither counted nor logged.
+	asking := judging
+	asking.Metrics, asking.Logger = newMetrics(), slog.New(slog.DiscardHandler)
+	gates := newGates()
+	mux := http.NewServeMux()
+	for path, handle := range map[string]admission.HandlerFunc{"/validate": judging.Validate, "/mutate": judging.Mutate} {
+		mux.Handle(path, &endpoint{webhook: &admission.Webhook{Handler: handle}, gates: gates, deadline: deadline, metrics: judging.Metrics})
+	}
+	mux.Handle(selfPath, ownOnly(&endpoint{webhook: &admission.Webhook{Handler: admission.HandlerFunc(asking.Validate)}, gates: gates, deadline: deadline, metrics: asking.Metrics}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // httpError is an error with the HTTP status that answers it.
@@ -90,25 +94,68 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), e.timeout(r))
 	defer cancel()
-	// The share of memory is kept until the answer is written: the object lives
-	// that long.
-	review, release, problem := e.read(ctx, w, r)
-	defer release()
+	host, connection := hostOf(r.RemoteAddr), connectionOf(ctx)
+	answer, problem := e.answer(ctx, w, r, host)
+	if problem == nil && len(answer) > smallAnswer {
+		if size := int64(len(answer)); e.gates.answers.try(host, size) {
+			defer e.gates.answers.leave(host, size)
+		} else {
+			problem = overloaded()
+		}
+	}
+	// A server that cannot set a deadline has none to set: in tests.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	if problem != nil {
-		e.metrics.malformed(problem.status)
-		w.Header().Set("Connection", "close")
+		if problem.status == http.StatusServiceUnavailable {
+			e.metrics.overload()
+			if connection.keep(false) {
+				w.Header().Del("Connection")
+			}
+		} else {
+			e.metrics.malformed(problem.status)
+		}
 		if problem.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
 		}
 		http.Error(w, problem.Error(), problem.status)
 		return
 	}
-	response := e.webhook.Handle(ctx, admission.Request{AdmissionRequest: *review.Request})
-	review.Request, review.Response = nil, &response.AdmissionResponse
+	if connection.keep(true) {
+		w.Header().Del("Connection")
+	}
 	w.Header().Set("Content-Type", "application/json")
-	// The client is gone when this fails; nobody is left to tell.
-	_ = json.NewEncoder(w).Encode(review)
+	// The client is gone when this fails, or does not read; nobody is left to tell.
+	if _, err := w.Write(answer); err != nil {
+		connection.abandon()
+	}
 	e.metrics.observe(r.URL.Path, time.Since(start))
+}
+
+// answer reads a request, judges it, and encodes what there is to say. What it needs for
+// that is given back when it returns: all that is left is the answer.
+func (e *endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, host string) ([]byte, *httpError) {
+	body, release, problem := e.read(ctx, w, r, host)
+	defer release()
+	if problem != nil {
+		return nil, problem
+	}
+	connectionOf(ctx).begin()
+	place, problem := e.gates.enter(ctx, host, len(body))
+	if problem != nil {
+		return nil, problem
+	}
+	defer place.leave()
+	review, problem := decode(body)
+	if problem != nil {
+		return nil, problem
+	}
+	response := e.webhook.Handle(context.WithValue(ctx, placeKey{}, place), admission.Request{AdmissionRequest: *review.Request})
+	review.Request, review.Response = nil, &response.AdmissionResponse
+	answer, err := json.Marshal(review)
+	if err != nil {
+		return nil, fail(http.StatusInternalServerError, "the answer cannot be encoded: %.200s", err)
+	}
+	return answer, nil
 }
 
 // timeout is how long a decision may take: the API server says in the query how
@@ -121,9 +168,9 @@ func (e *endpoint) timeout(r *http.Request) time.Duration {
 	return min(e.deadline, max(asked-answerMargin, asked/2))
 }
 
-// read reads an AdmissionReview with a request. Release gives back the memory
-// reserved for it and is never nil.
-func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (review *admissionv1.AdmissionReview, release func(), problem *httpError) {
+// read reads the body of a request that may be an AdmissionReview. Release gives back the
+// memory reserved for it and is never nil.
+func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request, host string) (body []byte, release func(), problem *httpError) {
 	release = func() {}
 	if r.Method != http.MethodPost {
 		return nil, release, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview must be sent with POST", quote.Value(r.Method))
@@ -134,27 +181,27 @@ func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if r.ContentLength > maxBody {
 		return nil, release, tooLarge()
 	}
-	// A server that cannot set a deadline has none to set: in tests.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, release, problem := e.readBody(ctx, r)
-	if problem != nil {
-		return nil, release, problem
-	}
-	review = &admissionv1.AdmissionReview{}
+	return e.readBody(ctx, r, host)
+}
+
+// decode decodes an AdmissionReview with a request.
+func decode(body []byte) (*admissionv1.AdmissionReview, *httpError) {
+	review := &admissionv1.AdmissionReview{}
 	if err := json.Unmarshal(body, review); err != nil {
-		return nil, release, fail(http.StatusBadRequest, "the body is not an AdmissionReview: %.200s", err)
+		return nil, fail(http.StatusBadRequest, "the body is not an AdmissionReview: %.200s", err)
 	}
 	switch {
 	case review.Kind != "AdmissionReview" || review.APIVersion != admissionv1.SchemeGroupVersion.String():
-		return nil, release, fail(http.StatusBadRequest, "the body is %s of %s and must be an AdmissionReview of admission.k8s.io/v1", quote.Value(review.Kind), quote.Value(review.APIVersion))
+		return nil, fail(http.StatusBadRequest, "the body is %s of %s and must be an AdmissionReview of admission.k8s.io/v1", quote.Value(review.Kind), quote.Value(review.APIVersion))
 	case review.Request == nil:
-		return nil, release, fail(http.StatusBadRequest, "the AdmissionReview has no request")
+		return nil, fail(http.StatusBadRequest, "the AdmissionReview has no request")
 	case review.Request.UID == "":
-		return nil, release, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid")
+		return nil, fail(http.StatusBadRequest, "the request of the AdmissionReview has no uid")
 	case len(review.Request.UID) > maxUID:
-		return nil, release, fail(http.StatusBadRequest, "the uid of the request has %d bytes and must have at most %d", len(review.Request.UID), maxUID)
+		return nil, fail(http.StatusBadRequest, "the uid of the request has %d bytes and must have at most %d", len(review.Request.UID), maxUID)
 	}
-	return review, release, nil
+	return review, nil
 }
 
 func tooLarge() *httpError {
@@ -163,7 +210,7 @@ func tooLarge() *httpError {
 
 // readBody reads a body within the limits. Release gives back its share of
 // memory and is never nil.
-func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, release func(), problem *httpError) {
+func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (body []byte, release func(), problem *httpError) {
 	release = func() {}
 	size := r.ContentLength
 	if size < 0 {
@@ -178,10 +225,11 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request) (body []byte, 
 	if read.Len() < smallBody {
 		return read.Bytes(), release, nil
 	}
-	if err := e.bodies.Acquire(ctx, size); err != nil {
-		return nil, release, fail(http.StatusServiceUnavailable, "too many large requests at once: try again")
+	connectionOf(ctx).begin()
+	if problem := queue(ctx, e.gates.bodies, host, size); problem != nil {
+		return nil, release, problem
 	}
-	release = func() { e.bodies.Release(size) }
+	release = func() { e.gates.bodies.leave(host, size) }
 	// It grows as the body arrives, not as it is announced.
 	if _, err := read.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
 		return nil, release, unread(err)

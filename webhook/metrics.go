@@ -17,11 +17,24 @@ type Metrics struct {
 	patches   prometheus.Counter
 	relaxed   *prometheus.CounterVec
 	refused   *prometheus.CounterVec
+	overloads prometheus.Counter
+	strangers prometheus.Counter
+	evictions prometheus.Counter
 }
 
 // NewMetrics registers the server's metrics.
 func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
-	m := &Metrics{
+	m := newMetrics()
+	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.relaxed, m.refused, m.overloads, m.strangers, m.evictions} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func newMetrics() *Metrics {
+	return &Metrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "macvlan_webhook_request_duration_seconds",
 			Help: "Time from the arrival of an AdmissionReview to its answer, by path.",
@@ -49,13 +62,19 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "macvlan_webhook_malformed_requests_total",
 			Help: "HTTP requests that were not an AdmissionReview, by the status of the answer.",
 		}, []string{"status"}),
+		overloads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "macvlan_webhook_overloaded_total",
+			Help: "Requests answered with status 503, since too many came at once.",
+		}),
+		strangers: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "macvlan_webhook_refused_clients_total",
+			Help: "Requests refused because the client certificate has none of the names in --client-name.",
+		}),
+		evictions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "macvlan_webhook_evicted_connections_total",
+			Help: "Connections without a request under way that were closed to make room for others.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{m.duration, m.decisions, m.findings, m.patches, m.relaxed, m.refused} {
-		if err := r.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
 }
 
 func (m *Metrics) count(v *verdict.Verdict) {
@@ -82,6 +101,12 @@ func (m *Metrics) undecided() { m.decisions.WithLabelValues("undecided").Inc() }
 func (m *Metrics) patched() { m.patches.Inc() }
 
 func (m *Metrics) malformed(status int) { m.refused.WithLabelValues(strconv.Itoa(status)).Inc() }
+
+func (m *Metrics) overload() { m.overloads.Inc() }
+
+func (m *Metrics) stranger() { m.strangers.Inc() }
+
+func (m *Metrics) evicted() { m.evictions.Inc() }
 
 func (m *Metrics) observe(path string, d time.Duration) {
 	m.duration.WithLabelValues(path).Observe(d.Seconds())

@@ -1,9 +1,9 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,15 +13,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// headerTimeout bounds the TLS handshake and the header of a request.
-	headerTimeout = 5 * time.Second
-	// writeTimeout is above the longest timeout that Kubernetes allows a
-	// webhook, 30 seconds.
+	// headerTimeout bounds the TLS handshake, and the header of a request.
+	headerTimeout = 3 * time.Second
+	// writeTimeout is above the longest timeout that Kubernetes allows a webhook, 30
+	// seconds: it counts from the header on. Once there is an answer, answerTimeout
+	// counts.
 	writeTimeout = 35 * time.Second
 	// idleTimeout is above the 90 seconds after which kube-apiserver closes a
 	// connection it does not use: the side that sends must be the one that
@@ -29,10 +29,16 @@ const (
 	idleTimeout = 120 * time.Second
 	// shutdownTimeout is for requests still under way after the drain time.
 	shutdownTimeout = 5 * time.Second
-	// maxConnections bounds memory: with a small body and the state of TLS, a
-	// connection takes some 150 KiB. An API server keeps up to 25 idle ones and
-	// opens one more per request under way; those above the limit wait.
-	maxConnections = 250
+	// newPlaces and keptPlaces bound memory: with a small body and the state of TLS, a
+	// connection takes some 150 KiB. An API server keeps up to 25 idle ones for each
+	// webhook of the configurations, most often a few, and opens one more per request
+	// under way; those above the limit wait, or are closed after their answer.
+	newPlaces  = 100
+	keptPlaces = 200
+	// probePlaces is how many probes and scrapes may be under way.
+	probePlaces = 64
+	// probeTimeout bounds each step of a probe but the server's answer.
+	probeTimeout   = 3 * time.Second
 	maxHeaderBytes = 16 << 10
 )
 
@@ -51,8 +57,16 @@ type Server struct {
 	Listen, ProbeListen string
 	// GetCertificate is asked at every handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	Handler        http.Handler
-	Metrics        http.Handler
+	// ClientCAs sign the certificates of clients that may connect; asked at every
+	// handshake. Nil lets in clients without a certificate.
+	ClientCAs func() *x509.CertPool
+	// ClientNames are those of the certificates that may call: common name, DNS name or
+	// URI. Without one, any certificate of ClientCAs may.
+	ClientNames []string
+	Handler     http.Handler
+	Metrics     http.Handler
+	// Counts are what of the connections is counted.
+	Counts *Metrics
 	// Checks, besides the server's own, must pass before it is ready.
 	Checks []Check
 	// Drain is how long the server keeps answering after it is told to stop:
@@ -60,8 +74,9 @@ type Server struct {
 	Drain  time.Duration
 	Logger *slog.Logger
 
-	address  string
-	draining atomic.Bool
+	connections *connections
+	self        selfCheck
+	draining    atomic.Bool
 }
 
 // Run serves until ctx ends, then says that it is not ready, keeps answering for
@@ -75,41 +90,54 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for probes: %w", err), listener.Close())
 	}
-	s.address = listener.Addr().String()
+	s.connections = share(listener, newPlaces, keptPlaces, s.Counts.evicted)
+	probeConnections := share(probeListener, probePlaces, 0, s.Counts.evicted)
 
 	// Errors of single connections (a port scan, a client that does not trust
 	// the certificate) are not worth a line each at the default level.
 	quiet := slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug)
 	admission := &http.Server{
-		Handler:           s.closeWhileDraining(s.Handler),
-		TLSConfig:         s.tlsConfig(),
-		Protocols:         http1(),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       headerTimeout + bodyTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          quiet,
+		Handler:                      s.fromClients(s.Handler),
+		DisableGeneralOptionsHandler: true,
+		TLSConfig:                    s.tlsConfig(),
+		Protocols:                    http1(),
+		ReadHeaderTimeout:            headerTimeout,
+		ReadTimeout:                  headerTimeout + bodyTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ConnState:                    follow,
+		ConnContext:                  withConnection,
+		ErrorLog:                     quiet,
 	}
 	probes := &http.Server{
-		Handler:           s.probes(),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       headerTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          quiet,
+		Handler:                      s.probes(),
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            probeTimeout,
+		ReadTimeout:                  probeTimeout,
+		// From the header on, so with the server's call to itself.
+		WriteTimeout:   selfTimeout + probeTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ConnContext:    withConnection,
+		ErrorLog:       quiet,
 	}
-	s.Logger.Info("serving", "address", s.address, "probes", probeListener.Addr().String())
+	// A probe comes every few seconds, and its connection would only take a place.
+	probes.SetKeepAlivesEnabled(false)
+	s.Logger.Info("serving", "address", listener.Addr().String(), "probes", probeListener.Addr().String())
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return closed(admission.ServeTLS(netutil.LimitListener(listener, maxConnections), "", ""))
+		return closed(admission.ServeTLS(s.connections, "", ""))
 	})
-	group.Go(func() error { return closed(probes.Serve(netutil.LimitListener(probeListener, maxConnections))) })
+	group.Go(func() error { return closed(probes.Serve(probeConnections)) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.draining.Store(true)
+		// Every answer tells the client to take another connection, and so another
+		// replica, for its next request. Idle connections stay open until the end of
+		// the drain time: closing one in the moment in which the API server sends a
+		// request on it would lose the request.
+		s.connections.drain()
 		s.Logger.Info("stopping", "drain", s.Drain.String())
 		time.Sleep(s.Drain)
 		stop, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
@@ -126,19 +154,6 @@ func closed(err error) error {
 	return err
 }
 
-// closeWhileDraining makes every answer, once the server is to stop, tell the
-// client to take another connection, and so another replica, for its next request.
-// Idle connections stay open until the end of the drain time: closing one in the
-// moment in which the API server sends a request on it would lose the request.
-func (s *Server) closeWhileDraining(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() {
-			w.Header().Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // http1 is HTTP/1.1 alone: kube-apiserver speaks nothing else to webhooks, and
 // not serving HTTP/2 rules out its denial-of-service weaknesses.
 func http1() *http.Protocols {
@@ -148,12 +163,14 @@ func http1() *http.Protocols {
 }
 
 func (s *Server) tlsConfig() *tls.Config {
-	return &tls.Config{
+	config := &tls.Config{
 		// crypto/tls prefers 1.3 where both sides have it.
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: s.GetCertificate,
 		NextProtos:     []string{"http/1.1"},
 	}
+	config.GetConfigForClient = s.configFor(config)
+	return config
 }
 
 // probes answers /healthz (the process works), /readyz (requests are answered
@@ -165,11 +182,18 @@ func (s *Server) probes() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connectionOf(r.Context()).begin()
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	checks := append([]Check{{Name: "not-stopping", Ready: s.notStopping}, {Name: "certificate", Ready: s.certificateServed}}, s.Checks...)
+	checks := append([]Check{
+		{Name: "not-stopping", Ready: s.notStopping},
+		{Name: "certificate", Ready: s.certificateServed},
+		{Name: "answer", Ready: s.answersItself},
+	}, s.Checks...)
 	var report strings.Builder
 	ready := true
 	for _, c := range checks {
@@ -193,40 +217,6 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) notStopping() error {
 	if s.draining.Load() {
 		return errors.New("the server is stopping")
-	}
-	return nil
-}
-
-// certificateServed connects to the server as a client does and compares what is
-// served with what should be.
-func (s *Server) certificateServed() error {
-	want, err := s.GetCertificate(&tls.ClientHelloInfo{})
-	if err != nil {
-		return fmt.Errorf("no certificate to serve yet: %w", err)
-	}
-	host, port, err := net.SplitHostPort(s.address)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	dialer := tls.Dialer{
-		NetDialer: &net.Dialer{Timeout: time.Second},
-		// Compared byte by byte below, which is stricter than a verification.
-		Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
-	}
-	conn, err := dialer.Dial("tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return fmt.Errorf("connect to the server's own port: %w", err)
-	}
-	defer conn.Close()
-	served := conn.(*tls.Conn).ConnectionState().PeerCertificates
-	if len(served) == 0 || !bytes.Equal(served[0].Raw, want.Certificate[0]) {
-		return errors.New("the certificate that is served is not the current one")
-	}
-	if now := time.Now(); now.After(served[0].NotAfter) || now.Before(served[0].NotBefore) {
-		return fmt.Errorf("the certificate is valid from %s to %s only", served[0].NotBefore, served[0].NotAfter)
 	}
 	return nil
 }

@@ -44,18 +44,24 @@ func fixtureNetworks(tb testing.TB) inventory.Inventory {
 // serve runs the handler over HTTP.
 func serve(tb testing.TB, inv inventory.Inventory, c *config.Config, logs io.Writer, deadline time.Duration) (url string, registry *prometheus.Registry) {
 	tb.Helper()
-	registry = prometheus.NewRegistry()
+	server, registry := serveConfig(tb, inv, func() *config.Config { return c }, logs, deadline)
+	return server.URL, registry
+}
+
+// serveConfig is serve with a configuration that is asked for.
+func serveConfig(tb testing.TB, inv inventory.Inventory, current func() *config.Config, logs io.Writer, deadline time.Duration) (*httptest.Server, *prometheus.Registry) {
+	tb.Helper()
+	registry := prometheus.NewRegistry()
 	metrics, err := webhook.NewMetrics(registry)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	decider := &webhook.Decider{
-		Config:    func() *config.Config { return c },
-		Inventory: inv, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
+		Config: current, Inventory: inv, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
 	}
 	server := httptest.NewServer(decider.Handler(deadline))
 	tb.Cleanup(server.Close)
-	return server.URL, registry
+	return server, registry
 }
 
 // request is an AdmissionReview of a pod with the annotations, in JSON.

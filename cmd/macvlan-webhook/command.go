@@ -36,6 +36,8 @@ type options struct {
 	certHosts             []string
 	caLifetime            time.Duration
 	certLifetime          time.Duration
+	clientCAFile          string
+	clientNames           []string
 
 	deadline time.Duration
 	drain    time.Duration
@@ -97,6 +99,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringArrayVar(&o.certHosts, "cert-host", nil, "additional DNS name or IP address in the serving certificate (may be repeated)")
 	f.DurationVar(&o.caLifetime, "ca-lifetime", certs.CALifetime, "how long a CA that the server makes is valid; it is replaced after two thirds of that")
 	f.DurationVar(&o.certLifetime, "cert-lifetime", certs.ServingLifetime, "how long a serving certificate that the server signs is valid; it is renewed after two thirds of that")
+	f.StringVar(&o.clientCAFile, "client-ca-file", "", "CAs in PEM: only clients with a certificate that one of them signed may connect; read again when it changes (default: all clients may)")
+	f.StringArrayVar(&o.clientNames, "client-name", nil, "common name, DNS name or URI of a client certificate that may call (may be repeated; default: all certificates of --client-ca-file)")
 	f.DurationVar(&o.deadline, "decision-timeout", 4*time.Second, "time limit for one decision; keep it below timeoutSeconds of the webhook configuration")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to keep answering after SIGTERM")
 	f.TextVar(&o.logLevel, "log-level", &slog.LevelVar{}, "lowest level that is logged: debug, info, warn or error")
@@ -127,6 +131,8 @@ func (o *options) check() error {
 		return errors.New("--inventory cannot be used with --kubeconfig or --context: the networks come from files or from a cluster")
 	case len(o.inventory) > 0 && o.nodeFacts:
 		return errors.New("--node-facts needs a cluster: with --inventory, Nodes are always read from its files")
+	case len(o.clientNames) > 0 && o.clientCAFile == "":
+		return errors.New("--client-name needs --client-ca-file: without it clients show no certificate")
 	case o.deadline <= 0:
 		return fmt.Errorf("--decision-timeout %s: must be more than 0", o.deadline)
 	case o.drain < 0:

@@ -22,6 +22,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/cluster"
 	"github.com/macvlan-webhook/macvlan-webhook/inventory/files"
+	policyconfig "github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
 )
 
@@ -104,8 +105,18 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
 			webhook.Check{Name: "cluster-network", Ready: own.Problem, Advisory: true},
 		),
+		Counts: metrics,
 		Drain:  o.drain,
 		Logger: logger,
+	}
+	if o.clientCAFile != "" {
+		clients, err := readClientCAs(o.clientCAFile, logger)
+		if err != nil {
+			return err
+		}
+		start(clients.Run)
+		server.ClientCAs, server.ClientNames = clients.Current, o.clientNames
+		server.Checks = append(server.Checks, webhook.Check{Name: "client-ca", Ready: clients.Problem, Advisory: true})
 	}
 	err = server.Run(ctx)
 	stop()
@@ -154,7 +165,7 @@ func (o *options) openWorkloads() (webhook.Workloads, error) {
 }
 
 // configValid tells whether the configuration file as it is now is in use.
-func configValid(f *configFile) prometheus.Collector {
+func configValid(f *watchedFile[policyconfig.Config]) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "macvlan_webhook_config_valid",
 		Help: "1 while the configuration file is in use, 0 while it cannot be used and the last valid one is used instead.",

@@ -101,10 +101,16 @@ func expectGood(t *testing.T, s *server.Server, client *http.Client) {
 // with what it may use.
 func expectLittleMemory(t *testing.T, s *server.Server) {
 	t.Helper()
+	expectMemoryBelow(t, s, memoryLimit)
+}
+
+// expectMemoryBelow is expectLittleMemory with another limit.
+func expectMemoryBelow(t *testing.T, s *server.Server, limit int) {
+	t.Helper()
 	peak := memory(t, s.PID(), "VmHWM:")
 	t.Logf("peak memory %d MiB", peak>>20)
-	if peak > memoryLimit {
-		t.Errorf("the server took %d MiB, %d are allowed", peak>>20, memoryLimit>>20)
+	if peak > limit {
+		t.Errorf("the server took %d MiB, %d are allowed", peak>>20, limit>>20)
 	}
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"net"
 	"net/http"
@@ -39,11 +38,11 @@ func Certificate(folder string) (*http.Client, []string, error) {
 	certFile, keyFile := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
 	var chain []byte
 	for _, der := range leaf.Certificate {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		chain = append(chain, certificatePEM(der)...)
 	}
 	err = errors.Join(
 		os.WriteFile(certFile, chain, 0o600),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600),
+		os.WriteFile(keyFile, keyPEM(key), 0o600),
 	)
 	if err != nil {
 		return nil, nil, err

@@ -1,0 +1,466 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// settling is how long a connection may take to its first request before it can
+	// lose its place to another. An API server needs a few milliseconds.
+	settling = time.Second
+	// recheck is how often connections that wait look for one that has taken longer.
+	recheck = settling / 10
+	// maxWaiting is how many connections may wait for a place. Nothing is read from
+	// them, so each costs a descriptor and little memory. It is what the kernel lets
+	// wait to be accepted.
+	maxWaiting = 4096
+)
+
+// connections is a listener that shares its places fairly, since anybody who reaches the
+// port can open connections, and a full listener would shut out the API server.
+//
+// There are places for connections that have not had an AdmissionReview answered yet, and
+// others for those that have, so that no number of the first takes the connections that
+// an API server keeps open. What comes when all places are taken waits, and gets the place
+// of a connection that has made no request in [settling], however little it waits
+// otherwise. Clients are told apart by their address.
+type connections struct {
+	net.Listener
+	// places is how many connections may be new, and kept how many of those that are
+	// known may stay open.
+	places, kept int
+	// evicted is called when a connection is closed to make room.
+	evicted func()
+
+	// signal is filled when there is something in the line.
+	signal chan struct{}
+	failed chan error
+	done   chan struct{}
+	stop   func()
+
+	mu       sync.Mutex
+	draining bool
+	// line holds connections with a place that the server has not fetched yet.
+	line []*connection
+	// open are those with a place.
+	open map[*connection]struct{}
+	// waiting are those without, by address, the newest last.
+	waiting map[string][]*connection
+	count   int
+	timer   *time.Timer
+}
+
+// connection is one of a client, or of the server with itself.
+type connection struct {
+	net.Conn
+	from *connections
+	host string
+	// own marks the server's own, which needs no place.
+	own bool
+	// heard is when the first byte since the last answer came, in nanoseconds; 0 before.
+	heard atomic.Int64
+
+	// What follows is guarded by from.mu.
+
+	// known is set once an AdmissionReview was answered.
+	known bool
+	// busy is set while a request is under way.
+	busy bool
+	// since is when the connection got its place, or its last answer.
+	since time.Time
+}
+
+// share makes a listener of another one. It accepts connections from now on.
+func share(listener net.Listener, places, kept int, evicted func()) *connections {
+	l := &connections{
+		Listener: listener, places: places, kept: kept, evicted: evicted,
+		signal: make(chan struct{}, 1), failed: make(chan error, 1), done: make(chan struct{}),
+		open: map[*connection]struct{}{}, waiting: map[string][]*connection{},
+	}
+	l.stop = sync.OnceFunc(func() { close(l.done) })
+	l.timer = time.AfterFunc(recheck, l.look)
+	l.timer.Stop()
+	go l.collect()
+	return l
+}
+
+// collect accepts connections as they come, so that the kernel's queue stays short and
+// an address is seen before it is decided who gets a place.
+func (l *connections) collect() {
+	for {
+		conn, err := l.Listener.Accept()
+		if err == nil {
+			l.arrive(conn)
+			continue
+		}
+		var passing interface{ Temporary() bool }
+		if !errors.As(err, &passing) || !passing.Temporary() {
+			l.failed <- err
+			return
+		}
+		// Most likely there are no descriptors left.
+		l.mu.Lock()
+		l.shed()
+		l.mu.Unlock()
+		select {
+		case <-l.done:
+			return
+		case <-time.After(recheck):
+		}
+	}
+}
+
+// Accept returns the next connection that has got a place.
+func (l *connections) Accept() (net.Conn, error) {
+	for {
+		l.mu.Lock()
+		if len(l.line) > 0 {
+			c := l.line[0]
+			l.line[0], l.line = nil, l.line[1:]
+			l.mu.Unlock()
+			return c, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-l.signal:
+		case err := <-l.failed:
+			return nil, err
+		case <-l.done:
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// Close ends the listener, the connections that wait, and those that have made no request
+// for so long that none is to come: the server would wait for them.
+func (l *connections) Close() error {
+	l.stop()
+	err := l.Listener.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer.Stop()
+	for host, conns := range l.waiting {
+		for _, c := range conns {
+			_ = c.Conn.Close()
+		}
+		delete(l.waiting, host)
+	}
+	l.count = 0
+	now := time.Now()
+	for c := range l.open {
+		if c.silent(now) {
+			_ = c.Conn.Close()
+		}
+	}
+	return err
+}
+
+// drain has every connection closed after its next answer.
+func (l *connections) drain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.draining = true
+}
+
+// dial connects to the server without a way through the network, and without a place.
+func (l *connections) dial() net.Conn {
+	client, server := net.Pipe()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.give(&connection{Conn: server, from: l, own: true})
+	return client
+}
+
+func (l *connections) arrive(conn net.Conn) {
+	c := &connection{Conn: conn, from: l, host: hostOf(conn.RemoteAddr().String())}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.done:
+		_ = conn.Close()
+		return
+	default:
+	}
+	if l.place(c.host) {
+		l.give(c)
+		return
+	}
+	l.waiting[c.host] = append(l.waiting[c.host], c)
+	l.count++
+	if l.count > maxWaiting {
+		l.shed()
+	}
+	l.timer.Reset(recheck)
+}
+
+// hostOf is the address without the port.
+func hostOf(address string) string {
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	return address
+}
+
+// give hands a connection to the server.
+func (l *connections) give(c *connection) {
+	c.since = time.Now()
+	if !c.own {
+		l.open[c] = struct{}{}
+	}
+	l.line = append(l.line, c)
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+// place says whether there is a place for a new connection from the address, and makes one
+// where it can.
+func (l *connections) place(host string) bool {
+	free, own := l.places, 0
+	for c := range l.open {
+		if c.known {
+			continue
+		}
+		free--
+		if c.host == host {
+			own++
+		}
+	}
+	// An address may have three times of what it leaves free, so there is a place for
+	// others, however many one opens, and fewer the more addresses there are.
+	if own < 3*free {
+		return true
+	}
+	return l.evict(0, (*connection).silent)
+}
+
+// evict closes a connection of those that may be closed: of the address with the most of
+// them, if it has more than that number, the one that is idle longest. An API server uses
+// the connection again that it used last, so this is the one that it is least likely to be
+// sending on.
+//
+// It may be, all the same, and such a call fails: net/http sends a POST again when it
+// wrote nothing of it yet, and never when it wrote a part. So nothing is closed that a
+// byte has arrived on, and nothing that is known where there is another way.
+func (l *connections) evict(above int, may func(c *connection, now time.Time) bool) bool {
+	now := time.Now()
+	number := map[string]int{}
+	for c := range l.open {
+		if may(c, now) {
+			number[c.host]++
+		}
+	}
+	var victim *connection
+	for c := range l.open {
+		if !may(c, now) {
+			continue
+		}
+		if victim == nil || number[c.host] > number[victim.host] || number[c.host] == number[victim.host] && c.since.Before(victim.since) {
+			victim = c
+		}
+	}
+	if victim == nil || number[victim.host] <= above {
+		return false
+	}
+	delete(l.open, victim)
+	// Not its own Close, which wants the lock. The server notices, and gives it up.
+	_ = victim.Conn.Close()
+	l.evicted()
+	return true
+}
+
+// shed closes the connection that waits longest, of the address with the most that wait.
+func (l *connections) shed() {
+	var most string
+	for host, conns := range l.waiting {
+		if len(conns) > len(l.waiting[most]) {
+			most = host
+		}
+	}
+	if len(l.waiting[most]) == 0 {
+		return
+	}
+	_ = l.waiting[most][0].Conn.Close()
+	l.remove(most, 0)
+	l.evicted()
+}
+
+func (l *connections) remove(host string, i int) {
+	conns := l.waiting[host]
+	copy(conns[i:], conns[i+1:])
+	conns[len(conns)-1] = nil
+	if l.waiting[host] = conns[:len(conns)-1]; len(conns) == 1 {
+		delete(l.waiting, host)
+	}
+	l.count--
+}
+
+// look gives places to connections that wait.
+func (l *connections) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fill()
+}
+
+// fill gives free places to connections that wait: to the address that has the fewest,
+// and there to the newest, since whoever has waited long may have given up.
+func (l *connections) fill() {
+	for l.count > 0 {
+		has := map[string]int{}
+		for c := range l.open {
+			if !c.known {
+				has[c.host]++
+			}
+		}
+		next, first := "", true
+		for host := range l.waiting {
+			if first || has[host] < has[next] {
+				next, first = host, false
+			}
+		}
+		if !l.place(next) {
+			l.timer.Reset(recheck)
+			return
+		}
+		newest := len(l.waiting[next]) - 1
+		c := l.waiting[next][newest]
+		l.remove(next, newest)
+		l.give(c)
+	}
+}
+
+// Close gives the place back.
+func (c *connection) Close() error {
+	l := c.from
+	l.mu.Lock()
+	if _, open := l.open[c]; open {
+		delete(l.open, c)
+		l.fill()
+	}
+	l.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Read notes when a request begins to arrive.
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.heard.CompareAndSwap(0, time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// silent says of a new connection that it has made no request for long enough to lose its
+// place.
+func (c *connection) silent(now time.Time) bool {
+	return !c.known && !c.busy && now.Sub(c.since) >= settling
+}
+
+// idle says of a connection that is known that nothing is under way on it.
+func (c *connection) idle(now time.Time) bool {
+	heard := c.heard.Load()
+	return c.known && !c.busy && (heard == 0 || now.Sub(time.Unix(0, heard)) >= settling)
+}
+
+// begin says that a request is under way, which is never ended to make room. On a
+// connection that is not known yet it is called when a request has arrived as a whole, or
+// waits for the server.
+func (c *connection) begin() {
+	if c == nil {
+		return
+	}
+	c.from.mu.Lock()
+	defer c.from.mu.Unlock()
+	c.busy = true
+}
+
+// abandon ends a connection at once. TLS would first try to say goodbye, for five seconds.
+func (c *connection) abandon() {
+	if c != nil {
+		_ = c.Close()
+	}
+}
+
+// keep says whether the connection may stay open after the answer. Useful says that the
+// answer is to an AdmissionReview.
+func (c *connection) keep(useful bool) bool {
+	if c == nil {
+		return true
+	}
+	l := c.from
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case c.own || l.draining:
+		return false
+	case c.known || !useful:
+		return true
+	}
+	known, own := 0, 0
+	for other := range l.open {
+		if other.known {
+			known++
+			if other.host == c.host {
+				own++
+			}
+		}
+	}
+	// Where all places are this address's, closing its new connection after the answer
+	// loses nothing, and closing one that is idle might.
+	if known >= l.kept && !l.evict(own+1, (*connection).idle) {
+		return false
+	}
+	c.known = true
+	l.fill()
+	return true
+}
+
+// follow is for http.Server.ConnState.
+func follow(conn net.Conn, state http.ConnState) {
+	c := tracked(conn)
+	if c == nil {
+		return
+	}
+	c.from.mu.Lock()
+	defer c.from.mu.Unlock()
+	switch {
+	case state == http.StateActive && c.known:
+		c.busy = true
+	case state == http.StateIdle:
+		c.busy, c.since = false, time.Now()
+		c.heard.Store(0)
+		// Others may have waited for one that is idle.
+		c.from.fill()
+	}
+}
+
+// tracked is the connection below TLS; nil for one of another listener.
+func tracked(conn net.Conn) *connection {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	c, _ := conn.(*connection)
+	return c
+}
+
+type connectionKey struct{}
+
+// withConnection is for http.Server.ConnContext.
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, tracked(conn))
+}
+
+// connectionOf is the connection of a request; nil where another listener accepted it.
+func connectionOf(ctx context.Context) *connection {
+	c, _ := ctx.Value(connectionKey{}).(*connection)
+	return c
+}

@@ -1,0 +1,198 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/macvlan-webhook/macvlan-webhook/inventory"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+)
+
+const (
+	// smallBody is read without asking, since nearly all pods fit: the number of
+	// connections bounds the memory that small bodies take.
+	smallBody = 64 << 10
+	// largeBodies is what all bodies above smallBody may take up at once: one of the
+	// largest, and one that is as large as an object may be.
+	largeBodies = maxBody + 3<<20
+	// largeVerdicts is how many of them are judged at once. What an object becomes when
+	// it is decoded is a multiple of its text.
+	largeVerdicts = 1
+	// maxVerdicts bounds what is judged at once on machines with very many cores.
+	maxVerdicts = 16
+	// sleepingBodies is what the bodies may take up whose verdicts wait for the API
+	// server: some two hundred usual pods.
+	sleepingBodies = 2 << 20
+	// smallAnswer fits into what the kernel buffers for a connection, so it is sent at
+	// once, whether or not the client reads it.
+	smallAnswer = 16 << 10
+	// largeAnswers is what all answers above smallAnswer that are being sent may take up.
+	largeAnswers = 4 << 20
+	// queueTimeout is how long a request may wait for a place, far below the timeout of
+	// the API server.
+	queueTimeout = 2 * time.Second
+	// maxQueue is how many requests may wait: as many as there are connections.
+	maxQueue = newPlaces + keptPlaces
+	// patience is how long a verdict that waits for the API server keeps its place. What
+	// the cache knows is there in microseconds.
+	patience = 5 * time.Millisecond
+)
+
+// gates bound what requests use at the same time. It is memory that they guard: what does
+// not get in waits, with nothing but its body, or is refused.
+type gates struct {
+	// bodies, sleeping and answers count bytes, verdicts and large places.
+	bodies, verdicts, large, sleeping, answers *room
+}
+
+func newGates() *gates {
+	return &gates{
+		bodies:   newRoom(largeBodies, maxQueue),
+		large:    newRoom(largeVerdicts, maxQueue),
+		verdicts: newRoom(min(2*int64(runtime.GOMAXPROCS(0)), maxVerdicts), maxQueue),
+		sleeping: newRoom(sleepingBodies, 0),
+		answers:  newRoom(largeAnswers, 0),
+	}
+}
+
+// overloaded is the answer to a request that does not get in.
+func overloaded() *httpError {
+	return fail(http.StatusServiceUnavailable, "macvlan-webhook has too many requests at once: try again")
+}
+
+// queue waits for a share of a room.
+func queue(ctx context.Context, r *room, host string, size int64) *httpError {
+	limit := queueTimeout
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := r.enter(ctx, host, size); err != nil {
+		return overloaded()
+	}
+	return nil
+}
+
+// place is the right to work on a verdict.
+type place struct {
+	gates *gates
+	host  string
+	size  int64
+	large bool
+
+	mu sync.Mutex
+	// waits is how many readers wait for the API server.
+	waits        int
+	held, asleep bool
+}
+
+// enter waits for a place for a request with a body of that size.
+func (g *gates) enter(ctx context.Context, host string, size int) (*place, *httpError) {
+	p := &place{gates: g, host: host, size: int64(size), large: size > smallBody}
+	if p.large {
+		if problem := queue(ctx, g.large, host, 1); problem != nil {
+			return nil, problem
+		}
+	}
+	if problem := queue(ctx, g.verdicts, host, 1); problem != nil {
+		if p.large {
+			g.large.leave(host, 1)
+		}
+		return nil, problem
+	}
+	p.held = true
+	return p, nil
+}
+
+// leave gives the place back.
+func (p *place) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held {
+		p.gates.verdicts.leave(p.host, 1)
+	}
+	if p.large {
+		p.gates.large.leave(p.host, 1)
+	}
+	p.held = false
+}
+
+// sleep lends the place to others, as far as there is room for bodies that wait.
+func (p *place) sleep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// The timer may have been too late.
+	if p.waits > 0 && p.held && p.gates.sleeping.try(p.host, p.size) {
+		p.held, p.asleep = false, true
+		p.gates.verdicts.leave(p.host, 1)
+	}
+}
+
+// wake takes a place again. Where there is none until ctx ends, the verdict is at its end
+// as well, and goes on without.
+func (p *place) wake(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waits--
+	if p.waits > 0 || !p.asleep {
+		return
+	}
+	p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
+	p.asleep = false
+	p.gates.sleeping.leave(p.host, p.size)
+}
+
+type placeKey struct{}
+
+// waiting lends the place of a request to others until awake is called, if that takes a
+// while.
+func waiting(ctx context.Context) (awake func()) {
+	p, _ := ctx.Value(placeKey{}).(*place)
+	if p == nil {
+		return func() {}
+	}
+	p.mu.Lock()
+	p.waits++
+	p.mu.Unlock()
+	timer := time.AfterFunc(patience, p.sleep)
+	return func() {
+		timer.Stop()
+		p.wake(ctx)
+	}
+}
+
+// patient is an inventory whose readers lend their places to others while it asks the API
+// server: a slow one must not keep everybody from being judged.
+type patient struct{ inventory.Inventory }
+
+func (p patient) Facts(ctx context.Context, q pod.Questions) pod.Facts {
+	defer waiting(ctx)()
+	return p.Inventory.Facts(ctx, q)
+}
+
+func (p patient) Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts {
+	defer waiting(ctx)()
+	return p.Inventory.Refresh(ctx, q, facts)
+}
+
+func (p patient) Users(ctx context.Context, network object.Reference, config *config.Config) nad.Users {
+	defer waiting(ctx)()
+	return p.Inventory.Users(ctx, network, config)
+}
+
+// patientWorkloads is the same for the workloads that are scaled.
+type patientWorkloads struct{ Workloads }
+
+func (p patientWorkloads) Workload(ctx context.Context, resource schema.GroupVersionResource, namespace, name string) ([]byte, error) {
+	defer waiting(ctx)()
+	return p.Workloads.Workload(ctx, resource, namespace, name)
+}
