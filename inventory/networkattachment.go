@@ -20,8 +20,8 @@ var Networks = Kind{
 	GroupVersionResource: nadv1.SchemeGroupVersion.WithResource("network-attachment-definitions"), Name: NetworkKind,
 }
 
-// NoMultus is the error that a cluster does not have the kind of networks.
-var NoMultus = errors.New("Multus is not installed here: the cluster has no NetworkAttachmentDefinitions (" + Networks.GroupResource().String() +
+// ErrNoMultus is the error that a cluster does not have the kind of networks.
+var ErrNoMultus = errors.New("Multus is not installed here: the cluster has no NetworkAttachmentDefinitions (" + Networks.GroupResource().String() +
 	"), so no network that a pod asks for exists")
 
 // CompileNetwork reads what rules need from a NetworkAttachmentDefinition.

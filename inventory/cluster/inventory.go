@@ -128,11 +128,11 @@ func (i *Inventory) filled(counts func(followed) bool) error {
 	return errors.Join(errs...)
 }
 
-// NoMultus is [inventory.NoMultus] where the cluster is known not to have the kind of
+// NoMultus is [inventory.ErrNoMultus] where the cluster is known not to have the kind of
 // networks.
 func (i *Inventory) NoMultus() error {
 	if i.networks.absent.Load() {
-		return inventory.NoMultus
+		return inventory.ErrNoMultus
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func TestMultusInstalledLater(t *testing.T) {
 			t.Errorf("without the resource: no Multus %t, network %+v", f.NoMultus, n)
 		}
 	}
-	if err := inv.NoMultus(); !errors.Is(err, inventory.NoMultus) {
+	if err := inv.NoMultus(); !errors.Is(err, inventory.ErrNoMultus) {
 		t.Errorf("without the resource: %v", err)
 	}
 	source, err := cluster.NewObjects(plane.Config(), 0)
