@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"errors"
+
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -17,6 +19,10 @@ const (
 var Networks = Kind{
 	GroupVersionResource: nadv1.SchemeGroupVersion.WithResource("network-attachment-definitions"), Name: NetworkKind,
 }
+
+// ErrNoMultus is the error that a cluster does not have the kind of networks.
+var ErrNoMultus = errors.New("Multus is not installed here: the cluster has no NetworkAttachmentDefinitions (" + Networks.GroupResource().String() +
+	"), so no network that a pod asks for exists")
 
 // CompileNetwork reads what rules need from a NetworkAttachmentDefinition.
 func CompileNetwork(object *nadv1.NetworkAttachmentDefinition) *cniconf.Network {

@@ -7,13 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -51,6 +49,7 @@ var installerFolders = map[string]string{
 	"installer/overlays/talos":               "/opt/cni/bin",
 	"installer/overlays/talos/uninstall":     "/opt/cni/bin",
 	"testdata/installer-dhcp":                "/var/lib/rancher/k3s/data/cni",
+	"testdata/installer-uninstall":           "/var/lib/rancher/k3s/data/cni",
 }
 
 // No overlay is left out of the tests.
@@ -131,11 +130,7 @@ func TestInstallerIsConfined(t *testing.T) {
 					}
 				case *appsv1.DaemonSet:
 					pods++
-					checkDaemonSet(t, o)
-					checkPod(t, o.Spec.Template.Spec, plugins)
-				case *batchv1.Job:
-					pods++
-					checkJob(t, o)
+					checkDaemonSet(t, o, strings.Contains(folder, "uninstall"))
 					checkPod(t, o.Spec.Template.Spec, plugins)
 				default:
 					t.Errorf("a %T has no place here", object)
@@ -152,14 +147,22 @@ func TestInstallerIsConfined(t *testing.T) {
 	}
 }
 
-func checkDaemonSet(t *testing.T, set *appsv1.DaemonSet) {
+func checkDaemonSet(t *testing.T, set *appsv1.DaemonSet, uninstalls bool) {
 	t.Helper()
-	if update := set.Spec.UpdateStrategy.RollingUpdate; update == nil || update.MaxUnavailable.String() != "10%" {
-		t.Errorf("updateStrategy = %+v, want at most 10%% unavailable", set.Spec.UpdateStrategy)
+	// Uninstalling, no node waits for another.
+	unavailable := "10%"
+	if uninstalls {
+		unavailable = "100%"
+	}
+	if update := set.Spec.UpdateStrategy.RollingUpdate; update == nil || update.MaxUnavailable.String() != unavailable {
+		t.Errorf("updateStrategy = %+v, want at most %s unavailable", set.Spec.UpdateStrategy, unavailable)
 	}
 	installer := set.Spec.Template.Spec.Containers[0]
 	if installer.Name != "installer" || installer.Args[0] != "run" {
 		t.Errorf("the first container is %s with %q", installer.Name, installer.Args)
+	}
+	if slices.Contains(installer.Args, "--uninstall") != uninstalls {
+		t.Errorf("args = %q, want --uninstall: %t", installer.Args, uninstalls)
 	}
 	if len(installer.Ports) != 1 || !slices.Contains(installer.Args, "--listen=:9789") || installer.Ports[0].ContainerPort != 9789 {
 		t.Errorf("ports = %v, and the installer listens as %q says", installer.Ports, installer.Args)
@@ -168,16 +171,6 @@ func checkDaemonSet(t *testing.T, set *appsv1.DaemonSet) {
 		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.String() != installer.Ports[0].Name {
 			t.Errorf("no probe asks %s", path)
 		}
-	}
-}
-
-func checkJob(t *testing.T, job *batchv1.Job) {
-	t.Helper()
-	if args := job.Spec.Template.Spec.Containers[0].Args; args[0] != "uninstall" {
-		t.Errorf("args = %q, want uninstall", args)
-	}
-	if *job.Spec.Completions != *job.Spec.Parallelism {
-		t.Errorf("%d pods at a time of %d: a node could have two", *job.Spec.Parallelism, *job.Spec.Completions)
 	}
 }
 
@@ -201,9 +194,8 @@ func checkPod(t *testing.T, pod corev1.PodSpec, plugins string) {
 	}
 	// What each container has: test/cni shows that it is enough, and needed.
 	capabilities := map[string][]corev1.Capability{
-		"installer":   nil,
-		"uninstaller": nil,
-		"dhcp":        {"SYS_ADMIN", "NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"},
+		"installer": nil,
+		"dhcp":      {"SYS_ADMIN", "NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"},
 	}
 	if len(pod.InitContainers) > 0 {
 		t.Error("there are init containers, which nobody looks at here")
@@ -351,57 +343,80 @@ func (s scheduled) kubectl(t *testing.T, stdin string, args ...string) {
 	}
 }
 
-// pods returns the installer's pods of a component.
-func (s scheduled) pods(t *testing.T, component string) []corev1.Pod {
+// pods returns the installer's pods with an argument, or without it.
+func (s scheduled) pods(t *testing.T, argument string, with bool) []corev1.Pod {
 	t.Helper()
-	list, err := s.client.CoreV1().Pods(installerNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=" + component})
+	list, err := s.client.CoreV1().Pods(installerNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=macvlan-installer"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list.Items
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return slices.Contains(p.Spec.Containers[0].Args, argument) != with })
 }
 
-// everywhere says whether a component has exactly one pod on each node.
-func (s scheduled) everywhere(t *testing.T, component string) bool {
-	t.Helper()
+// everywhere says whether there is exactly one of the pods on each node.
+func (s scheduled) everywhere(pods []corev1.Pod) bool {
 	var hosts []string
-	for _, pod := range s.pods(t, component) {
+	for _, pod := range pods {
 		hosts = append(hosts, pod.Spec.NodeName)
 	}
 	slices.Sort(hosts)
 	return slices.Equal(hosts, s.nodes)
 }
 
-// The installer goes to every node, and the Job to each as soon as the installer
-// has left it.
+// becomeReady does what the kubelets do once the pods work.
+func (s scheduled) becomeReady(t *testing.T, pods []corev1.Pod) {
+	t.Helper()
+	for _, pod := range pods {
+		s.kubectl(t, "", "patch", "pod", pod.Name, "--subresource=status", "--type=merge",
+			`--patch={"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`)
+	}
+}
+
+// The installer goes to every node. One command has it uninstall on all of them, whoever
+// applied it and how, and the rollout says how many are done.
 func TestInstallerOnEveryNode(t *testing.T) {
 	s := newScheduled(t)
-	s.kubectl(t, "", "apply", "-k", "installer/base")
-	wait.Until(t, "an installer on each node", func() bool { return s.everywhere(t, "install") })
+	for _, apply := range [][]string{
+		{"apply", "-k"},
+		{"apply", "--server-side", "--force-conflicts", "-k"},
+	} {
+		s.kubectl(t, "", append(apply, "installer/overlays/k3s")...)
+		installers := func() []corev1.Pod { return s.pods(t, "--uninstall", false) }
+		wait.Until(t, "an installer on each node", func() bool { return s.everywhere(installers()) })
+		s.becomeReady(t, installers())
+		s.kubectl(t, "", "rollout", "status", "daemonset/macvlan-installer", "--timeout="+wait.Patience.String())
 
-	// As installer/uninstall/kustomization.yaml says.
-	text, _ := rendered(t, "installer/uninstall")
-	text = regexp.MustCompile(`(?m)^  (completions|parallelism): 1$`).ReplaceAllString(text, fmt.Sprintf("  $1: %d", len(s.nodes)))
-	s.kubectl(t, text, "apply", "-f", "-")
-	wait.Until(t, "the scheduler finds no node that the installer has left", func() bool {
-		var waiting int
-		for _, pod := range s.pods(t, "uninstall") {
-			for _, condition := range pod.Status.Conditions {
-				if condition.Type == corev1.PodScheduled && condition.Reason == corev1.PodReasonUnschedulable && strings.Contains(condition.Message, "anti-affinity") {
-					waiting++
-				}
-			}
+		// As installer/uninstall/kustomization.yaml says.
+		s.kubectl(t, "", append(apply, "installer/overlays/k3s/uninstall")...)
+		// No kubelet is here to end the pods.
+		wait.Until(t, "all installers are told to end, at once", func() bool {
+			return !slices.ContainsFunc(installers(), func(p corev1.Pod) bool { return p.DeletionTimestamp == nil })
+		})
+		for _, pod := range installers() {
+			s.kubectl(t, "", "delete", "pod", pod.Name, "--force")
 		}
-		return waiting == len(s.nodes)
-	})
+		uninstallers := func() []corev1.Pod { return s.pods(t, "--uninstall", true) }
+		wait.Until(t, "an uninstaller on each node", func() bool { return s.everywhere(uninstallers()) })
 
-	// By force, as no kubelet is here to end the pods.
-	s.kubectl(t, "", "delete", "daemonset", "macvlan-installer", "--cascade=orphan")
-	s.kubectl(t, "", "delete", "pods", "--force", "--selector=app.kubernetes.io/component=install")
-	wait.Until(t, "an uninstaller on each node", func() bool { return s.everywhere(t, "uninstall") })
+		s.becomeReady(t, uninstallers()[1:])
+		ready := fmt.Sprintf("%d of %d", len(s.nodes)-1, len(s.nodes))
+		wait.Until(t, ready, func() bool {
+			set, err := s.client.AppsV1().DaemonSets(installerNamespace).Get(t.Context(), "macvlan-installer", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprintf("%d of %d", set.Status.NumberReady, set.Status.DesiredNumberScheduled) == ready
+		})
+		result, err := s.Kubectl(t.Context(), "", "--namespace="+installerNamespace, "rollout", "status", "daemonset/macvlan-installer", "--watch=false")
+		if want := fmt.Sprintf("%s updated pods are available", ready); err != nil || !strings.Contains(result.Stdout, want) {
+			t.Errorf("rollout status says %q (%v), want %q", result.Stdout, err, want)
+		}
+		s.becomeReady(t, uninstallers()[:1])
+		s.kubectl(t, "", "rollout", "status", "daemonset/macvlan-installer", "--timeout="+wait.Patience.String())
 
-	for _, pod := range s.pods(t, "uninstall") {
-		s.kubectl(t, "", "patch", "pod", pod.Name, "--subresource=status", "--type=merge", `--patch={"status":{"phase":"Succeeded"}}`)
+		s.kubectl(t, "", "delete", "daemonset", "macvlan-installer", "--cascade=orphan")
+		for _, pod := range uninstallers() {
+			s.kubectl(t, "", "delete", "pod", pod.Name, "--force")
+		}
 	}
-	s.kubectl(t, "", "wait", "--for=condition=complete", "--timeout="+wait.Patience.String(), "job/macvlan-uninstaller")
 }

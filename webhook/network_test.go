@@ -155,7 +155,7 @@ func TestOperationsOnNetworks(t *testing.T) {
 				t.Errorf("code %d, message %q; want %d, %q", r.Result.Code, r.Result.Message, tt.code, tt.explanation)
 			}
 			for _, w := range r.Warnings {
-				if len([]rune(w)) > 120 {
+				if len([]rune(w)) > 256 {
 					t.Errorf("a warning of %d characters: %s", len([]rune(w)), w)
 				}
 			}

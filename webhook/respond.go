@@ -28,7 +28,6 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
-	warnings := v.Warnings()
 	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {
@@ -41,10 +40,11 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	}
 	if len(rules) > 0 {
 		d.Logger.Info("denied",
-			"kind", object.Kind, "namespace", quote.Value(object.Namespace), "name", quote.Value(object.Name),
-			"user", quote.Value(req.UserInfo.Username), "rules", slices.Compact(rules), "uid", req.UID)
+			"kind", object.Kind, "namespace", quote.Plain(object.Namespace), "name", quote.Plain(object.Name),
+			"user", quote.Plain(req.UserInfo.Username), "rules", slices.Compact(rules), "message", causes[0].Message,
+			"dryRun", dryRun(req), "uid", req.UID)
 		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
-			Warnings: warnings,
+			Warnings: v.Warnings(),
 			Result: &metav1.Status{
 				Status:  metav1.StatusFailure,
 				Code:    http.StatusForbidden,
@@ -54,16 +54,16 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 			},
 		}}
 	}
-	relaxed := relaxedRules(v)
+	relaxed, first := relaxedRules(v), ""
 	if v.Undecided != nil && v.Mode == verdict.ModeWarn {
 		d.Metrics.undecided()
-		warnings = append(warnings, "macvlan-webhook could not check this "+object.Kind+": the cluster did not answer in time")
+		first = fmt.Sprintf("macvlan-webhook could not check this %s's networks, so it would be refused in mode enforce: %v", object.Kind, v.Undecided)
 		relaxed = append(relaxed, "undecided")
 	} else if v.Undecided != nil {
 		return d.refuse(req, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
 			fmt.Sprintf("could not check this %s's networks, so it is refused: %v; try again", object.Kind, v.Undecided))
 	}
-	response := admission.Allowed("").WithWarnings(warnings...)
+	response := admission.Allowed("").WithWarnings(v.Warnings(first)...)
 	if len(relaxed) > 0 {
 		response.AuditAnnotations = map[string]string{"mode": string(v.Mode), "relaxed": strings.Join(relaxed, ",")}
 	}
@@ -82,11 +82,14 @@ func relaxedRules(v *verdict.Verdict) []string {
 	return rules
 }
 
+// dryRun says whether the API server only tries what it asks about.
+func dryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }
+
 // refuse is the answer where no verdict on the object could be reached.
 func (d *Decider) refuse(req admission.Request, code int32, reason metav1.StatusReason, message string) admission.Response {
 	d.Metrics.undecided()
-	d.Logger.Warn("not checked", "kind", quote.Value(req.Kind.Kind), "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name),
-		"user", quote.Value(req.UserInfo.Username), "reason", message, "uid", req.UID)
+	d.Logger.Warn("not checked", "kind", quote.Plain(req.Kind.Kind), "namespace", quote.Plain(req.Namespace), "name", quote.Plain(req.Name),
+		"user", quote.Plain(req.UserInfo.Username), "message", message, "dryRun", dryRun(req), "uid", req.UID)
 	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
 		Result: &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message},
 	}}

@@ -58,7 +58,7 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *conf
 	}
 	object, err := d.Workloads.Workload(ctx, resource, req.Namespace, req.Name)
 	if err != nil {
-		d.Logger.Warn("a scaled workload could not be read", "kind", kind.Kind, "namespace", quote.Value(req.Namespace), "name", quote.Value(req.Name), "error", err)
+		d.Logger.Warn("a scaled workload could not be read", "kind", kind.Kind, "namespace", quote.Plain(req.Namespace), "name", quote.Plain(req.Name), "error", err)
 		return admission.Allowed("")
 	}
 	outcome, err := review.Judge(ctx, d.Inventory, config, review.Change{
@@ -73,7 +73,7 @@ func (d *Decider) scale(ctx context.Context, req admission.Request, config *conf
 	v.Undecided = nil
 	// What would be a warning at any other time as well is none of the scaling.
 	v.Findings = slices.DeleteFunc(v.Findings, func(f verdict.Finding) bool {
-		return f.Action == verdict.Warn && !f.Inherited && !rules.OnScale(f.Rule)
+		return f.Action == verdict.Warn && (!f.Inherited || f.Relaxed) && !rules.OnScale(f.Rule)
 	})
 	d.Metrics.count(v)
 	return d.respond(req, &outcome)

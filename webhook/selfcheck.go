@@ -77,17 +77,15 @@ func (s *Server) callSelf() (certificate, answer error) {
 		err = fmt.Errorf("connect to the server itself: %w", err)
 		return err, err
 	}
-	return rightCertificate(conn.ConnectionState(), want, time.Now()), ask(conn)
+	return rightCertificate(conn.ConnectionState(), want), ask(conn)
 }
 
-// rightCertificate compares what is served with what should be.
-func rightCertificate(state tls.ConnectionState, want *tls.Certificate, now time.Time) error {
+// rightCertificate compares what is served with what should be. Whether that is valid now is
+// for those to say who know the API server's time.
+func rightCertificate(state tls.ConnectionState, want *tls.Certificate) error {
 	served := state.PeerCertificates
 	if len(served) == 0 || !bytes.Equal(served[0].Raw, want.Certificate[0]) {
 		return errors.New("the certificate that is served is not the current one")
-	}
-	if now.After(served[0].NotAfter) || now.Before(served[0].NotBefore) {
-		return fmt.Errorf("the certificate is valid from %s to %s only", served[0].NotBefore, served[0].NotAfter)
 	}
 	return nil
 }

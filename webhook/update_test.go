@@ -54,7 +54,7 @@ func TestWorkloads(t *testing.T) {
 		apiVersion := map[string]string{"Deployment": "apps/v1", "CronJob": "batch/v1"}[owner]
 		return workload(kind, overlayFirst, fmt.Sprintf(`,"ownerReferences":[{"apiVersion":%q,"kind":%q,"controller":true}]`, apiVersion, owner))
 	}
-	const refused, next = "[overlay-as-default-network] spec.template.metadata.annotations[v1.multus-cni.io/default-network]", "the next pods of this Deployment will be refused: overlay-as-default-network"
+	const refused, next = "[overlay-as-default-network] spec.template.metadata.annotations[v1.multus-cni.io/default-network]", "the next pods of this Deployment will be refused: overlay-as-default-network (kubectl macvlan explain overlay-as-default-network)"
 	for name, test := range map[string]struct{ review, denial, warning string }{
 		"created wrong":              {change("Deployment", bad, ""), refused, ""},
 		"created right":              {change("Deployment", good, ""), "", ""},
@@ -138,7 +138,7 @@ func TestScale(t *testing.T) {
 		resource  string
 		warning   string
 	}{
-		"wrong":            {stored(workload("Deployment", overlayFirst, "")), "deployments", "the next pods of this Deployment will be refused: overlay-as-default-network"},
+		"wrong":            {stored(workload("Deployment", overlayFirst, "")), "deployments", "the next pods of this Deployment will be refused: overlay-as-default-network (kubectl macvlan explain overlay-as-default-network)"},
 		"right":            {stored(workload("Deployment", overlayExtra, "")), "deployments", ""},
 		"unreadable":       {stored("{"), "deployments", ""},
 		"gone":             {stored(""), "deployments", ""},
@@ -222,8 +222,11 @@ func testMode(t *testing.T, mode string, action verdict.Action, mayRelax bool, u
 		t.Errorf("allowed %t, warnings %q; want %t, %d", r.Allowed, r.Warnings, allowed, warnings)
 	}
 	for _, w := range r.Warnings {
-		if len([]rune(w)) > 120 {
+		if len([]rune(w)) > 256 {
 			t.Errorf("a warning of %d characters: %s", len([]rune(w)), w)
+		}
+		if said := strings.Contains(w, "overlay-as-default-network: would be refused: "); said != (relaxed > 0) {
+			t.Errorf("%d rules relaxed, and a warning is %q", relaxed, w)
 		}
 	}
 	got, _ := json.Marshal(r.AuditAnnotations)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
 	"github.com/macvlan-webhook/macvlan-webhook/test/given"
 	"github.com/macvlan-webhook/macvlan-webhook/webhook"
@@ -140,19 +142,11 @@ func TestFixtures(t *testing.T) {
 			if r.Allowed == (f.Decision() == "deny") {
 				t.Fatalf("allowed: %t, expected %s", r.Allowed, f.Decision())
 			}
-			var got []fixtures.Finding
-			if r.Result != nil && r.Result.Details != nil {
-				for _, c := range r.Result.Details.Causes {
-					got = append(got, fixtures.Finding{Action: "deny", Rule: string(c.Type)})
-				}
-			}
-			for _, w := range r.Warnings {
-				rule, _, _ := strings.Cut(w, ":")
-				got = append(got, fixtures.Finding{Action: "warn", Rule: rule})
-			}
-			// A response has the warnings apart from the denials.
+			// A response has the warnings apart from the denials, and says the same once.
 			want := slices.Clone(f.Findings)
 			slices.SortStableFunc(want, func(a, b fixtures.Finding) int { return strings.Compare(a.Action, b.Action) })
+			want = slices.Compact(want)
+			got := slices.Compact(findingsOf(r))
 			if !slices.Equal(got, want) {
 				t.Errorf("findings %v, expected %v", got, want)
 			}
@@ -185,6 +179,46 @@ func TestDenial(t *testing.T) {
 		"macvlan_webhook_verdicts_total{action=\"deny\",rule=\"network-annotation-invalid\"} 1\nmacvlan_webhook_verdicts_total{action=\"deny\",rule=\"overlay-as-default-network\"} 1\n"
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(metrics), "macvlan_webhook_verdicts_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the log says of a request is quoted by its format alone, with what was wrong first and
+// whether anything was about to happen.
+func TestLogOfRefusals(t *testing.T) {
+	const user = `DOMAIN\jane`
+	dry := func(body string) string { return strings.Replace(body, `"operation"`, `"dryRun":true,"operation"`, 1) }
+	two := request(overlayFirst+`,"k8s.v1.cni.cncf.io/networks":"[null]"`, user)
+	for name, test := range map[string]struct {
+		body string
+		want map[string]any
+	}{
+		"denied": {two, map[string]any{
+			"level": "INFO", "msg": "denied", "kind": "Pod", "rules": []any{"network-annotation-invalid", "overlay-as-default-network"},
+			"message": `"null" of element 1 is in the place of a network; accepted: an object such as {"name": "..."}`, "dryRun": false,
+		}},
+		"tried": {dry(two), map[string]any{"msg": "denied", "kind": "Pod", "dryRun": true}},
+		"unreadable": {dry(strings.Replace(two, `"metadata":{`, `"metadata":{"labels":1,`, 1)), map[string]any{
+			"level": "WARN", "msg": "not checked", "kind": "Pod", "dryRun": true,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logs strings.Builder
+			url, _ := serve(t, fixtureNetworks(t), config.Default(), &logs, time.Minute)
+			r := ask(t, url+"/validate", test.body)
+			if r.Allowed {
+				t.Fatal("allowed")
+			}
+			line := decoded(t, []byte(logs.String()))
+			test.want["namespace"], test.want["user"], test.want["uid"] = "team-a", user, "7f0c"
+			if name == "unreadable" {
+				test.want["message"] = r.Result.Message
+			}
+			for key, want := range test.want {
+				if !reflect.DeepEqual(line[key], want) {
+					t.Errorf("%s is %q, want %q", key, line[key], want)
+				}
+			}
+		})
 	}
 }
 
@@ -269,6 +303,28 @@ func (outdated) Refresh(_ context.Context, q pod.Questions, f pod.Facts) pod.Fac
 		f.Networks[n] = pod.Answer[cniconf.Network]{Err: errors.New("connection refused")}
 	}
 	return f
+}
+
+// silent is a source that tells of nothing but a namespace of mode warn.
+type silent struct{ outdated }
+
+func (silent) Facts(ctx context.Context, q pod.Questions) pod.Facts {
+	f := silent{}.Refresh(ctx, q, pod.Facts{Networks: make([]pod.Answer[cniconf.Network], len(q.Networks))})
+	f.Namespace.Value = pod.CompileNamespace(map[string]string{verdict.ModeLabel: "warn"}, nil)
+	return f
+}
+
+// Where nothing is refused, that a pod could not be checked is said before anything else.
+func TestUncheckedInModeWarn(t *testing.T) {
+	url, _ := serve(t, silent{}, config.Default(), io.Discard, time.Minute)
+	r := ask(t, url+"/validate", request(`"k8s.v1.cni.cncf.io/networks":"kube-system/a@lo"`, "jane"))
+	want := `macvlan-webhook could not check this Pod's networks, so it would be refused in mode enforce: look up network "kube-system/a": connection refused`
+	if !r.Allowed || len(r.Warnings) != 2 || r.Warnings[0] != want || !strings.HasPrefix(r.Warnings[1], "interface-name-conflict: would be refused: ") {
+		t.Errorf("response %+v", r)
+	}
+	if got := fmt.Sprint(r.AuditAnnotations); got != "map[mode:warn relaxed:interface-name-conflict,undecided]" {
+		t.Errorf("audit annotations %s", got)
+	}
 }
 
 // A refusal that rests on memory and cannot be confirmed is none.

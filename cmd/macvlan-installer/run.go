@@ -31,6 +31,7 @@ func newRun(s streams) *cobra.Command {
 	o := &options{}
 	var listen string
 	var interval time.Duration
+	var away bool
 	l := &linkFlags{}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -46,14 +47,19 @@ func newRun(s streams) *cobra.Command {
 			if err := l.check(); err != nil {
 				return err
 			}
-			i, err := o.installer(true)
+			// What is taken away need not be bundled.
+			i, err := o.installer(!away)
 			if err != nil {
 				return err
 			}
-			if err := whole(i); err != nil {
+			k := &keeper{installer: i, logger: slog.New(slog.NewJSONHandler(s.err, nil)), said: map[string]string{}}
+			task := k.check
+			if away {
+				task, l.wanted = k.remove, false
+			} else if err := whole(i); err != nil {
 				return failure{err}
 			}
-			if err := keep(cmd.Context(), i, l, listen, interval, slog.New(slog.NewJSONHandler(s.err, nil))); err != nil {
+			if err := k.keep(cmd.Context(), task, l, listen, interval); err != nil {
 				return failure{err}
 			}
 			return nil
@@ -63,20 +69,23 @@ func newRun(s streams) *cobra.Command {
 	l.register(cmd)
 	cmd.Flags().StringVar(&listen, "listen", ":9789", "address for /healthz, /readyz and /metrics, over plain HTTP")
 	cmd.Flags().DurationVar(&interval, "interval", 5*time.Minute, "how often everything is checked, even without a noticed change")
+	cmd.Flags().BoolVar(&away, "uninstall", false, "remove the plugins and restore what they replaced, stay, and be ready when that is done: so a DaemonSet uninstalls on every node")
 	return cmd
 }
 
-// keep installs the plugins and repairs them until ctx ends. It removes nothing
-// then: pods go on starting while the installer is updated.
-func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string, interval time.Duration, logger *slog.Logger) error {
+// keep does a task, which is to install the plugins and repair them or to remove them, and
+// does it again when the folder changes, until ctx ends. It removes nothing then: pods go on
+// starting while the installer is updated.
+func (k *keeper) keep(ctx context.Context, task func(context.Context, bool) (bool, error), l *linkFlags, listen string, interval time.Duration) error {
+	i, logger := k.installer, k.logger
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)
 	}
 	p := probe.New(2*interval + patience)
+	k.probe = p
 	i.Waiting = func() {
 		logger.Info("another installer is working in the folder: waiting for it to finish", "folder", i.Dir)
 	}
-	k := &keeper{installer: i, probe: p, logger: logger}
 	loop := &watch.Loop{
 		Dir:      i.Dir,
 		Names:    i.Plugins,
@@ -86,7 +95,7 @@ func keep(ctx context.Context, i *install.Installer, l *linkFlags, listen string
 		Debounce:  250 * time.Millisecond,
 		Undone:    watch.Undone{Most: 5, Within: time.Minute, Pause: time.Minute},
 		Forget:    i.Forget,
-		Check:     k.check,
+		Check:     task,
 		Contended: p.Contended,
 		Logger:    logger,
 	}
@@ -120,17 +129,7 @@ func (k *keeper) check(ctx context.Context, repair bool) (repaired bool, err err
 		return false, ctx.Err()
 	}
 	k.probe.Report(plugins, err)
-	if k.said == nil {
-		k.said = map[string]string{}
-	}
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if k.said[""] != text && err != nil {
-		k.logger.Error("cannot check the folder", "error", err)
-	}
-	k.said[""] = text
+	k.sayOfFolder("cannot check the folder", err)
 	var faults []string
 	for _, p := range plugins {
 		repaired = repaired || p.Result != install.Kept && p.Result != install.Failed && p.Result != install.RolledBack
@@ -143,6 +142,42 @@ func (k *keeper) check(ctx context.Context, repair bool) (repaired bool, err err
 		err = errors.Join(err, fmt.Errorf("check %s: not as it should be", strings.Join(faults, ", ")))
 	}
 	return repaired, err
+}
+
+// remove takes away what was installed here, by this pod or one before it. Once that is done
+// there is nothing more to do, unless somebody installs the plugins again.
+func (k *keeper) remove(ctx context.Context, _ bool) (repaired bool, err error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	removals, err := k.installer.Uninstall(bounded)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	for _, r := range removals {
+		err = errors.Join(err, r.Err)
+		if r.Err == nil && k.said[r.Name] != r.Text {
+			k.logger.Info("plugin", "name", r.Name, "result", r.Text)
+		}
+		k.said[r.Name] = r.Text
+	}
+	k.probe.Report(nil, err)
+	if _, before := k.said[""]; err == nil && (!before || k.said[""] != "" || len(removals) > 0) {
+		k.logger.Info("uninstalled: the folder is what it was before", "folder", k.installer.Dir)
+	}
+	k.sayOfFolder("cannot uninstall everything, trying again", err)
+	return false, err
+}
+
+// sayOfFolder logs why the folder is not as it should be, when that is something new.
+func (k *keeper) sayOfFolder(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if k.said[""] != text && err != nil {
+		k.logger.Error(what, "error", err)
+	}
+	k.said[""] = text
 }
 
 // say logs what was done to a plugin, and what is the matter with it when that is

@@ -284,3 +284,86 @@ func TestDHCP(t *testing.T) {
 		t.Errorf("over a file: %v", fourth.err)
 	}
 }
+
+// TestRunUninstall takes away what an installer left, as the pods of a DaemonSet do: it is
+// ready when nothing is left, and stays.
+func TestRunUninstall(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "bin")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// A plugin that does not run is replaced, and comes back.
+	if err := os.WriteFile(filepath.Join(dir, "static"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := listing(t, dir)
+	install := func() {
+		t.Helper()
+		cmd := exec.Command("macvlan-installer", "install", "--bin-dir", dir, "--from", plugins(t))
+		cmd.Env = append(os.Environ(), checksumsVariable+"="+table(t))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	install()
+	// What was placed is gone, and something that nobody can use stands in its place: that
+	// is for somebody to look at, and the rest is removed all the same.
+	static := filepath.Join(dir, "static")
+	if err := os.Remove(static); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(static, 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	// The flags are those of a DaemonSet that ran the installer; what is taken away need not
+	// be bundled any more.
+	p := launch(t, "run", "--bin-dir", dir, "--from", t.TempDir(), "--plugins", "macvlan,dhcp", "--publish-links", "--node-name", "a",
+		"--listen", "127.0.0.1:0", "--interval", "1s", "--uninstall")
+	address := p.address(t)
+	var body string
+	ready := func(want int, text string) func() bool {
+		return func() bool {
+			var status int
+			status, body = get(t, address, "/readyz")
+			return status == want && strings.Contains(body, text)
+		}
+	}
+	wait.Until(t, "readyz names what is left", ready(http.StatusServiceUnavailable, "uninstall static: "+static+" was changed after it was installed"))
+	if _, err := os.Lstat(filepath.Join(dir, "macvlan")); err == nil {
+		t.Error("macvlan was not removed beside it")
+	}
+	if _, metrics := get(t, address, "/metrics"); !strings.Contains(metrics, "macvlan_installer_ready 0\n") {
+		t.Errorf("metrics:\n%s", metrics)
+	}
+	if err := os.Remove(static); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "ready", ready(http.StatusOK, "ok"))
+	if now := listing(t, dir); now != before {
+		t.Errorf("the folder holds\n%s\nand before\n%s", now, before)
+	}
+	if status, _ := get(t, address, "/healthz"); status != http.StatusOK {
+		t.Errorf("healthz = %d", status)
+	}
+	// Said once, however often it looks.
+	for line, want := range map[string]int{`"uninstalled: the folder is what it was before"`: 1, `"cannot uninstall everything, trying again"`: 1, `"name":"macvlan","result":"removed"`: 1, `"name":"macvlan","result":"was gone already"`: 1} {
+		if got := strings.Count(p.log(), line); got != want {
+			t.Errorf("%d lines of %s in the log, want %d", got, line, want)
+		}
+	}
+
+	// What is installed meanwhile does not stay.
+	install()
+	wait.Until(t, "uninstalled again", func() bool { return listing(t, dir) == before })
+	if p.over() {
+		t.Fatalf("it has ended: %v", p.err)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "the end", p.over)
+	if p.err != nil {
+		t.Errorf("after SIGTERM: %v", p.err)
+	}
+}

@@ -152,6 +152,7 @@ func (o *options) openInventory(registry prometheus.Registerer, logger *slog.Log
 	return networks, []webhook.Check{
 		{Name: "networks", Ready: networks.Ready},
 		{Name: "caches", Ready: networks.Filled, Advisory: true},
+		{Name: "multus", Ready: networks.NoMultus, Advisory: true},
 	}, nil
 }
 

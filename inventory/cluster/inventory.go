@@ -54,6 +54,8 @@ type Inventory struct {
 	// kinds are all that are followed.
 	kinds []followed
 	users *users
+	// start says together which kinds are absent when the inventory begins to run.
+	start *start
 
 	now func() time.Time
 	// modeUnknown says that the mode of coordinators could not be found out, as was
@@ -80,7 +82,7 @@ func New(o Options) (*Inventory, error) {
 		return nil, err
 	}
 	f := &follower{
-		Inventory: &Inventory{now: time.Now},
+		Inventory: &Inventory{now: time.Now, start: newStart(o.Logger)},
 		config:    o.Config, logger: o.Logger, count: count,
 		reads: rate.NewLimiter(liveReadsPerSecond, liveReadBurst),
 	}
@@ -96,6 +98,7 @@ func New(o Options) (*Inventory, error) {
 // Run fills the caches and keeps them up to date until ctx ends.
 func (i *Inventory) Run(ctx context.Context) error {
 	var kinds sync.WaitGroup
+	kinds.Go(func() { i.start.run(ctx) })
 	for _, k := range i.kinds {
 		kinds.Go(func() { k.run(ctx) })
 	}
@@ -123,6 +126,15 @@ func (i *Inventory) filled(counts func(followed) bool) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// NoMultus is [inventory.ErrNoMultus] where the cluster is known not to have the kind of
+// networks.
+func (i *Inventory) NoMultus() error {
+	if i.networks.absent.Load() {
+		return inventory.ErrNoMultus
+	}
+	return nil
 }
 
 // Facts implements [inventory.Inventory].
@@ -154,6 +166,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 	facts.ContainerRuntime = func() string { return inventory.ContainerRuntime(i.Nodes(ctx)) }
 	facts.Spiderpool = i.pools.present() || i.coordinators.present()
 	missing.Wait()
+	facts.NoMultus = i.networks.absent.Load()
 	facts.Reserved = pod.ReservedOf(facts.Networks, i.reserved.named)
 	facts.Coordinator = i.coordinator(ctx, q.Coordinator || pod.InheritMode(facts.Networks))
 	return facts
@@ -208,6 +221,7 @@ func (i *Inventory) readCoordinator(ctx context.Context) pod.Answer[cniconf.Coor
 func (i *Inventory) Refresh(ctx context.Context, q pod.Questions, facts pod.Facts) pod.Facts {
 	fresh := facts
 	fresh.Networks = slices.Clone(facts.Networks)
+	fresh.NoMultus = i.networks.absent.Load()
 	var stale sync.WaitGroup
 	for n := range q.Networks {
 		if !fresh.Networks[n].Fresh {

@@ -65,6 +65,7 @@ func (f *follower) followAll(nodeFacts bool) (err error) {
 func networkKind() kind[cniconf.Network] {
 	k := of(inventory.Networks, inventory.CompileNetwork)
 	k.required = true
+	k.lacking = inventory.ErrNoMultus
 	k.gauge = gauge{"macvlan_webhook_networks", "Networks in the cache."}
 	k.unreadable = func(ref object.Reference) *cniconf.Network {
 		n := cniconf.Compile(cniconf.Source{Namespace: ref.Namespace, Name: ref.Name, Config: "{"})

@@ -319,7 +319,7 @@ func TestPoolsInstalledLater(t *testing.T) {
 	if err := unready.Load(); err != nil {
 		t.Errorf("it was unready: %v", *err)
 	}
-	for line, want := range map[string]int{"the resource does not exist yet": 1, "the resource exists now": 2, "the resource no longer exists": 2, "watch failed": 0} {
+	for line, want := range map[string]int{"resources=[spiderippools.spiderpool.spidernet.io]": 1, "the resource exists now": 2, "the resource no longer exists": 2, "watch failed": 0} {
 		if got := strings.Count(log(), line); got != want {
 			t.Errorf("%d lines of %q in the log, want %d", got, line, want)
 		}

@@ -45,6 +45,9 @@ type traits struct {
 	// advice says that what the objects say is advice. They are never read by their
 	// names, and it is no fault when the API server forbids to read them.
 	advice bool
+	// lacking is what it means that the cluster does not have the kind, where that is more
+	// than that something is not in use; nil for any other.
+	lacking error
 }
 
 // kind says how objects of one kind are read and what is kept of them.
@@ -80,6 +83,7 @@ type watched[T any] struct {
 	client   *rest.RESTClient
 	informer cache.SharedIndexInformer
 	reader   *reader[T]
+	start    *start
 
 	// filled is done when the informer, and what is called for its events, have
 	// seen all objects that were there at first.
@@ -111,7 +115,9 @@ func follow[T any](f *follower, k kind[T]) (*watched[T], error) {
 		kind: k, client: client, logger: f.logger.With("resource", k.GroupResource().String()),
 		unreadBefore: map[object.Reference]bool{},
 		patience:     patience{now: func() time.Time { return f.now() }},
+		start:        f.start,
 	}
+	w.start.expect()
 	w.informer = cache.NewSharedIndexInformerWithOptions(w.listWatch(), k.object(), cache.SharedIndexInformerOptions{})
 	if err := w.informer.SetTransform(w.transform); err != nil {
 		return nil, err
@@ -180,7 +186,14 @@ func (w *watched[T]) hear() {
 
 func (w *watched[T]) appear() {
 	if w.absent.CompareAndSwap(true, false) {
-		w.logger.Info("the resource exists now")
+		w.logger.Info("the resource exists now, and is followed")
+	}
+}
+
+// lacks says what it means that the cluster does not have the resource.
+func (w *watched[T]) lacks() {
+	if w.kind.lacking != nil {
+		w.logger.Warn(w.kind.lacking.Error())
 	}
 }
 
@@ -194,6 +207,7 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 	if apierrors.IsNotFound(err) {
 		if w.absent.CompareAndSwap(false, true) {
 			w.logger.Info("the resource no longer exists")
+			w.lacks()
 		}
 		return
 	}
@@ -211,17 +225,21 @@ func (w *watched[T]) watchFailed(_ context.Context, _ *cache.Reflector, err erro
 // the resource is asked again every two seconds.
 func (w *watched[T]) run(ctx context.Context) {
 	w.patience.progress()
-	for {
+	for first := true; ; {
 		served, err := w.served(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.patience.failure()
 			w.logger.Warn("cannot find out which resources the API server has, retrying", "error", err)
 		}
+		if first && err == nil {
+			first = false
+			if w.start.found(w.kind.GroupResource().String(), served); !served {
+				w.absent.Store(true)
+				w.lacks()
+			}
+		}
 		if served {
 			break
-		}
-		if err == nil && w.absent.CompareAndSwap(false, true) {
-			w.logger.Info("the resource does not exist yet")
 		}
 		select {
 		case <-ctx.Done():

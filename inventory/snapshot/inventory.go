@@ -126,6 +126,7 @@ func (i *Inventory) Facts(ctx context.Context, q pod.Questions) pod.Facts {
 		network := f.Networks[n].Value
 		dependsOnPools = dependsOnPools || network != nil && network.IPAM.Pools() != nil
 	}
+	f.NoMultus = slices.ContainsFunc(i.layers, (*Layer).lacksNetworks)
 	f.Coordinator.Fresh = true
 	if q.Coordinator || pod.InheritMode(f.Networks) {
 		f.Coordinator = i.coordinator(ctx)

@@ -41,6 +41,12 @@ func (l *Layer) network(ctx context.Context, ref object.Reference) (network *cni
 	return l.networks[ref], isHidden, nil
 }
 
+// lacksNetworks says that the cluster was found not to have the kind of networks.
+func (l *Layer) lacksNetworks() bool {
+	defer l.lock()()
+	return l.cluster != nil && l.cluster.listings[inventory.Networks].extent == absent
+}
+
 // everyNetwork are those that are known.
 func (l *Layer) everyNetwork(ctx context.Context) map[object.Reference]*cniconf.Network {
 	defer l.lock()()

@@ -54,7 +54,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 	)
 	with := func(config, more string) string { return strings.TrimSuffix(config, "}") + "," + more + "}" }
 	inherited := func(rule string) string {
-		return "warn " + rule + ": this network already violates rules that refuse a new one: " + rule
+		return "warn " + rule + ": this network already violates rules that refuse a new one: " + rule + " (kubectl macvlan explain " + rule + ")"
 	}
 	const refused = "deny nad-macvlan-invalid: "
 	tests := []struct {
@@ -69,7 +69,7 @@ func TestUpdateOfNetwork(t *testing.T) {
 		{"another fault", nad("a", badMode), nad("a", `{"type":"macvlan","mode":"l3"}`), refused},
 		{"another key changed", nad("a", with(longMaster, `"mtu":1400`)), nad("a", longMaster), inherited("nad-master-name-too-long")},
 		{"the fault moved", nad("a", `{"mtu":1400,`+longMaster[1:]), nad("a", longMaster), inherited("nad-master-name-too-long")},
-		{"another fault beside it", nad("a", with(longMaster, `"mtu":-1`)), nad("a", longMaster), "deny nad-macvlan-invalid, warn nad-master-name-too-long: this network already violates rules that refuse a new one: nad-master-name-too-long"},
+		{"another fault beside it", nad("a", with(longMaster, `"mtu":-1`)), nad("a", longMaster), "deny nad-macvlan-invalid, warn nad-master-name-too-long: this network already violates rules that refuse a new one: nad-master-name-too-long (kubectl macvlan explain nad-master-name-too-long)"},
 		{"another master, as long", nad("a", strings.Replace(longMaster, "1000", "2000", 1)), nad("a", longMaster), "deny nad-master-name-too-long: "},
 		{"a wrong annotation stays", nad("a", router, wrongVLAN), nad("a", veth, wrongVLAN), inherited("nad-annotation-invalid")},
 		{"a wrong annotation comes", nad("a", router, wrongVLAN), nad("a", router), "deny nad-annotation-invalid: "},

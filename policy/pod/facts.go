@@ -141,6 +141,9 @@ type Facts struct {
 	// NamesOnly says that the inventory knows no networks at all: they are
 	// judged by their names, and none counts as missing.
 	NamesOnly bool
+	// NoMultus says that the cluster does not have the kind of networks at all, so that
+	// Multus, which brings it, is not installed.
+	NoMultus bool
 	// Coordinator is the mode of the cluster's SpiderCoordinator: its value is nil when there
 	// is none, when it may not be read, and where nothing depends on it. Then the configured
 	// mode stands in.

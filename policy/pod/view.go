@@ -186,6 +186,12 @@ func (v *View) NamesOnly() bool {
 	return v.facts.NamesOnly
 }
 
+// NoMultus says that the cluster does not have the kind of networks at all.
+func (v *View) NoMultus() bool {
+	v.read(verdict.OnNetworks)
+	return v.facts.NoMultus
+}
+
 // Coordinates says whether the cluster has plugins that coordinate routes, so that a network
 // could have one: where it has Spiderpool, or a network of the pod has such a plugin.
 func (v *View) Coordinates() bool {

@@ -84,7 +84,7 @@ type Finding struct {
 	// Relaxed marks a warning that would be a denial but for the namespace's mode.
 	Relaxed bool
 	// Inherited marks a warning that would be a denial but for what stood in the
-	// object before ([Verdict.Inherit]).
+	// object before ([Verdict.Inherit]). It may be Relaxed as well.
 	Inherited bool
 
 	// restsOn are the parts that the rule has read.

@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -97,39 +96,13 @@ func (f *Finding) writeTo(b *strings.Builder) {
 	}
 }
 
-// warningLength is how long an admission warning may be: the API conventions
-// ask for 120 characters, which is what kubectl shows on one line.
-const warningLength = 120
-
-// Warning is the finding as one line for kubectl's "Warning:", cut at 120
-// characters. The long form is what `kubectl macvlan explain` prints.
-func (f *Finding) Warning() string {
-	return shortened(f.Rule + ": " + strings.Join(strings.Fields(f.Message), " "))
-}
-
-// shortened cuts a warning at its length, between words where there is a space
-// within the last part.
-func shortened(text string) string {
-	runes := []rune(text)
-	if len(runes) <= warningLength {
-		return text
-	}
-	cut := runes[:warningLength-1]
-	for i := len(cut) - 1; i > warningLength*3/4; i-- {
-		if cut[i] == ' ' {
-			cut = cut[:i]
-			break
-		}
-	}
-	return string(cut) + "…"
-}
-
-// Inherit makes warnings of the denials that an update found in place.
+// Inherit makes warnings of the denials that an update found in place, and marks what would
+// be one but for the mode.
 //
 // The clause is that of [Verdict.Inherited].
 func (v *Verdict) Inherit(clause string, hadBefore func(*Finding) bool) {
 	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Action == Deny && hadBefore(f) {
+		if f := &v.Findings[i]; (f.Action == Deny || f.Relaxed) && hadBefore(f) {
 			f.Action, f.Inherited, v.Inherited = Warn, true, clause
 		}
 	}
@@ -142,30 +115,4 @@ func (f *Finding) SameAs(before Finding) bool {
 		return false
 	}
 	return f.Message == before.Message || f.Shortfall > 0 && f.Shortfall <= before.Shortfall
-}
-
-// Warnings are the lines for kubectl's "Warning:", each of at most 120
-// characters: one for every finding that warns, one for all that are inherited,
-// since they are not about what is being done, and one for a mode that does not
-// count.
-func (v *Verdict) Warnings() []string {
-	var lines, rules []string
-	for i := range v.Findings {
-		f := &v.Findings[i]
-		switch {
-		case f.Inherited:
-			if !slices.Contains(rules, f.Rule) {
-				rules = append(rules, f.Rule)
-			}
-		case f.Action == Warn:
-			lines = append(lines, f.Warning())
-		}
-	}
-	if len(rules) > 0 {
-		lines = append(lines, shortened(v.Inherited+": "+strings.Join(rules, ", ")))
-	}
-	if v.ModeNote != "" {
-		lines = append(lines, shortened(v.ModeNote))
-	}
-	return lines
 }

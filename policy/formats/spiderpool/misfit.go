@@ -187,20 +187,7 @@ func (p *Pool) networkMisfit(r *Request) string {
 }
 
 // maxShown is how many names of a list a message shows.
-const maxShown = 5
+const maxShown = 3
 
 // some quotes the first names of a list.
-func some(names []string) string {
-	var b strings.Builder
-	for i, name := range names {
-		if i == maxShown {
-			fmt.Fprintf(&b, " and %d more", len(names)-maxShown)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(quote.Value(name))
-	}
-	return b.String()
-}
+func some(names []string) string { return quote.Some(names, maxShown, quote.Value) }

@@ -66,7 +66,7 @@ func TestMisfit(t *testing.T) {
 		{title: "two slashes", pool: spec(`,"multusName":["kube-system/vlan100/x"]`), want: MisfitNetwork, detail: `is only for network "kube-system/vlan100/x" (spec.multusName)`},
 		{title: "no network, whatever the pool says", pool: spec(``), change: func(r *Request) { r.Network = MultusName{} }, want: MisfitNetwork, detail: "cannot serve an interface on the cluster's own network, for which no NetworkAttachmentDefinition is set (Multus' clusterNetwork)"},
 		{title: "no network, but an owner", pool: fmt.Sprintf(owned, "shop"), change: func(r *Request) { r.Network = MultusName{} }},
-		{title: "many networks", pool: spec(`,"multusName":["n/a","n/b","n/c","n/d","n/e","n/f","n/g"]`), want: MisfitNetwork, detail: `is only for network "n/a", "n/b", "n/c", "n/d", "n/e" and 2 more (spec.multusName)`},
+		{title: "many networks", pool: spec(`,"multusName":["n/a","n/b","n/c","n/d","n/e","n/f","n/g"]`), want: MisfitNetwork, detail: `is only for network "n/a", "n/b", "n/c", and 4 more (spec.multusName)`},
 	}
 	for _, tt := range tests {
 		r := request(tt.change)

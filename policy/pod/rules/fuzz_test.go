@@ -78,7 +78,7 @@ func FuzzJudge(f *testing.F) {
 			if finding.Message == "" || finding.Path() == "" || strings.ContainsAny(finding.Message, "\n\x00\x1b") || strings.ContainsAny(finding.Remedy, "\x00\x1b") {
 				t.Errorf("%s says %q of %q, to fix it %q", finding.Rule, finding.Message, finding.Path(), finding.Remedy)
 			}
-			if n := len([]rune(finding.Warning())); n > 120 {
+			if n := len([]rune(finding.Warning())); n > 256 {
 				t.Errorf("a warning of %d characters", n)
 			}
 			if completed != subject && finding.Rule == "ippool-default-missing" {

@@ -206,3 +206,22 @@ func TestWarningsDoNotHideADenial(t *testing.T) {
 		t.Errorf("the denial says:\n%s", text)
 	}
 }
+
+// Who counts too many MAC addresses at a pod, which its author did not write, is told where
+// they may come from.
+func TestTooManyPairsMayBeOfAMACPool(t *testing.T) {
+	var elements []string
+	for n := range 15 {
+		elements = append(elements, fmt.Sprintf(`{"name":"router","namespace":"kube-system","mac":"02:00:00:00:00:%02x"}`, n))
+	}
+	v := judge(t, config.Default(), map[string]string{multus.NetworksAnnotation: "[" + strings.Join(elements, ",") + "]"})
+	for _, f := range v.Findings {
+		if f.Rule == "too-many-address-pairs" {
+			if !strings.Contains(f.Remedy, "where a MAC pool filled in the mac of the networks, the label mutatepods.kubemacpool.io: allocate of the namespace says so") {
+				t.Errorf("remedy %q", f.Remedy)
+			}
+			return
+		}
+	}
+	t.Errorf("no finding in\n%s", v.Explanation(verdict.Warn))
+}

@@ -28,9 +28,10 @@ var ruleIPPoolDefaultMissing = pod.Rule{
 			return nil
 		}
 		f := atInterface(p, p.Plan().First)
-		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s",
+		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s, or got its networks after it",
 			quote.Value(p.Plan().First.Name), p.Plan().Origin, spiderpool.PoolsAnnotation)
-		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place"
+		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place; if it is, another webhook wrote the networks later: " +
+			"give that one's configuration a name that sorts before macvlan-webhook (docs/pools.md)"
 		if line := showing(spiderpool.PoolsAnnotation, p.Plan().Value); line != "" {
 			f.Remedy += ", or write the pools yourself:" + indent + line
 		}

@@ -26,7 +26,7 @@ var ruleNetworkNotFound = pod.Rule{
 				continue
 			}
 			answer := p.NetworkAnswer(iface)
-			f := missingNetwork(iface, &answer)
+			f := missingNetwork(p, iface, &answer)
 			if f == nil {
 				continue
 			}
@@ -40,7 +40,7 @@ var ruleNetworkNotFound = pod.Rule{
 
 // missingNetwork says that the network of an interface is missing; nil where it is there, or
 // where nothing is known of it.
-func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *verdict.Finding {
+func missingNetwork(p *pod.View, iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *verdict.Finding {
 	const list = "\n  kubectl get network-attachment-definitions --all-namespaces"
 	switch doubt := answer.Doubt; {
 	case doubt != nil && doubt.Unplaced != "":
@@ -62,6 +62,11 @@ func missingNetwork(iface *pod.Interface, answer *pod.Answer[cniconf.Network]) *
 			Message: fmt.Sprintf("network %s is not known: no NetworkAttachmentDefinition that was read has that namespace and name; it may exist all the same, because %s",
 				iface.Label(), doubt.Partial),
 			Remedy: remedy,
+		}
+	case p.NoMultus():
+		return &verdict.Finding{
+			Message: "network " + iface.Label() + " does not exist: Multus is not installed here (the cluster has no NetworkAttachmentDefinitions)",
+			Remedy:  "install Multus with its CustomResourceDefinition, or remove the annotation, which has no effect without Multus",
 		}
 	}
 	f := verdict.Finding{

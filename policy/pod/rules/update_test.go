@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
@@ -44,15 +43,21 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-// However much is inherited, it is one line.
-func TestWarningsOfWhatIsInherited(t *testing.T) {
-	v := verdict.Verdict{Inherited: (&pod.Subject{Kind: "Deployment"}).InheritedClause()}
-	for _, rule := range []string{"a-rule", "another-rule", "a-rule", strings.Repeat("long-", 30)} {
-		v.Findings = append(v.Findings, verdict.Finding{Rule: rule, Action: verdict.Warn, Inherited: true, Message: "m"})
+// In mode warn, what stood in a workload before is told from what the update brings as well.
+func TestInheritInModeWarn(t *testing.T) {
+	subject := func(value string) *pod.Subject {
+		return &pod.Subject{Kind: "Deployment", Namespace: "team-a", PodPath: "spec.template", Mode: verdict.ModeWarn, Annotations: map[string]string{multus.DefaultNetworkAnnotation: value}}
 	}
-	v.Findings = append(v.Findings, verdict.Finding{Rule: "own", Action: verdict.Warn, Message: "is odd"})
-	got := v.Warnings()
-	if len(got) != 2 || got[0] != "own: is odd" || !strings.HasPrefix(got[1], "the next pods of this Deployment will be refused: a-rule, another-rule, long-") || len([]rune(got[1])) > 120 {
-		t.Errorf("%q", got)
+	for value, want := range map[string]bool{"router": true, "coordinator-overlay": false} {
+		old, written := subject("router"), subject(value)
+		judged := func(s *pod.Subject) verdict.Verdict {
+			pod := pod.Parse(s, config.Default())
+			return Judge(pod.With(facts(pod.Questions().Networks)))
+		}
+		v, before := judged(written), judged(old)
+		pod.Inherit(&v, written, old, &before)
+		if len(v.Findings) != 1 || !v.Findings[0].Relaxed || v.Findings[0].Inherited != want {
+			t.Errorf("%s: %+v", value, v.Findings)
+		}
 	}
 }

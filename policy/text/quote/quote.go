@@ -8,6 +8,7 @@ package quote
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limit is how many characters of a value a message shows. It holds every name
@@ -29,6 +30,25 @@ func Value(s string) string {
 		shown++
 	}
 	return strconv.Quote(s)
+}
+
+// Plain returns s for where it is quoted anyway, such as a field of a structured log: as it
+// is, but for characters that are not printable, which become U+FFFD, and cut as [Value] cuts.
+func Plain(s string) string {
+	shown := 0
+	var b strings.Builder
+	for _, r := range s {
+		if shown == Limit {
+			b.WriteRune('…')
+			break
+		}
+		shown++
+		if !strconv.IsPrint(r) {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // Some joins the texts of the first items of a list with commas, and says how many more

@@ -81,3 +81,18 @@ func TestSome(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                        "",
+		`DOMAIN\jane "j" doe`:     `DOMAIN\jane "j" doe`,
+		"网络":                      "网络",
+		"a\nb\x1b[31m\u202ec\xff": "a\uFFFDb\uFFFD[31m\uFFFDc\uFFFD",
+		strings.Repeat("é", 80):   strings.Repeat("é", 80),
+		strings.Repeat("é", 81):   strings.Repeat("é", 80) + "…",
+	} {
+		if got := Plain(value); got != want {
+			t.Errorf("%q becomes %q, want %q", value, got, want)
+		}
+	}
+}

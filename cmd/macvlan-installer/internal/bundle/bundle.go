@@ -88,6 +88,9 @@ func (b *Bundle) Open(name string) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open bundled plugin: %s is not a regular file: name the folder of the bundle with --from", b.Path(name))
 	}
+	if err == nil && info.Size() > plugin.SizeLimit {
+		return nil, fmt.Errorf("open bundled plugin: %s has %d bytes: %w", b.Path(name), info.Size(), ErrTampered)
+	}
 	var f *os.File
 	if err == nil {
 		f, err = os.OpenFile(b.Path(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)

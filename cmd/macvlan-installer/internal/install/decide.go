@@ -25,8 +25,9 @@ const (
 // Policy says what may be replaced.
 type Policy string
 
-// The policies. None replaces a folder. What the installer placed itself and what
-// damaged it meanwhile is replaced under each but Never.
+// The policies. None replaces a folder, a pipe and the like, or a file that is too large for
+// a plugin. What the installer placed itself and what damaged it meanwhile is replaced under
+// each but Never.
 const (
 	IfNewer  Policy = "if-newer"  // what is older or does not work
 	IfAbsent Policy = "if-absent" // nothing

@@ -20,7 +20,8 @@ const (
 	absent kind = iota
 	file
 	symlink
-	// other is a folder, a device and the like: never touched.
+	// other is a folder, a device and the like, or a file that is too large for a plugin:
+	// never touched.
 	other
 )
 
@@ -93,14 +94,21 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 	if now.found, err = f.read(ctx, name, info); err != nil {
 		return found{}, hint(fmt.Errorf("read %s: %w", f.join(name), err))
 	}
-	if now.found.kind == other {
-		now.found.fault = fmt.Errorf("%s is not a file but a %s: remove it, or remove %s from --plugins", f.join(name), describe(info.Mode()), name)
-		return now.found, nil
-	}
-	if now.found.kind == symlink {
-		f.readTarget(name, &now.found)
-	}
 	fd := &now.found
+	switch fd.kind {
+	case other:
+		is := "not a file but a " + describe(info.Mode())
+		if info.Mode().IsRegular() {
+			is = tooLarge(info)
+		}
+		fd.fault = fmt.Errorf("%s is %s: remove it, or remove %s from --plugins", f.join(name), is, name)
+		return *fd, nil
+	case symlink:
+		if f.readTarget(name, fd); fd.fault != nil {
+			m[name] = now
+			return *fd, nil
+		}
+	}
 	fd.answer, fd.fault = plugin.Ask(ctx, f.join(name))
 	if _, known := fd.build.Upstream(); fd.fault == nil && (known != name || fd.build.Version == "") {
 		fd.answer, fd.fault = plugin.Introduce(ctx, f.join(name), fd.answer)
@@ -110,13 +118,22 @@ func (f *folder) examine(ctx context.Context, m memory, name string) (found, err
 }
 
 func describe(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
+	switch mode.Type() {
+	case fs.ModeDir:
 		return "folder"
-	case mode&fs.ModeSymlink != 0:
+	case fs.ModeSymlink:
 		return "symbolic link"
+	case fs.ModeNamedPipe:
+		return "pipe"
+	case fs.ModeSocket:
+		return "socket"
 	}
 	return "special file"
+}
+
+// tooLarge says why a file is no plugin.
+func tooLarge(info fs.FileInfo) string {
+	return fmt.Sprintf("too large for a plugin (%d bytes, more than %d MiB)", info.Size(), plugin.SizeLimit>>20)
 }
 
 // look finds out what a file is, without running it.
@@ -133,11 +150,11 @@ func (f *folder) look(ctx context.Context, name string) (found, error) {
 
 func (f *folder) read(ctx context.Context, name string, info fs.FileInfo) (fd found, err error) {
 	fd.info = info
-	switch info.Mode().Type() {
-	case 0:
+	switch mode := info.Mode(); {
+	case mode.IsRegular() && info.Size() <= plugin.SizeLimit:
 		fd.kind = file
 		err = f.readFile(ctx, name, &fd)
-	case fs.ModeSymlink:
+	case mode.Type() == fs.ModeSymlink:
 		fd.kind = symlink
 		fd.target, err = f.root.Readlink(name)
 	default:
@@ -161,10 +178,14 @@ func (f *folder) readFile(ctx context.Context, name string, fd *found) error {
 }
 
 // readTarget reads the build information of what a link points to, which may be
-// anywhere, or nowhere.
+// anywhere, or nowhere. The fault is that it is too large.
 func (f *folder) readTarget(name string, fd *found) {
 	info, err := os.Stat(f.join(name))
 	if err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	if info.Size() > plugin.SizeLimit {
+		fd.fault = fmt.Errorf("%s leads to a file that is %s", f.join(name), tooLarge(info))
 		return
 	}
 	target, err := os.OpenFile(f.join(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/bundle"
+	"github.com/macvlan-webhook/macvlan-webhook/cmd/macvlan-installer/internal/plugin"
 )
 
 const (
@@ -220,11 +221,14 @@ func (t *temp) drop() {
 const copySize = 256 << 10
 
 // copyAll copies from src to dst until ctx ends, and returns the SHA-256 of what was
-// copied.
+// copied. A file that grows meanwhile beyond what a plugin may have is an error.
 func copyAll(ctx context.Context, dst io.Writer, src io.Reader) (string, error) {
 	hash := sha256.New()
 	// The bare writer keeps io.Copy from taking a way around the buffer.
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, bundle.Reader(ctx, src), make([]byte, copySize))
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, hash)}, io.LimitReader(bundle.Reader(ctx, src), plugin.SizeLimit+1), make([]byte, copySize))
+	if err == nil && n > plugin.SizeLimit {
+		err = fmt.Errorf("it has more than %d MiB, too much for a plugin", plugin.SizeLimit>>20)
+	}
 	if err != nil {
 		return "", err
 	}

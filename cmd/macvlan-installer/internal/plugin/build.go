@@ -12,6 +12,10 @@ import (
 // upstream is the import path below which the reference plugins are.
 const upstream = "github.com/containernetworking/plugins/plugins/"
 
+// SizeLimit is how large a plugin may be, in bytes: many times what any has. What is larger
+// is none, and is neither read nor run, which could take hours.
+const SizeLimit = 256 << 20
+
 // Build is what the Go toolchain wrote into a program.
 type Build struct {
 	// Path is the import path of the main package, empty when the file is no Go

@@ -50,7 +50,7 @@ func New(alive time.Duration) *Probe {
 		}, []string{"plugin", "result"}),
 		ready: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "macvlan_installer_ready",
-			Help: "1 when every wanted plugin is usable, otherwise 0.",
+			Help: "1 when every wanted plugin is usable, or with --uninstall none is left, otherwise 0.",
 		}),
 		contended: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "macvlan_installer_contended",
