@@ -95,6 +95,11 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 			return err
 		}
 	}
+	// Whether the API server trusts a certificate from files, only it knows.
+	usable := "trusted"
+	if o.certFile != "" {
+		usable = "certificate"
+	}
 	server := &webhook.Server{
 		Listen:         o.listen,
 		ProbeListen:    o.probeListen,
@@ -102,7 +107,7 @@ func serve(ctx context.Context, o *options, logger *slog.Logger) error {
 		Handler:        decider.Handler(o.deadline),
 		Metrics:        promhttp.HandlerFor(prometheus.Gatherers{registry, ctrlmetrics.Registry}, promhttp.HandlerOpts{}),
 		Checks: append(checks,
-			webhook.Check{Name: "trusted", Ready: func() error { return cert.Ready(time.Now()) }},
+			webhook.Check{Name: usable, Ready: func() error { return cert.Ready(time.Now()) }},
 			webhook.Check{Name: "configuration", Ready: config.Problem, Advisory: true},
 			webhook.Check{Name: "cluster-network", Ready: own.Problem, Advisory: true},
 		),
