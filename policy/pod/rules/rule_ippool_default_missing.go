@@ -19,9 +19,9 @@ var ruleIPPoolDefaultMissing = pod.Rule{
 			return nil
 		}
 		f := atInterface(p, p.Plan().First)
-		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s, or its networks were written by another webhook that is called later",
+		f.Message = fmt.Sprintf("interface %s has default pools (%s) that were not filled in: the pod bypassed the mutating webhook, which writes %s",
 			quote.Value(p.Plan().First.Name), p.Plan().Origin, spiderpool.PoolsAnnotation)
-		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is there; if it is, and a webhook adds the networks, give the configuration of that one a name that sorts before it"
+		f.Remedy = "create it again once the MutatingWebhookConfiguration macvlan-webhook is in place"
 		if line := showing(spiderpool.PoolsAnnotation, p.Plan().Value); line != "" {
 			f.Remedy += ", or write the pools yourself:" + indent + line
 		}
