@@ -157,7 +157,8 @@ demo-check:
 
 .PHONY: demo-cluster
 demo-cluster: programs controlplane ## The demo against a real API server
-	KUBEBUILDER_ASSETS='$(ASSETS)' go run ./test/demo -cluster
+	@go build -o bin/demo/ ./test/demo
+	@KUBEBUILDER_ASSETS='$(ASSETS)' bin/demo/demo -cluster
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and the go.mod files

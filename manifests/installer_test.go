@@ -215,7 +215,7 @@ func checkPod(t *testing.T, pod corev1.PodSpec, plugins string) {
 		if r := container.Resources; !r.Requests.Memory().Equal(memory) || !r.Limits.Memory().Equal(memory) {
 			t.Errorf("%s: memory = %s up to %s, want 32Mi", container.Name, r.Requests.Memory(), r.Limits.Memory())
 		}
-		if container.Image != "macvlan-webhook:latest" || !slices.Equal(container.Command, []string{"/macvlan-installer"}) {
+		if container.Image != noImage || !slices.Equal(container.Command, []string{"/macvlan-installer"}) {
 			t.Errorf("%s: runs %q of %s", container.Name, container.Command, container.Image)
 		}
 		// Flags are read before help is given: those that do not exist are refused.

@@ -4,7 +4,9 @@ package manifests
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/document"
 	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
 )
 
@@ -130,5 +133,30 @@ func TestCertManagerOverlay(t *testing.T) {
 	inject := "cert-manager.io/inject-ca-from: macvlan-webhook/macvlan-webhook-tls\n"
 	if got := strings.Count(result.Stdout, inject); got != 2 {
 		t.Errorf("%d objects have the annotation %s, want both webhook configurations", got, inject)
+	}
+
+	// What a CA signed is valid after its renewal as long as it keeps its key.
+	documents, err := document.Parse([]byte(result.Stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := map[string]string{}
+	for _, d := range documents {
+		var certificate struct {
+			Kind     string
+			Metadata struct{ Name string }
+			Spec     struct {
+				PrivateKey struct{ RotationPolicy string }
+			}
+		}
+		if err := json.Unmarshal(d.JSON, &certificate); err != nil {
+			t.Fatal(err)
+		}
+		if certificate.Kind == "Certificate" {
+			policies[certificate.Metadata.Name] = certificate.Spec.PrivateKey.RotationPolicy
+		}
+	}
+	if want := map[string]string{"macvlan-webhook-ca": "Never", "macvlan-webhook-tls": "Always"}; !maps.Equal(policies, want) {
+		t.Errorf("rotation policies of keys: %q, want %q", policies, want)
 	}
 }

@@ -116,6 +116,20 @@ func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, 
 	}
 }
 
+// Mode is how strictly a change is taken whose object cannot be read. Where the namespace
+// is not known, it has no say.
+func Mode(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) verdict.Mode {
+	if kind, _ := KindOf(c.APIVersion, c.Kind); !kind.HoldsPods() {
+		return config.UsualMode(c.Namespace)
+	}
+	var labels map[string]string
+	if of := inv.Facts(ctx, pod.Questions{Namespace: c.Namespace}).Namespace.Value; of != nil {
+		labels = of.Labels
+	}
+	mode, _ := config.Mode(c.Namespace, labels)
+	return mode
+}
+
 // old is what an update takes the place of; nil where that is not known, and for any other
 // operation.
 func (c *Change) old() []byte {

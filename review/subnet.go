@@ -30,7 +30,7 @@ func JudgeSubnet(ctx context.Context, inv inventory.Inventory, config *config.Co
 	facts := subnet.Facts{Subnets: inv.Subnets(ctx)}
 	v := subject.Judge(facts, config)
 	colliding := subject.Colliding(facts)
-	if v.Decision() != verdict.Deny || len(colliding) == 0 {
+	if !v.Refuses() || len(colliding) == 0 {
 		return v
 	}
 	var q pod.Questions

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +54,7 @@ func (d *Decider) Validate(ctx context.Context, req admission.Request) admission
 	outcome, err := review.Judge(ctx, d.Inventory, config, d.change(kind, req))
 	switch {
 	case err != nil:
-		return d.unreadable(req, err)
+		return d.unreadable(ctx, req, kind, config, err)
 	case outcome.Unread != "":
 		return admission.Allowed("").WithWarnings(outcome.Unread)
 	case outcome.Spawned:
@@ -83,7 +84,7 @@ func (d *Decider) Mutate(ctx context.Context, req admission.Request) admission.R
 	outcome, err := review.Complete(ctx, d.Inventory, config, d.change(kind, req))
 	switch {
 	case err != nil:
-		return d.unreadable(req, err)
+		return d.unreadable(ctx, req, kind, config, err)
 	case outcome.Unread != "":
 		return admission.Allowed("").WithWarnings(outcome.Unread)
 	case outcome.Verdict.Decision() == verdict.Deny:
@@ -157,8 +158,19 @@ func unasked(kind review.Kind, req admission.Request, what string) admission.Res
 		what, quote.Value(string(req.Operation)), quote.Value(resourceName(req))))
 }
 
-// unreadable answers a request whose object cannot be read.
-func (d *Decider) unreadable(req admission.Request, err error) admission.Response {
+// unreadable answers a request whose object cannot be read: nobody can say whether the
+// rules let it pass, so the mode decides.
+func (d *Decider) unreadable(ctx context.Context, req admission.Request, kind review.Kind, config *config.Config, err error) admission.Response {
+	switch mode := review.Mode(ctx, d.Inventory, config, d.change(kind, req)); mode {
+	case verdict.ModeOff:
+		return exempted(config.Off(req.Namespace))
+	case verdict.ModeWarn:
+		d.Metrics.undecided()
+		// A line break would lose the whole warning.
+		response := admission.Allowed("").WithWarnings("macvlan-webhook could not check this " + kind.Kind + ": " + strings.Join(strings.Fields(err.Error()), " "))
+		response.AuditAnnotations = map[string]string{"mode": string(mode), "relaxed": "unreadable"}
+		return response
+	}
 	return d.refuse(req, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "the object cannot be read: "+err.Error())
 }
 

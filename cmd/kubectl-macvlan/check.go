@@ -123,6 +123,10 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if verdict.Mode(o.mode) == verdict.ModeEnforce {
+		// Of networks and subnets too, whose mode no label sets.
+		config.DefaultMode = verdict.ModeEnforce
+	}
 	namespace, err := o.defaultNamespace()
 	if err != nil {
 		return err

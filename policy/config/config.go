@@ -48,9 +48,12 @@ type Config struct {
 	// entry that matches an interface counts.
 	IPPoolDefaults []IPPoolDefault `json:"ippoolDefaults"`
 	Exempt         ExemptConfig    `json:"exempt"`
+	// DefaultMode is the mode of namespaces without a [verdict.ModeLabel], and of all
+	// networks and subnets. It is the platform's own word, so Relaxable does not limit it.
+	DefaultMode verdict.Mode `json:"defaultMode"`
 	// Relaxable selects the namespaces, by their labels, whose [verdict.ModeLabel] is
-	// heeded; empty is all. AlwaysEnforce names those whose label is not, whatever
-	// Relaxable selects.
+	// heeded where it lets more pass than DefaultMode; empty is all. AlwaysEnforce names
+	// those that are enforced, whatever the other two say.
 	Relaxable     metav1.LabelSelector `json:"relaxable"`
 	AlwaysEnforce []string             `json:"alwaysEnforce"`
 
@@ -156,9 +159,10 @@ func Default() *Config {
 			IPv6:            true,
 			CoordinatorMode: cniconf.ModeAuto,
 		},
-		Limits:    LimitsConfig{AddressPairs: 14},
-		Exempt:    ExemptConfig{Namespaces: []string{"kube-system"}},
-		relaxable: labels.Everything(),
+		Limits:      LimitsConfig{AddressPairs: 14},
+		Exempt:      ExemptConfig{Namespaces: []string{"kube-system"}},
+		DefaultMode: verdict.ModeEnforce,
+		relaxable:   labels.Everything(),
 	}
 }
 
@@ -251,6 +255,9 @@ func (c *Config) compile(doc *document.Document, known func(rule string) bool) e
 				bad(fmt.Sprintf("%s[%d] %s is not a valid namespace name; patterns are not allowed here", dotted(list.path), i, quote.Value(namespace)), append(list.path, i)...)
 			}
 		}
+	}
+	if !c.DefaultMode.Known() {
+		bad(fmt.Sprintf("defaultMode %s must be enforce, warn or off", quote.Value(string(c.DefaultMode))), "defaultMode")
 	}
 	var err error
 	if c.relaxable, err = metav1.LabelSelectorAsSelector(&c.Relaxable); err != nil {
@@ -366,9 +373,41 @@ func (c *Config) CoordinatorMode(cluster cniconf.CoordinatorMode) cniconf.Coordi
 	return cmp.Or(cluster, c.Spiderpool.CoordinatorMode)
 }
 
-// MayRelax says whether the label [verdict.ModeLabel] of a namespace is heeded.
-func (c *Config) MayRelax(namespace string, of labels.Set) bool {
-	return !slices.Contains(c.AlwaysEnforce, namespace) && c.relaxable.Matches(of)
+// Mode is how strictly the pods and workloads of a namespace with these labels are judged.
+// The note says why a label that is there is not heeded; it is empty when it is. A label
+// that is stricter than what the platform asks for needs nobody's leave.
+func (c *Config) Mode(namespace string, of labels.Set) (mode verdict.Mode, note string) {
+	usual := c.UsualMode(namespace)
+	value, labelled := of[verdict.ModeLabel]
+	if !labelled {
+		return usual, ""
+	}
+	switch mode = verdict.Mode(value); {
+	case !mode.Known():
+		return usual, "namespace label " + verdict.ModeLabel + "=" + quote.Value(value) + " is ignored: use enforce, warn or off"
+	case mode.RelaxedBeyond(usual) && (slices.Contains(c.AlwaysEnforce, namespace) || !c.relaxable.Matches(of)):
+		return usual, "namespace label " + verdict.ModeLabel + " is ignored: the configuration does not let this namespace relax the rules"
+	default:
+		return mode, ""
+	}
+}
+
+// UsualMode is the mode of a namespace that has no say in it: one without a label, and
+// any one for its networks and subnets, which the pods of others may use.
+func (c *Config) UsualMode(namespace string) verdict.Mode {
+	if slices.Contains(c.AlwaysEnforce, namespace) {
+		return verdict.ModeEnforce
+	}
+	return c.DefaultMode
+}
+
+// Off says whose word it is that nothing is judged in a namespace, given that its mode is
+// [verdict.ModeOff].
+func (c *Config) Off(namespace string) string {
+	if c.UsualMode(namespace) == verdict.ModeOff {
+		return "defaultMode off"
+	}
+	return "mode off of namespace " + namespace
 }
 
 // ExemptNamespace says why a namespace is spared, or nothing.

@@ -218,8 +218,9 @@ type view struct {
 }
 
 // Judge runs the rules over the network. No namespace exempts it: networks live in
-// those whose pods are not judged. Of one that is deleted only that is said which
-// concerns its users.
+// those whose pods are not judged. Nor does the mode that a namespace asks for count: pods
+// of others may use the network, so it is the usual one. Of one that is deleted only that is
+// said which concerns its users.
 //
 // What stood in the object before an update keeps nobody from changing something else:
 // it is a warning, as in [verdict.Verdict.Inherit].
@@ -253,7 +254,11 @@ func (s *Subject) judge(f Facts, c *config.Config) verdict.Verdict {
 	if s.Deleted {
 		rules = deletionRules
 	}
-	var v verdict.Verdict
+	v := verdict.Verdict{Mode: c.UsualMode(s.Namespace)}
+	if v.Mode == verdict.ModeOff {
+		v.Exempt = c.Off(s.Namespace)
+		return v
+	}
 	for i := range rules {
 		r := &rules[i]
 		if action := c.Action(r.ID, r.Default); action != verdict.Off {

@@ -54,7 +54,7 @@ func (v *View) Judge(rules []Rule) verdict.Verdict {
 	var judged verdict.Verdict
 	judged.Mode, judged.ModeNote = v.mode()
 	if judged.Mode == verdict.ModeOff {
-		return verdict.Verdict{Mode: verdict.ModeOff, Exempt: "mode off of namespace " + v.Subject.Namespace}
+		return verdict.Verdict{Mode: verdict.ModeOff, Exempt: v.Config.Off(v.Subject.Namespace)}
 	}
 	for i := range rules {
 		r := &rules[i]
@@ -67,8 +67,8 @@ func (v *View) Judge(rules []Rule) verdict.Verdict {
 		found := r.Check(v)
 		judged.Add(r.ID, action, v.parts, found, v.Subject.PodPath)
 	}
-	// Where the mode of the namespace could not be looked up, a denial stands: a namespace is
-	// enforced unless it says otherwise.
+	// Where the mode of the namespace could not be looked up, the usual one stands: in enforce
+	// a denial does.
 	if judged.Decision() != verdict.Deny {
 		judged.Undecided = v.undecided()
 	}

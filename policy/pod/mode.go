@@ -1,9 +1,8 @@
 package pod
 
 import (
-	"slices"
+	k8slabels "k8s.io/apimachinery/pkg/labels"
 
-	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -11,19 +10,8 @@ import (
 // is not heeded; it is empty when it is.
 func (v *View) mode() (mode verdict.Mode, note string) {
 	labels := v.namespaceLabels()
-	value, labelled := labels[verdict.ModeLabel]
 	if v.Subject.Mode != "" {
-		value, labelled = string(v.Subject.Mode), true
+		labels = k8slabels.Merge(labels, k8slabels.Set{verdict.ModeLabel: string(v.Subject.Mode)})
 	}
-	mode = verdict.Mode(value)
-	switch {
-	case !labelled || mode == verdict.ModeEnforce:
-		return verdict.ModeEnforce, ""
-	case !slices.Contains(verdict.Modes(), mode):
-		return verdict.ModeEnforce, "namespace label " + verdict.ModeLabel + "=" + quote.Value(value) + " is ignored: use enforce, warn or off"
-	case !v.Config.MayRelax(v.Subject.Namespace, labels):
-		return verdict.ModeEnforce, "namespace label " + verdict.ModeLabel + " is ignored: the configuration does not let this namespace relax the rules"
-	default:
-		return mode, ""
-	}
+	return v.Config.Mode(v.Subject.Namespace, labels)
 }

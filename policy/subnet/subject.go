@@ -65,7 +65,7 @@ type view struct {
 }
 
 // Judge runs the rules over the subnet. No namespace exempts it: subnets live in those
-// whose pods are not judged.
+// whose pods are not judged. The mode is the usual one, as for networks.
 //
 // What stood in the object before an update keeps nobody from changing something else:
 // it is a warning, as in [verdict.Verdict.Inherit].
@@ -81,7 +81,11 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 }
 
 func (s *Subject) judge(f Facts, c *config.Config) verdict.Verdict {
-	var v verdict.Verdict
+	v := verdict.Verdict{Mode: c.UsualMode(s.Namespace)}
+	if v.Mode == verdict.ModeOff {
+		v.Exempt = c.Off(s.Namespace)
+		return v
+	}
 	for i := range Rules {
 		r := &Rules[i]
 		if action := c.Action(r.ID, r.Default); action != verdict.Off {

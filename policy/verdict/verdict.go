@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,7 +15,7 @@ type Verdict struct {
 	// Exempt says why the configuration spares the subject, such as
 	// "namespace kube-system"; empty when it does not.
 	Exempt string
-	// Mode of the subject's namespace. In [ModeWarn] what would be a denial is a
+	// Mode of the subject. In [ModeWarn] what would be a denial is a
 	// finding of action Warn that is [Finding.Relaxed]. ModeNote says why a mode that
 	// the namespace asks for does not count; empty when it does.
 	Mode     Mode
@@ -38,13 +39,21 @@ func (v *Verdict) Decision() Action {
 	return decision
 }
 
+// Refuses says whether anything denies, or would but for the namespace's mode.
+func (v *Verdict) Refuses() bool {
+	return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.refuses() })
+}
+
+func (f *Finding) refuses() bool { return f.Action == Deny || f.Relaxed }
+
 // RestsOn are the parts of the inventory's answers that may have to be confirmed: those
-// that a refusal rests on, and who holds an address, also for a warning. That an
-// address is held by a pod's own siblings is known only then.
+// that a refusal rests on, also one that the mode makes a warning of, and who holds an
+// address, for any warning. That an address is held by a pod's own siblings is known only
+// then.
 func (v *Verdict) RestsOn() Parts {
 	var rests Parts
 	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Action == Deny {
+		if f := &v.Findings[i]; f.refuses() {
 			rests |= f.restsOn
 		} else {
 			rests |= f.restsOn & OnHolders

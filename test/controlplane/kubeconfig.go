@@ -36,10 +36,12 @@ func (c *ControlPlane) KubeconfigFor(user string, groups ...string) (string, err
 
 // KubeconfigForServiceAccount writes a kubeconfig file with a token of the
 // ServiceAccount, which must exist, and returns its path. The token is what a
-// pod of the account would get; it is valid for an hour.
+// pod of the account would get; it is valid for a day.
 func (c *ControlPlane) KubeconfigForServiceAccount(ctx context.Context, namespace, name string) (string, error) {
 	const cluster = "test"
-	token, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(24 * 60 * 60))},
+	}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("request a token of service account %s/%s: %w", namespace, name, err)
 	}

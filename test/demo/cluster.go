@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,15 +59,26 @@ func runCluster(ctx context.Context, pods []files.Object, out io.Writer) error {
 			fmt.Fprintf(out, "  it carries:\n    %s: %s\n", spiderpool.PoolsAnnotation, pools)
 		}
 	}
-	kubectl, err := controlplane.Assets()
+	assets, err := controlplane.Assets()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s\nThe cluster runs until you interrupt it. Try your own pods:\n    %s --kubeconfig %s create -f pod.yaml\n", seen,
-		filepath.Join(kubectl, "kubectl"), cluster.Kubeconfig())
-	<-ctx.Done()
-	return nil
+	fmt.Fprintf(out, "\n%s\nThe cluster runs until you press Ctrl-C. It has no nodes, so pods stay pending, and the webhook runs as a process beside it. In another terminal:\n", seen)
+	for _, command := range []string{
+		fmt.Sprintf("export KUBECONFIG=%s PATH=%s:%s:$PATH", cluster.Kubeconfig(), assets, filepath.Dir(server.Binary("kubectl-macvlan"))),
+		"kubectl apply -f pod.yaml",
+		fmt.Sprintf("kubectl edit configmap %s --namespace %s   # the configuration", deploy.PolicyConfigMap, deploy.Namespace),
+		"tail -f " + filepath.Join(folder, logName),
+		fmt.Sprintf("curl 'http://%s/readyz?verbose'", webhook.Probes),
+		fmt.Sprintf("curl http://%s/metrics", webhook.Probes),
+	} {
+		fmt.Fprintln(out, verbatim+command)
+	}
+	return untilInterrupted(ctx, os.Stdin)
 }
+
+// logName is the file in the demo's folder with the log of the webhook.
+const logName = "webhook.log"
 
 // startBeside installs the manifests and the example networks, and runs the
 // webhook with the identity that the manifests give it.
@@ -85,13 +97,23 @@ func startBeside(ctx context.Context, cluster *controlplane.ControlPlane, folder
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(folder, "policy.yaml")
-	if err := os.WriteFile(config, nil, 0o600); err != nil {
+	config := filepath.Join(folder, deploy.PolicyKey)
+	if err := mount(ctx, cluster, config); err != nil {
 		return nil, err
 	}
 	webhook, err := server.Start(ctx, deploy.ServerFlags(kubeconfig, address, config)...)
 	if err != nil {
 		return nil, err
 	}
-	return webhook, webhook.WaitReady(ctx)
+	log, err := os.Create(filepath.Join(folder, logName))
+	if err == nil {
+		err = webhook.CopyLog(log)
+	}
+	if err == nil {
+		err = webhook.WaitReady(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, webhook.Stop())
+	}
+	return webhook, nil
 }

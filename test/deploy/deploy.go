@@ -25,6 +25,12 @@ const (
 	ServiceAccount = "macvlan-webhook"
 )
 
+// Policy names the ConfigMap in Namespace that has the PolicyConfig, and the key in it.
+const (
+	PolicyConfigMap = "macvlan-webhook-config"
+	PolicyKey       = "policy.yaml"
+)
+
 // Base applies manifests/base. The webhook configurations call the address.
 func Base(ctx context.Context, c *controlplane.ControlPlane, address string) error {
 	return apply(ctx, c, address, "base")
@@ -34,6 +40,11 @@ func Base(ctx context.Context, c *controlplane.ControlPlane, address string) err
 // with the flag --node-facts.
 func BaseWithNodeFacts(ctx context.Context, c *controlplane.ControlPlane, address string) error {
 	return apply(ctx, c, address, "testdata", "node-facts")
+}
+
+// Observe applies manifests/overlays/observe.
+func Observe(ctx context.Context, c *controlplane.ControlPlane, address string) error {
+	return apply(ctx, c, address, "overlays", "observe")
 }
 
 // apply applies a folder of manifests.

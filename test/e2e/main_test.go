@@ -179,6 +179,11 @@ func TestMain(m *testing.M) {
 // newSite starts a site, with more flags for its webhook. What it returns has to be
 // stopped, also after an error.
 func newSite(ctx context.Context, options controlplane.Options, flags ...string) (*site, error) {
+	return newSiteOf(ctx, deploy.BaseWithNodeFacts, options, append([]string{"--node-facts"}, flags...)...)
+}
+
+// newSiteOf is newSite with other manifests.
+func newSiteOf(ctx context.Context, install func(context.Context, *controlplane.ControlPlane, string) error, options controlplane.Options, flags ...string) (*site, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	s := &site{flags: flags}
@@ -208,7 +213,7 @@ func newSite(ctx context.Context, options controlplane.Options, flags ...string)
 			return s, err
 		}
 	}
-	if err = deploy.BaseWithNodeFacts(ctx, s.ControlPlane, s.address); err != nil {
+	if err = install(ctx, s.ControlPlane, s.address); err != nil {
 		return s, err
 	}
 	s.kubeconfig, err = s.KubeconfigForServiceAccount(ctx, deploy.Namespace, deploy.ServiceAccount)
@@ -237,8 +242,7 @@ func (s *site) stop() {
 // startWebhook runs the webhook at the address that the API server calls, with more in
 // its environment.
 func (s *site) startWebhook(ctx context.Context, environment ...string) (err error) {
-	flags := append(deploy.ServerFlags(s.kubeconfig, s.address, s.config), "--node-facts")
-	flags = append(flags, s.flags...)
+	flags := append(deploy.ServerFlags(s.kubeconfig, s.address, s.config), s.flags...)
 	s.webhook, err = server.StartWith(ctx, environment, flags...)
 	if err != nil {
 		return err

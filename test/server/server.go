@@ -95,6 +95,9 @@ func (s *Server) follow(stderr io.Reader, listening chan struct{}) {
 // Log is what the server has logged so far.
 func (s *Server) Log() string { return s.log.String() }
 
+// CopyLog writes the log to w as well, from its beginning.
+func (s *Server) CopyLog(w io.Writer) error { return s.log.CopyTo(w) }
+
 // PID is the process ID.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
