@@ -20,6 +20,7 @@ type entry struct {
 	rules         []admissionv1.RuleWithOperations
 	failurePolicy admissionv1.FailurePolicyType
 	namespaces    *metav1.LabelSelector
+	conditions    []admissionv1.MatchCondition
 }
 
 // configuration is one of the two webhook configurations.
@@ -45,7 +46,7 @@ func (c *Checker) configuration(ctx context.Context, kind, resource string) *con
 		return read
 	}
 	for _, w := range found.Webhooks {
-		e := entry{name: w.Name, client: w.ClientConfig, rules: w.Rules, failurePolicy: admissionv1.Fail, namespaces: w.NamespaceSelector}
+		e := entry{name: w.Name, client: w.ClientConfig, rules: w.Rules, failurePolicy: admissionv1.Fail, namespaces: w.NamespaceSelector, conditions: w.MatchConditions}
 		if w.FailurePolicy != nil {
 			e.failurePolicy = *w.FailurePolicy
 		}
@@ -85,6 +86,19 @@ func (e *entry) selects(namespace labels.Set) bool {
 // names says whether a webhook of that name is one of the configuration.
 func (c *configuration) names(webhook string) bool {
 	return slices.ContainsFunc(c.entries, func(e entry) bool { return e.name == webhook })
+}
+
+// erring is the name of a webhook whose matchConditions have an expression that the API server
+// could not evaluate, by what it says; empty when there is none. It names the expression only.
+func (c *configuration) erring(message string) string {
+	for i := range c.entries {
+		for _, condition := range c.entries[i].conditions {
+			if strings.Contains(message, "expression '"+condition.Expression+"' resulted in error") {
+				return c.entries[i].name
+			}
+		}
+	}
+	return ""
 }
 
 // lines are the configuration and each of its entries.

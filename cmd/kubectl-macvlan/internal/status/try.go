@@ -82,7 +82,7 @@ type answer struct {
 	refusedBy, failedAt string
 }
 
-// What the API server says about webhooks.
+// What the API server says about webhooks, in messages that name them.
 var (
 	deniedRequest = regexp.MustCompile(`admission webhook "([^"]+)" denied the request`)
 	failedCalling = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
@@ -159,9 +159,11 @@ func plainLine(t *trial, a answer, at *place, configurations ...*configuration) 
 	ours := func(name string) bool {
 		return name != "" && slices.ContainsFunc(configurations, func(c *configuration) bool { return c.names(name) })
 	}
-	switch {
+	switch erring := a.erring(configurations...); {
 	case a.err == nil:
 		return Line{Check: t.check, State: OK, Message: where + ": such pods do not depend on the webhook"}
+	case erring != "":
+		return erringLine(t.check, a, erring)
 	case ours(a.failedAt) || ours(a.refusedBy):
 		return Line{Check: t.check, State: Problem, Message: a.err.Error(), Remedy: "compare matchConditions of the configuration with the manifests: such pods are not to be sent at all"}
 	default:
@@ -170,6 +172,25 @@ func plainLine(t *trial, a answer, at *place, configurations ...*configuration) 
 		l.State = Note
 		return l
 	}
+}
+
+// erring is the name of a webhook one of whose matchConditions could not be evaluated; empty
+// when that is not what refused the object.
+func (a *answer) erring(configurations ...*configuration) string {
+	if a.err == nil {
+		return ""
+	}
+	for _, c := range configurations {
+		if name := c.erring(a.err.Error()); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+func erringLine(check string, a answer, webhook string) Line {
+	return Line{Check: check, State: Problem, Message: a.err.Error(),
+		Remedy: fmt.Sprintf("matchConditions of %s are not those of the manifests: apply them (kubectl apply -k)", webhook)}
 }
 
 // notTried is for an object that the webhook has not been seen to judge, because something
@@ -210,6 +231,8 @@ func (t *tries) judge(one *trial, e *entry, a answer, at *place, validating, mut
 			return Line{Check: check, State: Problem, Message: "refused unchecked, since " + a.failedAt + " does not answer"}
 		}
 		return Line{Check: check, State: Problem, Message: a.err.Error(), Remedy: advice(a.err.Error())}
+	case a.erring(validating, mutating) != "":
+		return erringLine(check, a, a.erring(validating, mutating))
 	case apierrors.IsNotFound(a.err) && one.resource == networksResource:
 		return Line{Check: check, State: Note, Message: "not tried: Multus is not installed here (there is no NetworkAttachmentDefinition)"}
 	case a.err != nil:
@@ -261,6 +284,7 @@ var advices = []struct{ words, what string }{
 	{"no endpoints available", "no replica is ready: see the lines about replicas"},
 	{"service \"", "the Service is missing: apply the manifests (kubectl apply -k)"},
 	{"x509: certificate has expired", "compare the clocks of the API server and the nodes, and see the replicas' log for why the certificate was not renewed"},
+	{"x509: certificate is valid for", "something else answers at this address: compare the Service, its selector and its endpoints with the manifests"},
 	{"x509: ", "caBundle is not that of the authority in use: a running replica writes it within a minute (with the cert-manager overlay, cainjector does)"},
 	{"unable to load root certificates", "caBundle is no certificate: remove it, and a running replica writes it within a minute"},
 	{": Forbidden", "the API server sends the call to a proxy: put the Service range of the cluster into its NO_PROXY"},
