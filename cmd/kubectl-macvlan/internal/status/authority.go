@@ -59,13 +59,13 @@ func bundleLine(check string, e *entry, answered bool, now time.Time) (line Line
 			return line, true
 		}
 		line.Message = fmt.Sprintf("not set in %s: the API server trusts no replica", quote.Value(e.name))
-		line.Remedy = "a running replica writes it within a minute (with the cert-manager overlay, cainjector does): see that one runs, and its log"
+		line.Remedy = "a running replica writes it (with the cert-manager overlay, cainjector does): see that one runs, and its log"
 		return line, false
 	}
 	certificates, err := certutil.ParseCertsPEM(bundle)
 	if err != nil {
 		line.Message = fmt.Sprintf("cannot be read in %s: %v", quote.Value(e.name), err)
-		line.Remedy = "remove it: a running replica writes it again within a minute"
+		line.Remedy = "remove it: a running replica writes it again"
 		return line, false
 	}
 	best := certificates[0]
