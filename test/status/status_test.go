@@ -219,8 +219,25 @@ func TestNamespaces(t *testing.T) {
 	}
 	mustKubectl(t, "", "config", "set-context", "--current", "--namespace="+deploy.Namespace, "--kubeconfig="+own)
 	expect(t, status(t, "--kubeconfig="+own), 0,
-		`note     namespace: tried in "default", since pods.macvlan-webhook.io sends nothing of namespace "macvlan-webhook"`,
+		`note     namespace: tried in "default", since pods of namespace "macvlan-webhook" are not judged`,
 		"The webhook works in this cluster.")
+
+	// An installation for namespaces that opt in.
+	keep(t)
+	for _, kind := range []string{validating, mutating} {
+		change(t, kind, func(webhook map[string]any) {
+			if webhook["namespaceSelector"].(map[string]any)["matchExpressions"] != nil {
+				webhook["namespaceSelector"] = map[string]any{"matchLabels": map[string]any{"opted": "in"}}
+			}
+		})
+	}
+	wait.Until(t, "the API server knows the selectors", func() bool {
+		return len(unmet(status(t), 2, `unknown  pod with a broken annotation: not tried: the namespaceSelector of pods.macvlan-webhook.io leaves out namespace "default"`)) == 0
+	})
+	namespace(t, "opted-in", "opted=in")
+	wait.Until(t, "the server knows the namespace", func() bool {
+		return len(unmet(status(t), 0, `note     namespace: tried in "opted-in", since pods of namespace "default" are not judged`)) == 0
+	})
 }
 
 // Whatever else refuses pods is not laid at the webhook's door.

@@ -23,23 +23,45 @@ type place struct {
 	note string
 }
 
-// findPlace is the namespace that was asked for, or, where pods of the user's own namespace are
-// never sent to the webhook, the namespace default.
+// findPlace is the namespace that was asked for. Where pods of the user's own namespace are never
+// judged, another one stands in for it: default, or the first that is judged.
 func (c *Checker) findPlace(ctx context.Context, validating *configuration) (*place, error) {
 	found, err := c.namespace(ctx, c.TryIn)
-	if err != nil || c.TryChosen || c.TryIn == metav1.NamespaceDefault {
+	if err != nil || c.TryChosen {
 		return found, err
 	}
 	pods := validating.covering("", "pods")
-	if pods == nil || pods.selects(found.labels) {
+	judged := func(p *place) bool { return pods == nil || pods.selects(p.labels) && !p.off() }
+	if judged(found) {
 		return found, nil
 	}
-	other, err := c.namespace(ctx, metav1.NamespaceDefault)
-	if err != nil || !pods.selects(other.labels) {
-		return found, nil
+	others := []*place{}
+	if other, err := c.namespace(ctx, metav1.NamespaceDefault); err == nil {
+		others = append(others, other)
 	}
-	other.note = fmt.Sprintf("tried in %s, since %s sends nothing of namespace %s", quote.Value(other.name), pods.name, quote.Value(found.name))
-	return other, nil
+	for _, other := range append(others, c.namespaces(ctx)...) {
+		if judged(other) {
+			other.note = fmt.Sprintf("tried in %s, since pods of namespace %s are not judged", quote.Value(other.name), quote.Value(found.name))
+			return other, nil
+		}
+	}
+	return found, nil
+}
+
+// namespaces are as many as a page has of those that the user may list.
+func (c *Checker) namespaces(ctx context.Context) []*place {
+	ctx, cancel := c.request(ctx)
+	defer cancel()
+	listed, err := c.objects.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{Limit: 500})
+	if err != nil {
+		// Then there is none to stand in, which the report says.
+		return nil
+	}
+	var found []*place
+	for i := range listed.Items {
+		found = append(found, &place{name: listed.Items[i].GetName(), labels: listed.Items[i].GetLabels()})
+	}
+	return found
 }
 
 func (c *Checker) namespace(ctx context.Context, name string) (*place, error) {
