@@ -35,7 +35,7 @@ RESULTS := $(CURDIR)/bin/results
 
 # What drives programs that are built without the race detector, which would watch the
 # tests alone and make them slower.
-DRIVERS := $(addprefix ./,manifests test/architecture test/bundle test/cni test/controlplane test/demo test/reaper)
+DRIVERS := $(addprefix ./,manifests test/architecture test/bundle test/cni test/controlplane test/demo test/reaper test/status)
 
 # How long the tests of one package, or a benchmark, may take before they are taken for
 # hung: several times what they take on a machine four times slower than one with two cores.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/check"
 	"github.com/macvlan-webhook/macvlan-webhook/cmd/kubectl-macvlan/internal/report"
@@ -41,14 +40,8 @@ type checkOptions struct {
 	strict           bool
 	requireObjects   bool
 	namespace        string
-	kubeconfig       string
-	context          string
-	requestTimeout   string
+	cluster          clusterFlags
 }
-
-// defaultRequestTimeout is as long as an API server itself takes at most for a page of a
-// list, as a rule.
-const defaultRequestTimeout = "30s"
 
 func newCheck(s streams) *cobra.Command {
 	o := &checkOptions{streams: s}
@@ -79,10 +72,7 @@ func newCheck(s streams) *cobra.Command {
 	f.BoolVar(&o.requireObjects, "require-objects", false, "end with status 2 if there is no object to check")
 	f.BoolVar(&o.live, "live", false, "read networks, pools and everything else that the check needs from the cluster")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that do not name one")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --live")
-	f.StringVar(&o.context, "context", "", "context of the kubeconfig file, with --live")
-	f.StringVar(&o.requestTimeout, "request-timeout", defaultRequestTimeout,
-		"time limit for one request, such as 10s or 1m; 0 means no limit (with --live)")
+	o.cluster.add(cmd, ", with --live")
 	return cmd
 }
 
@@ -93,15 +83,15 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if o.live && len(o.inventory) > 0 {
 		return errors.New("--live and --inventory cannot be used together: the networks come from one of them")
 	}
-	if !o.live && (o.kubeconfig != "" || o.context != "") {
+	if !o.live && (o.cluster.kubeconfig != "" || o.cluster.context != "") {
 		return errors.New("--kubeconfig and --context require --live")
 	}
-	if !o.live && o.requestTimeout != defaultRequestTimeout {
+	if !o.live && o.cluster.requestTimeout != defaultRequestTimeout {
 		return errors.New("--request-timeout requires --live")
 	}
-	timeout, err := clientcmd.ParseTimeout(o.requestTimeout)
-	if err != nil || timeout < 0 {
-		return fmt.Errorf("--request-timeout %s: must be a duration such as 10s or 1m, or 0", quote.Value(o.requestTimeout))
+	timeout, err := o.cluster.timeout()
+	if err != nil {
+		return err
 	}
 	if problems := validation.IsDNS1123Label(o.namespace); o.namespace != "" && len(problems) > 0 {
 		return fmt.Errorf("--namespace %s is not a valid namespace name", quote.Value(o.namespace))
@@ -197,13 +187,6 @@ func (o *checkOptions) readConfig() (*config.Config, error) {
 	return config, nil
 }
 
-// cluster is the kubeconfig that kubectl would use.
-func (o *checkOptions) cluster() clientcmd.ClientConfig {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-}
-
 // defaultNamespace is that of objects without one: the flag's, with --live the
 // kubeconfig's, else default.
 func (o *checkOptions) defaultNamespace() (string, error) {
@@ -213,7 +196,7 @@ func (o *checkOptions) defaultNamespace() (string, error) {
 	case !o.live:
 		return "default", nil
 	}
-	namespace, _, err := o.cluster().Namespace()
+	namespace, _, err := o.cluster.config().Namespace()
 	return namespace, err
 }
 
@@ -271,9 +254,9 @@ func broken(objects []files.Object) int {
 
 // openCluster is where what there is without the checked files can be read.
 func (o *checkOptions) openCluster(timeout time.Duration) (snapshot.Source, error) {
-	config, err := o.cluster().ClientConfig()
+	config, err := o.cluster.client()
 	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
+		return nil, err
 	}
 	return cluster.NewObjects(config, timeout)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// errFound says that the check found something at or above --fail-on. The report
-// has said what: nothing is left to print.
+// errFound says that a verb's answer is no: the check found something at or above --fail-on,
+// or the webhook does not work. The report has said what: nothing is left to print.
 var errFound = errors.New("findings")
 
 // streams are the program's input and outputs.
@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newCheck(s), newExplain(s), &cobra.Command{
+	root.AddCommand(newCheck(s), newExplain(s), newStatus(s), &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,

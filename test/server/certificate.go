@@ -27,6 +27,19 @@ func Loopback() (certificate *tls.Certificate, bundle []byte, err error) {
 // Certificate writes a serving certificate for 127.0.0.1 into a folder, and
 // returns a client that trusts it, and the flags that make a server use it.
 func Certificate(folder string) (*http.Client, []string, error) {
+	bundle, flags, err := CertificateFiles(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(bundle)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	return client, flags, nil
+}
+
+// CertificateFiles writes a serving certificate for 127.0.0.1 into a folder, and returns, in
+// PEM, what a client has to trust, and the flags that make a server use it.
+func CertificateFiles(folder string) (bundle []byte, flags []string, err error) {
 	leaf, bundle, err := Loopback()
 	if err != nil {
 		return nil, nil, err
@@ -44,11 +57,5 @@ func Certificate(folder string) (*http.Client, []string, error) {
 		os.WriteFile(certFile, chain, 0o600),
 		os.WriteFile(keyFile, keyPEM(key), 0o600),
 	)
-	if err != nil {
-		return nil, nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(bundle)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	return client, []string{"--cert-file=" + certFile, "--key-file=" + keyFile}, nil
+	return bundle, []string{"--cert-file=" + certFile, "--key-file=" + keyFile}, err
 }
