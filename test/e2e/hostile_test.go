@@ -101,7 +101,7 @@ func expectGood(t *testing.T, s *server.Server, client *http.Client) {
 // with what it may use.
 func expectLittleMemory(t *testing.T, s *server.Server) {
 	t.Helper()
-	peak := memory(t, s.PID(), "VmHWM:")
+	peak := memory(t, s, "VmHWM")
 	t.Logf("peak memory %d MiB", peak>>20)
 	if peak > memoryLimit {
 		t.Errorf("the server took %d MiB, %d are allowed", peak>>20, memoryLimit>>20)
