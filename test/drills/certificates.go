@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/macvlan-webhook/macvlan-webhook/certs"
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
+)
+
+// certificates are the drills in which the CA changes, by itself or by somebody's hand.
+func certificates() []*drill {
+	return []*drill{
+		{
+			name: "ca-rotations", about: "twenty CAs in a row; a CA lives for a minute, a serving certificate for 20 s",
+			mayFail: nothing, flags: lives, run: rotations,
+		},
+		{
+			name: "replica-killed-in-rotation", about: "kill -9 of one replica in each phase of a rotation: the next CA is published, it signs, the previous one is dropped",
+			mayFail: inFlight, flags: lives, run: killedInEachPhase,
+		},
+		{
+			name: "secret-deleted", about: "the Secret with the CA is deleted",
+			mayFail: nothing, run: deleteSecret,
+		},
+		{
+			name: "secret-emptied", about: "all values of the Secret with the CA become empty",
+			mayFail: nothing, run: spoil(func(secret *corev1.Secret) error {
+				for key := range secret.Data {
+					secret.Data[key] = nil
+				}
+				return nil
+			}),
+		},
+		{
+			name: "secret-spoiled", about: "the CA's key in the Secret becomes garbage",
+			mayFail: nothing, run: spoil(func(secret *corev1.Secret) error {
+				secret.Data[corev1.TLSPrivateKeyKey] = []byte("garbage")
+				return nil
+			}),
+		},
+		{
+			name: "secret-replaced", about: "somebody puts another CA in the place of that in the Secret, without the old one in ca.crt",
+			mayFail: nothing, run: spoil(replaceCA),
+		},
+		{
+			name: "cabundle-stripped", about: "caBundle is taken out of all webhooks of both configurations; the API server can trust nobody until a replica has written it again",
+			mayFail: aWhile, run: stripBundles,
+		},
+	}
+}
+
+func lives(s scale) []string {
+	return []string{fmt.Sprint("--ca-lifetime=", s.caLife), fmt.Sprint("--cert-lifetime=", s.leafLife)}
+}
+
+// rotations waits until so many new CAs have begun to sign, and the last has been left alone.
+func rotations(ctx context.Context, s *site) error {
+	for range s.scale.rotations {
+		for _, p := range []phase{published, switched, alone} {
+			if err := s.awaitPhase(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	s.note("%d rotations", s.scale.rotations)
+	return nil
+}
+
+func killedInEachPhase(ctx context.Context, s *site) error {
+	for _, p := range []phase{published, switched, alone} {
+		if err := s.awaitPhase(ctx, p); err != nil {
+			return err
+		}
+		s.load.begin("a replica is killed: " + string(p))
+		if err := s.kill(s.all()[0]); err != nil {
+			return err
+		}
+		s.load.over()
+		if _, err := s.grow(ctx); err != nil {
+			return err
+		}
+	}
+	// Back to one CA that all replicas sign with.
+	return s.awaitTrust(ctx)
+}
+
+func deleteSecret(ctx context.Context, s *site) error {
+	if err := s.cluster.CoreV1().Secrets(deploy.Namespace).Delete(ctx, caSecret, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	return s.recover(ctx, nil)
+}
+
+// spoil changes the Secret.
+func spoil(change func(*corev1.Secret) error) func(context.Context, *site) error {
+	return func(ctx context.Context, s *site) error {
+		secret, err := s.secret(ctx)
+		if err != nil {
+			return err
+		}
+		good := secret.DeepCopy()
+		if err := change(secret); err != nil {
+			return err
+		}
+		if err := s.updateSecret(ctx, secret.Data); err != nil {
+			return err
+		}
+		return s.recover(ctx, good.Data)
+	}
+}
+
+// replaceCA is what an administrator does who has a CA of his own and has read nothing.
+func replaceCA(secret *corev1.Secret) error {
+	ca, err := certs.NewCA(time.Now())
+	if err != nil {
+		return err
+	}
+	secret.Data = map[string][]byte{corev1.TLSCertKey: ca.CertPEM(), corev1.TLSPrivateKeyKey: ca.KeyPEM(), bundleKey: ca.BundlePEM()}
+	return nil
+}
+
+// selfHealing is how long the replicas have to put a Secret right by themselves: more than
+// a minute passes between two looks of theirs at it.
+const selfHealing = 80 * time.Second
+
+// recover waits until the Secret holds a CA again that all replicas sign with and both
+// configurations trust. When the replicas do not see to that, somebody writes the Secret as it
+// was before, if it is known.
+func (s *site) recover(ctx context.Context, before map[string][]byte) error {
+	start := time.Now()
+	patience := selfHealing
+	if !s.scale.timed {
+		patience = s.scale.hold
+	}
+	said := false
+	for before == nil || time.Since(start) < patience {
+		said = said || s.complained(ctx)
+		if s.trusted(ctx) == nil {
+			s.note("in order again after %s, /readyz?verbose told of it: %s", seconds(time.Since(start)), yesNo(said))
+			return nil
+		}
+		if time.Since(start) > wait.Patience {
+			return fmt.Errorf("not in order again within %s: %w", wait.Patience, s.trusted(ctx))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.note("not put right by the replicas within %s, /readyz?verbose told of it: %s; in order after the Secret was written as before", patience, yesNo(said))
+	if err := s.updateSecret(ctx, before); err != nil {
+		return err
+	}
+	return s.awaitTrust(ctx)
+}
+
+// complained says whether a replica reports anything that is not in order.
+func (s *site) complained(ctx context.Context) bool {
+	return slices.ContainsFunc(s.reports(ctx), func(report string) bool { return containsFault(report) })
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func stripBundles(ctx context.Context, s *site) error {
+	s.load.begin("caBundle is gone")
+	start := time.Now()
+	if err := s.strip(ctx); err != nil {
+		return err
+	}
+	if err := s.awaitTrust(ctx); err != nil {
+		return err
+	}
+	// The API server takes a moment to notice; then there is a good answer.
+	err := s.load.more(2 * rate)
+	s.load.over()
+	s.note("caBundle was back after %s at most", seconds(time.Since(start)))
+	return err
+}
