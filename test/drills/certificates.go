@@ -31,7 +31,7 @@ func certificates() []*drill {
 		},
 		{
 			name: "secret-emptied", about: "all values of the Secret with the CA become empty",
-			mayFail: nothing, run: spoil(func(secret *corev1.Secret) error {
+			mayFail: nothing, run: spoil(byReplicas, func(secret *corev1.Secret) error {
 				for key := range secret.Data {
 					secret.Data[key] = nil
 				}
@@ -40,14 +40,14 @@ func certificates() []*drill {
 		},
 		{
 			name: "secret-spoiled", about: "the CA's key in the Secret becomes garbage",
-			mayFail: nothing, run: spoil(func(secret *corev1.Secret) error {
+			mayFail: nothing, run: spoil(byReplicasOrHand, func(secret *corev1.Secret) error {
 				secret.Data[corev1.TLSPrivateKeyKey] = []byte("garbage")
 				return nil
 			}),
 		},
 		{
 			name: "secret-replaced", about: "somebody puts another CA in the place of that in the Secret, without the old one in ca.crt",
-			mayFail: nothing, run: spoil(replaceCA),
+			mayFail: nothing, run: spoil(byReplicas, replaceCA),
 		},
 		{
 			name: "cabundle-stripped", about: "caBundle is taken out of all webhooks of both configurations; the API server can trust nobody until a replica has written it again",
@@ -95,11 +95,11 @@ func deleteSecret(ctx context.Context, s *site) error {
 	if err := s.cluster.CoreV1().Secrets(deploy.Namespace).Delete(ctx, caSecret, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
-	return s.recover(ctx, nil)
+	return byReplicas(ctx, s, nil)
 }
 
-// spoil changes the Secret.
-func spoil(change func(*corev1.Secret) error) func(context.Context, *site) error {
+// spoil changes the Secret, and has it put right again.
+func spoil(right repair, change func(*corev1.Secret) error) func(context.Context, *site) error {
 	return func(ctx context.Context, s *site) error {
 		secret, err := s.secret(ctx)
 		if err != nil {
@@ -112,7 +112,7 @@ func spoil(change func(*corev1.Secret) error) func(context.Context, *site) error
 		if err := s.updateSecret(ctx, secret.Data); err != nil {
 			return err
 		}
-		return s.recover(ctx, good.Data)
+		return right(ctx, s, good.Data)
 	}
 }
 
@@ -126,41 +126,48 @@ func replaceCA(secret *corev1.Secret) error {
 	return nil
 }
 
-// selfHealing is how long the replicas have to put a Secret right by themselves: more than
-// a minute passes between two looks of theirs at it.
-const selfHealing = 80 * time.Second
+// repair sees to it that the Secret holds a CA again that all replicas sign with and both
+// configurations trust. Before is what was in the Secret.
+type repair func(ctx context.Context, s *site, before map[string][]byte) error
 
-// recover waits until the Secret holds a CA again that all replicas sign with and both
-// configurations trust. When the replicas do not see to that, somebody writes the Secret as it
-// was before, if it is known.
-func (s *site) recover(ctx context.Context, before map[string][]byte) error {
+// byReplicas leaves that to the replicas.
+func byReplicas(ctx context.Context, s *site, _ map[string][]byte) error {
 	start := time.Now()
-	patience := selfHealing
-	if !s.scale.timed {
-		patience = s.scale.hold
+	told, err := s.watchRepair(ctx, wait.Patience)
+	if err != nil {
+		return err
 	}
-	said := false
-	for before == nil || time.Since(start) < patience {
-		said = said || s.complained(ctx)
-		if s.trusted(ctx) == nil {
-			s.note("in order again after %s, /readyz?verbose told of it: %s", seconds(time.Since(start)), yesNo(said))
-			return nil
-		}
-		if time.Since(start) > wait.Patience {
-			return fmt.Errorf("not in order again within %s: %w", wait.Patience, s.trusted(ctx))
-		}
-		time.Sleep(100 * time.Millisecond)
+	s.note("in order again after %s, /readyz?verbose told of it: %s", seconds(time.Since(start)), yesNo(told))
+	return nil
+}
+
+// byReplicasOrHand leaves it to the replicas for longer than they go without a look at the
+// Secret. Then somebody writes it as it was: what is in it may be the only copy of something,
+// so the replicas need not write to it.
+func byReplicasOrHand(ctx context.Context, s *site, before map[string][]byte) error {
+	start := time.Now()
+	told, err := s.watchRepair(ctx, s.scale.unaided)
+	if err == nil {
+		s.note("put right by the replicas after %s, /readyz?verbose told of it: %s", seconds(time.Since(start)), yesNo(told))
+		return nil
 	}
-	s.note("not put right by the replicas within %s, /readyz?verbose told of it: %s; in order after the Secret was written as before", patience, yesNo(said))
+	s.note("the Secret was written as before after %s, /readyz?verbose told of it: %s", s.scale.unaided, yesNo(told))
 	if err := s.updateSecret(ctx, before); err != nil {
 		return err
 	}
 	return s.awaitTrust(ctx)
 }
 
-// complained says whether a replica reports anything that is not in order.
-func (s *site) complained(ctx context.Context) bool {
-	return slices.ContainsFunc(s.reports(ctx), func(report string) bool { return containsFault(report) })
+// watchRepair waits until all is in order, and says whether a replica has told meanwhile that
+// something is not.
+func (s *site) watchRepair(ctx context.Context, patience time.Duration) (told bool, err error) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		told = told || slices.ContainsFunc(s.reports(ctx), containsFault)
+		if err = s.trusted(ctx); err == nil {
+			return told, nil
+		}
+	}
+	return told, fmt.Errorf("not in order within %s: %w", patience, err)
 }
 
 func yesNo(b bool) string {

@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 )
 
-// counts is what the API server has counted of its calls to our webhooks: all, and those
-// that could not be made or got no answer.
+// counts is what the API server has counted of its calls to our webhooks for pods: all, and
+// those that could not be made or got no answer.
 type counts struct{ calls, failed int }
 
 func (c counts) plus(other counts) counts {
@@ -44,12 +44,15 @@ func (s *site) counted(ctx context.Context) (c counts, err error) {
 	return c, nil
 }
 
-// sum adds up the counters of our webhooks, of one type of error if it is given.
+// podWebhooks are called when a pod is created.
+var podWebhooks = []string{"pods.macvlan-webhook.io", "default-pools.macvlan-webhook.io"}
+
+// sum adds up the counters of these webhooks, of one type of error if it is given.
 func sum(family *dto.MetricFamily, errorType string) (total int) {
 	for _, metric := range family.GetMetric() {
 		ours, fits := false, errorType == ""
 		for _, label := range metric.GetLabel() {
-			ours = ours || label.GetName() == "name" && strings.HasSuffix(label.GetValue(), ".macvlan-webhook.io")
+			ours = ours || label.GetName() == "name" && slices.Contains(podWebhooks, label.GetValue())
 			fits = fits || label.GetName() == "error_type" && label.GetValue() == errorType
 		}
 		if ours && fits {

@@ -69,6 +69,8 @@ type scale struct {
 	drain time.Duration
 	// hold is how long something stays stopped or spoiled.
 	hold time.Duration
+	// unaided is how long the replicas have to put something right by themselves.
+	unaided time.Duration
 	// hostile is how many requests are sent at once, and idle the numbers of connections.
 	hostile int
 	idle    []int
@@ -80,7 +82,7 @@ type scale struct {
 func full() scale {
 	return scale{
 		timed: true, calls: 10_000, times: 2, rotations: 20, caLife: time.Minute, leafLife: 20 * time.Second,
-		drain: 10 * time.Second, hold: 10 * time.Second, hostile: 2000, idle: []int{250, 1000}, apply: deploy.BaseInTime,
+		drain: 10 * time.Second, hold: 10 * time.Second, unaided: 80 * time.Second, hostile: 2000, idle: []int{250, 1000}, apply: deploy.BaseInTime,
 	}
 }
 
@@ -89,7 +91,7 @@ func full() scale {
 func short() scale {
 	return scale{
 		calls: 200, times: 1, rotations: 1, caLife: 20 * time.Second, leafLife: 6 * time.Second,
-		drain: 3 * time.Second, hold: 2 * time.Second, hostile: 300, idle: []int{250}, apply: deploy.Base,
+		drain: 3 * time.Second, hold: 2 * time.Second, unaided: 5 * time.Second, hostile: 300, idle: []int{250}, apply: deploy.Base,
 	}
 }
 

@@ -54,7 +54,8 @@ type try struct {
 
 func (t *try) end() time.Time { return t.sent.Add(t.took) }
 
-// window is a time in which something goes on that calls may fail of.
+// window is a time in which something goes on that calls may fail of, where a drill allows
+// that at all.
 type window struct {
 	what     string
 	from, to time.Time // to is zero while it goes on
@@ -138,8 +139,7 @@ func (l *load) finish() ([]try, []window) {
 	return l.tries, l.windows
 }
 
-// begin opens a window: from now on calls may fail of what is done, where a drill allows
-// that at all.
+// begin opens a window.
 func (l *load) begin(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -39,9 +39,11 @@ func restartAPIServer(ctx context.Context, s *site) error {
 		}
 		s.counts = s.counts.plus(before)
 		answered := s.load.answered()
+		s.load.begin("the API server is away")
 		if err := s.RestartAPIServer(ctx); err != nil {
 			return err
 		}
+		s.load.over()
 		// What was answered between the look at the counters and the end is in no counter.
 		s.uncounted += s.load.answered() - answered
 		if err := s.load.more(4 * rate); err != nil {
@@ -52,10 +54,12 @@ func restartAPIServer(ctx context.Context, s *site) error {
 }
 
 func pauseEtcd(_ context.Context, s *site) error {
+	s.load.begin("etcd is paused")
 	if err := s.PauseEtcd(); err != nil {
 		return err
 	}
 	time.Sleep(s.scale.hold)
+	s.load.over()
 	return s.ResumeEtcd()
 }
 
@@ -111,6 +115,7 @@ func (c *changing) run(ctx context.Context, s *site) error {
 		return err
 	}
 
+	s.load.begin("the replicas are cut off")
 	s.cutOff.set(true)
 	s.api.cut()
 	// From here on a denial of the networks that work is wrong: it would be made of what was.
@@ -126,6 +131,8 @@ func (c *changing) run(ctx context.Context, s *site) error {
 	time.Sleep(s.scale.hold)
 
 	s.cutOff.set(false)
+	s.load.over()
+	s.load.begin("the replicas are connected again")
 	restored := time.Now()
 	for _, awaited := range []struct {
 		what     string

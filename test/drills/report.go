@@ -32,8 +32,8 @@ type result struct {
 
 func newResult(d *drill, s *site, tries []try, windows []window) *result {
 	r := &result{drill: d, calls: s.counts.calls, creations: map[outcome]int{}, peak: s.peak, notes: s.notes, problems: s.problems}
+	slices.SortFunc(tries, func(a, b try) int { return a.sent.Compare(b.sent) })
 	var took []time.Duration
-	examples := map[outcome]string{}
 	for i := range tries {
 		t := &tries[i]
 		r.creations[t.outcome]++
@@ -48,23 +48,28 @@ func newResult(d *drill, s *site, tries []try, windows []window) *result {
 		}
 		if t.outcome == right {
 			took = append(took, t.took)
-		} else if examples[t.outcome] == "" {
-			examples[t.outcome] = t.specimen + ": " + t.said
 		}
 	}
 	slices.Sort(took)
 	if len(took) > 0 {
 		r.p50, r.p99, r.most = took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
 	}
-	slices.SortFunc(tries, func(a, b try) int { return a.sent.Compare(b.sent) })
 	r.perSecond = float64(len(tries)-1) / tries[len(tries)-1].sent.Sub(tries[0].sent).Seconds()
-	r.failures(s.scale, tries, windows)
-	r.hold(s, examples)
+	r.judgeFailures(s.scale, tries, windows)
+	r.judgeAnswers(tries)
+	r.judgeFigures(s)
+	if len(r.problems) > 0 {
+		for _, w := range windows {
+			r.broken("for the times above: %s from %s on", w.what, seconds(w.from.Sub(tries[0].sent)))
+		}
+	}
 	return r
 }
 
-// failures looks at the calls that failed: whether each lies in a window, and how late in it.
-func (r *result) failures(scale scale, tries []try, windows []window) {
+// judgeFailures looks at the calls that failed: whether each lies in a window, and how late
+// in it.
+func (r *result) judgeFailures(scale scale, tries []try, windows []window) {
+	var unexcused []try
 	for i := range tries {
 		t := &tries[i]
 		if t.outcome != failed {
@@ -72,7 +77,7 @@ func (r *result) failures(scale scale, tries []try, windows []window) {
 		}
 		n := slices.IndexFunc(windows, func(w window) bool { return w.holds(t) })
 		if n < 0 || r.drill.mayFail == nothing {
-			r.broken("a call failed: %s: %s", t.specimen, t.said)
+			unexcused = append(unexcused, *t)
 			continue
 		}
 		// Of several windows the last one that it lies in.
@@ -84,18 +89,37 @@ func (r *result) failures(scale scale, tries []try, windows []window) {
 			r.recovery = max(r.recovery, tries[i+next].sent.Sub(windows[n].from))
 		}
 	}
+	r.list("failed", unexcused, tries[0].sent)
 	if limit := r.drill.mayFail.limit(); scale.timed && r.latest > limit {
 		r.broken("a call failed that was sent %s after what it failed of, %s are allowed", seconds(r.latest), limit)
 	}
 }
 
-// hold holds the other figures against what is promised.
-func (r *result) hold(s *site, examples map[outcome]string) {
+// judgeAnswers looks at the creations that did not end rightly for other reasons.
+func (r *result) judgeAnswers(tries []try) {
 	for _, o := range []outcome{wrong, undecided, elsewhere} {
-		if n := r.creations[o]; n > 0 && (o == wrong || !r.drill.starved) {
-			r.broken("%d creations ended %s, the first one with %s", n, o, examples[o])
+		if r.drill.starved && o != wrong {
+			continue
 		}
+		r.list(string(o), slices.DeleteFunc(slices.Clone(tries), func(t try) bool { return t.outcome != o }), tries[0].sent)
 	}
+}
+
+// list tells of creations that ended as none may: how many, when after the beginning, and
+// examples.
+func (r *result) list(what string, tries []try, start time.Time) {
+	if len(tries) == 0 {
+		return
+	}
+	r.broken("%d creations ended %s, sent %s to %s after the beginning", len(tries), what, seconds(tries[0].sent.Sub(start)), seconds(tries[len(tries)-1].sent.Sub(start)))
+	const examples = 5
+	for i := range tries[:min(examples, len(tries))] {
+		r.broken("for example, after %s: %s: %.600s", seconds(tries[i].sent.Sub(start)), tries[i].specimen, tries[i].said)
+	}
+}
+
+// judgeFigures holds the other figures against what is promised.
+func (r *result) judgeFigures(s *site) {
 	if r.peak > memoryLimit {
 		r.broken("a replica took %d MiB, its container has %d", r.peak>>20, memoryLimit>>20)
 	}
