@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,8 @@ type drill struct {
 	// specimens are created besides the usual ones.
 	specimens []*specimen
 	run       func(context.Context, *site) error
+	// after removes what run has left, when the load is over; nil for nothing.
+	after func(context.Context, *site) error
 }
 
 // mayFail is which calls may fail: those within a window, and in a full drill not for long.
@@ -112,6 +115,9 @@ func (s *site) perform(ctx context.Context, d *drill) (*result, error) {
 	s.load = startLoad(s.client, s.rest.Host, slices.Concat(specimens(), d.specimens))
 	err = s.drive(ctx, d)
 	tries, windows := s.load.finish()
+	if d.after != nil {
+		err = errors.Join(err, d.after(ctx, s))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("drill %s: %w", d.name, err)
 	}

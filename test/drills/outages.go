@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,7 +27,7 @@ func outages() []*drill {
 		},
 		{
 			name: "watch-broken", about: "the replicas are cut off from the API server for 10 s; meanwhile a network is deleted, one is repaired and one is made",
-			mayFail: nothing, starved: true, specimens: watch.specimens(), run: watch.run,
+			mayFail: nothing, starved: true, specimens: watch.specimens(), run: watch.run, after: watch.forget,
 		},
 	}
 }
@@ -98,11 +99,6 @@ func (c *changing) run(ctx context.Context, s *site) error {
 			return err
 		}
 	}
-	defer func() {
-		for _, name := range []string{"to-be-repaired", "to-be-made"} {
-			_ = s.dynamic.Resource(networkKind).Namespace("kube-system").Delete(ctx, name, metav1.DeleteOptions{})
-		}
-	}()
 	if err := s.awaitVerdict(ctx, "networks known", c.deleted, plain); err != nil {
 		return err
 	}
@@ -144,6 +140,17 @@ func (c *changing) run(ctx context.Context, s *site) error {
 		}
 		s.note("%s known to all replicas %s after the connection was back", awaited.what, seconds(time.Since(restored)))
 		awaited.specimen.accept(awaited.verdict)
+	}
+	return nil
+}
+
+// forget removes the networks.
+func (c *changing) forget(ctx context.Context, s *site) error {
+	for _, name := range []string{"to-be-deleted", "to-be-repaired", "to-be-made"} {
+		err := s.dynamic.Resource(networkKind).Namespace("kube-system").Delete(ctx, name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
 	}
 	return nil
 }
