@@ -2,14 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/macvlan-webhook/macvlan-webhook/certs"
 	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -60,13 +66,11 @@ func lives(s scale) []string {
 	return []string{fmt.Sprint("--ca-lifetime=", s.caLife), fmt.Sprint("--cert-lifetime=", s.leafLife)}
 }
 
-// rotations waits until so many new CAs have begun to sign, and the last has been left alone.
+// rotations waits until so many new CAs have begun to sign.
 func rotations(ctx context.Context, s *site) error {
 	for range s.scale.rotations {
-		for _, p := range []phase{published, switched, alone} {
-			if err := s.awaitPhase(ctx, p); err != nil {
-				return err
-			}
+		if err := s.awaitStep(ctx, switched); err != nil {
+			return err
 		}
 	}
 	s.note("%d rotations", s.scale.rotations)
@@ -74,11 +78,11 @@ func rotations(ctx context.Context, s *site) error {
 }
 
 func killedInEachPhase(ctx context.Context, s *site) error {
-	for _, p := range []phase{published, switched, alone} {
-		if err := s.awaitPhase(ctx, p); err != nil {
+	for _, what := range []step{published, switched, dropped} {
+		if err := s.awaitStep(ctx, what); err != nil {
 			return err
 		}
-		s.load.begin("a replica is killed: " + string(p))
+		s.load.begin("a replica is killed: " + string(what))
 		if err := s.kill(s.all()[0]); err != nil {
 			return err
 		}
@@ -87,7 +91,6 @@ func killedInEachPhase(ctx context.Context, s *site) error {
 			return err
 		}
 	}
-	// Back to one CA that all replicas sign with.
 	return s.awaitTrust(ctx)
 }
 
@@ -109,29 +112,47 @@ func spoil(right repair, change func(*corev1.Secret) error) func(context.Context
 		if err := change(secret); err != nil {
 			return err
 		}
-		if err := s.updateSecret(ctx, secret.Data); err != nil {
+		if err := s.updateSecret(ctx, secret); err != nil {
 			return err
 		}
-		return right(ctx, s, good.Data)
+		return right(ctx, s, good)
 	}
 }
 
 // replaceCA is what an administrator does who has a CA of his own and has read nothing.
 func replaceCA(secret *corev1.Secret) error {
-	ca, err := certs.NewCA(time.Now())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	secret.Data = map[string][]byte{corev1.TLSCertKey: ca.CertPEM(), corev1.TLSPrivateKeyKey: ca.KeyPEM(), bundleKey: ca.BundlePEM()}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	ca := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the administrator's CA"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	secret.Annotations = nil
+	secret.Data = map[string][]byte{
+		corev1.TLSCertKey: cert, bundleKey: cert,
+		corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
+	}
 	return nil
 }
 
 // repair sees to it that the Secret holds a CA again that all replicas sign with and both
-// configurations trust. Before is what was in the Secret.
-type repair func(ctx context.Context, s *site, before map[string][]byte) error
+// configurations trust. Before is the Secret as it was.
+type repair func(ctx context.Context, s *site, before *corev1.Secret) error
 
 // byReplicas leaves that to the replicas.
-func byReplicas(ctx context.Context, s *site, _ map[string][]byte) error {
+func byReplicas(ctx context.Context, s *site, _ *corev1.Secret) error {
 	start := time.Now()
 	told, err := s.watchRepair(ctx, wait.Patience)
 	if err != nil {
@@ -144,7 +165,7 @@ func byReplicas(ctx context.Context, s *site, _ map[string][]byte) error {
 // byReplicasOrHand leaves it to the replicas for longer than they go without a look at the
 // Secret. Then somebody writes it as it was: what is in it may be the only copy of something,
 // so the replicas need not write to it.
-func byReplicasOrHand(ctx context.Context, s *site, before map[string][]byte) error {
+func byReplicasOrHand(ctx context.Context, s *site, before *corev1.Secret) error {
 	start := time.Now()
 	told, err := s.watchRepair(ctx, s.scale.unaided)
 	if err == nil {

@@ -134,10 +134,9 @@ func head(length int) string {
 
 // holder keeps connections open.
 type holder struct {
-	opening  sync.WaitGroup
-	mu       sync.Mutex
-	conns    []net.Conn
-	released bool
+	opening sync.WaitGroup
+	mu      sync.Mutex
+	conns   []net.Conn
 }
 
 // hold opens a connection, over TLS or not, writes to it and leaves it. A server that does not

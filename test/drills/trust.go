@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,58 +29,65 @@ const (
 	nextCertKey   = "next.crt"
 )
 
-// phase is how far a rotation of the CA is, as the Secret shows it.
-type phase string
+// step is one of those in which the CA is replaced, as the Secret shows it.
+type step string
 
 const (
-	alone     phase = "the previous CA is dropped"
-	published phase = "the next CA is published"
-	switched  phase = "the next CA signs"
+	published step = "the next CA is published"
+	switched  step = "the next CA signs"
+	dropped   step = "a previous CA is dropped"
 )
 
-func phaseOf(secret *corev1.Secret) phase {
-	const begin = "-----BEGIN CERTIFICATE-----"
-	count := func(key string) int { return bytes.Count(secret.Data[key], []byte(begin)) }
-	switch {
-	case count(nextCertKey) > 0:
-		return published
-	case count(bundleKey) > count(corev1.TLSCertKey):
-		return switched
+// taken says whether the step was taken between two looks at the Secret.
+func (w step) taken(before, now *corev1.Secret) bool {
+	switch w {
+	case published:
+		return len(before.Data[nextCertKey]) == 0 && len(now.Data[nextCertKey]) > 0
+	case switched:
+		return !bytes.Equal(before.Data[corev1.TLSCertKey], now.Data[corev1.TLSCertKey])
 	}
-	return alone
+	remaining := certificatesOf(now.Data[bundleKey])
+	return slices.ContainsFunc(certificatesOf(before.Data[bundleKey]), func(cert string) bool { return !slices.Contains(remaining, cert) })
 }
 
-// rotationPatience is more than a rotation takes whose CA lives for a minute.
-const rotationPatience = 3 * wait.Patience
+// certificatesOf are the certificates of a bundle in PEM.
+func certificatesOf(bundle []byte) (certificates []string) {
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		certificates = append(certificates, string(block.Bytes))
+	}
+	return certificates
+}
 
-// awaitPhase waits until a rotation is in the phase.
-func (s *site) awaitPhase(ctx context.Context, want phase) error {
-	var last phase
-	for end := time.Now().Add(rotationPatience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		secret, err := s.secret(ctx)
-		if err != nil {
-			return err
-		}
-		if last = phaseOf(secret); last == want {
+// stepPatience is more than passes between two steps of one kind while a CA lives for a
+// minute.
+const stepPatience = 2 * wait.Patience
+
+// awaitStep waits until the step is taken from now on.
+func (s *site) awaitStep(ctx context.Context, what step) error {
+	before, err := s.secret(ctx)
+	for end := time.Now().Add(stepPatience); err == nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		var now *corev1.Secret
+		if now, err = s.secret(ctx); err == nil && what.taken(before, now) {
 			return nil
 		}
+		before = now
 	}
-	return fmt.Errorf("no rotation comes to where %s within %s, the last one to where %s", want, rotationPatience, last)
+	return errors.Join(fmt.Errorf("not within %s: %s", stepPatience, what), err)
 }
 
 func (s *site) secret(ctx context.Context) (*corev1.Secret, error) {
 	return s.cluster.CoreV1().Secrets(deploy.Namespace).Get(ctx, caSecret, metav1.GetOptions{})
 }
 
-// updateSecret puts other data into the Secret, whatever the replicas have written meanwhile.
-func (s *site) updateSecret(ctx context.Context, data map[string][]byte) error {
+// updateSecret replaces the Secret, whatever the replicas have written meanwhile.
+func (s *site) updateSecret(ctx context.Context, want *corev1.Secret) error {
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		secret, err := s.secret(ctx)
+		now, err := s.secret(ctx)
 		if err != nil {
 			return err
 		}
-		secret.Data = data
-		_, err = s.cluster.CoreV1().Secrets(deploy.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
+		want.ResourceVersion = now.ResourceVersion
+		_, err = s.cluster.CoreV1().Secrets(deploy.Namespace).Update(ctx, want, metav1.UpdateOptions{})
 		return err
 	})
 }
