@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -113,13 +112,15 @@ func (s *site) perform(ctx context.Context, d *drill) (*result, error) {
 	}
 	s.counts = counts{}.minus(before)
 	s.load = startLoad(s.client, s.rest.Host, slices.Concat(specimens(), d.specimens))
-	err = s.drive(ctx, d)
+	// What came of it until then is told all the same.
+	if err := s.drive(ctx, d); err != nil {
+		s.problem("given up: %v", err)
+	}
 	tries, windows := s.load.finish()
 	if d.after != nil {
-		err = errors.Join(err, d.after(ctx, s))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		if err := d.after(ctx, s); err != nil {
+			return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		}
 	}
 	after, err := s.counted(ctx)
 	if err != nil {

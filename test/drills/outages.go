@@ -113,6 +113,7 @@ func (c *changing) run(ctx context.Context, s *site) error {
 
 	s.load.begin("the replicas are cut off")
 	s.cutOff.set(true)
+	defer s.cutOff.set(false)
 	s.api.cut()
 	// From here on a denial of the networks that work is wrong: it would be made of what was.
 	// That the deleted one is still let through is not: nobody could know.
