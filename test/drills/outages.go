@@ -112,8 +112,8 @@ func (c *changing) run(ctx context.Context, s *site) error {
 	}
 
 	s.load.begin("the replicas are cut off")
-	s.cutOff.set(true)
-	defer s.cutOff.set(false)
+	s.cutOff.Store(true)
+	defer s.cutOff.Store(false)
 	s.api.cut()
 	// From here on a denial of the networks that work is wrong: it would be made of what was.
 	// That the deleted one is still let through is not: nobody could know.
@@ -127,7 +127,7 @@ func (c *changing) run(ctx context.Context, s *site) error {
 	c.made.accept(plain)
 	time.Sleep(s.scale.hold)
 
-	s.cutOff.set(false)
+	s.cutOff.Store(false)
 	s.load.over()
 	s.load.begin("the replicas are connected again")
 	restored := time.Now()

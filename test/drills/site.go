@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,7 +55,7 @@ type site struct {
 	service *service
 	// api is the way from the replicas to the API server, and cutOff says that it is cut.
 	api    *forwarder
-	cutOff cutOff
+	cutOff atomic.Bool
 
 	rest    *rest.Config
 	client  *http.Client // to the API server, as administrator
@@ -74,24 +75,6 @@ type site struct {
 	problems []string
 	notes    []string
 	peak     int
-}
-
-// cutOff is whether a way is cut.
-type cutOff struct {
-	mu  sync.Mutex
-	cut bool
-}
-
-func (c *cutOff) set(cut bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cut = cut
-}
-
-func (c *cutOff) get() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cut
 }
 
 // newSite starts a site. What it returns has to be closed, also after an error.
@@ -135,7 +118,7 @@ func (s *site) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.api, err = newForwarder(func() (string, bool) { return apiServer.Host, !s.cutOff.get() }); err != nil {
+	if s.api, err = newForwarder(func() (string, bool) { return apiServer.Host, !s.cutOff.Load() }); err != nil {
 		return err
 	}
 	if _, err = deploy.Kubectl(ctx, s.ControlPlane, "", "create", "namespace", namespace); err != nil {
