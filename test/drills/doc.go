@@ -19,5 +19,5 @@
 // The tests of this package are the same drills in short. They prove that no call fails and
 // none is answered wrongly, and say nothing about how long anything takes:
 //
-//	go test ./test/drills -run TestDrills/watch-broken
+//	go test ./test/drills -run /watch-broken
 package main
