@@ -35,7 +35,7 @@ RESULTS := $(CURDIR)/bin/results
 
 # What drives programs that are built without the race detector, which would watch the
 # tests alone and make them slower.
-DRIVERS := $(addprefix ./,manifests test/architecture test/bundle test/cni test/controlplane test/demo test/reaper test/status)
+DRIVERS := $(addprefix ./,manifests test/architecture test/bundle test/cni test/controlplane test/demo test/drills test/reaper test/status)
 
 # How long the tests of one package, or a benchmark, may take before they are taken for
 # hung: several times what they take on a machine four times slower than one with two cores.
@@ -159,6 +159,11 @@ demo-check:
 demo-cluster: programs controlplane ## The demo against a real API server
 	@go build -o bin/demo/ ./test/demo
 	@KUBEBUILDER_ASSETS='$(ASSETS)' bin/demo/demo -cluster
+
+# DRILL=NAME[,NAME] does these alone, and leaves the page as it is.
+.PHONY: drills
+drills: programs controlplane ## Drills of an hour under load, docs/drills.md (DRILL=NAME for one)
+	KUBEBUILDER_ASSETS='$(ASSETS)' go run ./test/drills -drill '$(DRILL)' -o docs/drills.md
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and the go.mod files

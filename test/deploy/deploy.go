@@ -1,7 +1,8 @@
 // Package deploy applies the manifests to a control plane whose API server
 // reaches the webhook at an address instead of through its Service: a control
 // plane without nodes routes no Services. The API server also waits longer for an answer,
-// so that a slow machine refuses nothing. Everything else is applied as it is.
+// so that a slow machine refuses nothing, unless a test is about how long that takes.
+// Everything else is applied as it is.
 package deploy
 
 import (
@@ -33,27 +34,38 @@ const (
 
 // Base applies manifests/base. The webhook configurations call the address.
 func Base(ctx context.Context, c *controlplane.ControlPlane, address string) error {
-	return apply(ctx, c, address, "base")
+	return apply(ctx, c, address, patient, "base")
+}
+
+// BaseInTime is Base with an API server that waits no longer than the manifests say.
+func BaseInTime(ctx context.Context, c *controlplane.ControlPlane, address string) error {
+	return apply(ctx, c, address, inTime, "base")
 }
 
 // BaseWithNodeFacts applies manifests/base with the component node-facts, for a server
 // with the flag --node-facts.
 func BaseWithNodeFacts(ctx context.Context, c *controlplane.ControlPlane, address string) error {
-	return apply(ctx, c, address, "testdata", "node-facts")
+	return apply(ctx, c, address, patient, "testdata", "node-facts")
 }
 
 // Observe applies manifests/overlays/observe.
 func Observe(ctx context.Context, c *controlplane.ControlPlane, address string) error {
-	return apply(ctx, c, address, "overlays", "observe")
+	return apply(ctx, c, address, patient, "overlays", "observe")
 }
 
+// Whether the API server waits longer than the manifests say.
+const (
+	inTime  = false
+	patient = true
+)
+
 // apply applies a folder of manifests.
-func apply(ctx context.Context, c *controlplane.ControlPlane, address string, folder ...string) error {
+func apply(ctx context.Context, c *controlplane.ControlPlane, address string, patience bool, folder ...string) error {
 	rendered, err := Kubectl(ctx, c, "", "kustomize", filepath.Join(append([]string{server.Root(), "manifests"}, folder...)...))
 	if err != nil {
 		return err
 	}
-	text, err := redirect([]byte(rendered), address)
+	text, err := redirect([]byte(rendered), address, patience)
 	if err != nil {
 		return err
 	}
@@ -61,16 +73,16 @@ func apply(ctx context.Context, c *controlplane.ControlPlane, address string, fo
 	return err
 }
 
-// timeoutSeconds is how long the API server waits for an answer: as long as it can. The
+// timeoutSeconds is how long a patient API server waits for an answer: as long as it can. The
 // server's own limit stays below.
 const (
 	timeoutSeconds  = 30
 	decisionTimeout = "29s"
 )
 
-// redirect puts a URL in place of the Service in every webhook, and has the API server wait
-// longer for it.
-func redirect(manifests []byte, address string) (string, error) {
+// redirect puts a URL in place of the Service in every webhook, and has a patient API
+// server wait longer for it.
+func redirect(manifests []byte, address string, patience bool) (string, error) {
 	docs, err := document.Parse(manifests)
 	if err != nil {
 		return "", err
@@ -84,7 +96,9 @@ func redirect(manifests []byte, address string) (string, error) {
 		webhooks, _ := object["webhooks"].([]any)
 		for _, w := range webhooks {
 			webhook := w.(map[string]any)
-			webhook["timeoutSeconds"] = timeoutSeconds
+			if patience {
+				webhook["timeoutSeconds"] = timeoutSeconds
+			}
 			client := webhook["clientConfig"].(map[string]any)
 			service := client["service"].(map[string]any)
 			delete(client, "service")

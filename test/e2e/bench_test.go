@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -67,7 +65,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 			waitForCaches(b, s, size)
 			// What the first list needed is given back to the system by and by.
 			time.Sleep(5 * time.Second)
-			resident := memory(b, s.PID(), "VmRSS:")
+			resident := memory(b, s, "VmRSS")
 			body := podReview("bench", `"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-vlan0"`)
 			for b.Loop() {
 				if _, _, err := post(client, "https://"+s.Address+"/validate", "application/json", strings.NewReader(body)); err != nil {
@@ -75,7 +73,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(resident)/(1<<20), "MiB-resident")
-			b.ReportMetric(float64(memory(b, s.PID(), "VmHWM:"))/(1<<20), "MiB-peak")
+			b.ReportMetric(float64(memory(b, s, "VmHWM"))/(1<<20), "MiB-peak")
 
 			// A pattern that matches nothing: all pools are read again.
 			body = podReview("bench", `"v1.multus-cni.io/default-network":"kube-system/macvlan-standalone-vlan0","ipam.spidernet.io/ippool":"{\"ipv4\":[\"no-such-*\"]}"`)
@@ -85,7 +83,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 				b.Fatalf("a pattern that matches no pool: %q %v", text, err)
 			}
 			b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms-with-list")
-			b.ReportMetric(float64(memory(b, s.PID(), "VmHWM:"))/(1<<20), "MiB-peak-with-list")
+			b.ReportMetric(float64(memory(b, s, "VmHWM"))/(1<<20), "MiB-peak-with-list")
 		})
 	}
 }
@@ -258,22 +256,12 @@ func waitForCaches(b *testing.B, s *server.Server, size load) {
 	})
 }
 
-// memory is a line of the process's status that counts KiB, in bytes.
-func memory(tb testing.TB, pid int, field string) int {
+// memory is a size from the status of the server's process, in bytes.
+func memory(tb testing.TB, s *server.Server, field string) int {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	size, err := s.Memory(field)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, field); ok {
-			kib, err := strconv.Atoi(strings.Fields(value)[0])
-			if err != nil {
-				tb.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	tb.Fatalf("no %s in the status of process %d", field, pid)
-	return 0
+	return size
 }

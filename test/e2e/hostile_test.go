@@ -107,7 +107,7 @@ func expectLittleMemory(t *testing.T, s *server.Server) {
 // expectMemoryBelow is expectLittleMemory with another limit.
 func expectMemoryBelow(t *testing.T, s *server.Server, limit int) {
 	t.Helper()
-	peak := memory(t, s.PID(), "VmHWM:")
+	peak := memory(t, s, "VmHWM")
 	t.Logf("peak memory %d MiB", peak>>20)
 	if peak > limit {
 		t.Errorf("the server took %d MiB, %d are allowed", peak>>20, limit>>20)

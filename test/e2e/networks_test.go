@@ -124,10 +124,9 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 	}
 	t.Logf("%d pods created in %s", manyPods, time.Since(start))
 
-	pid := crowded.webhook.PID()
-	before := memory(t, pid, "VmRSS:")
+	before := memory(t, crowded.webhook, "VmRSS")
 	// From now on VmHWM is the highest that it has been since.
-	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0); err != nil {
+	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(crowded.webhook.PID()), "clear_refs"), []byte("5"), 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -143,7 +142,7 @@ func TestDeletionOfNetworkWithManyPods(t *testing.T) {
 			t.Errorf("%q, and there are %d", match[0], manyPods)
 		}
 	}
-	more := memory(t, pid, "VmHWM:") - before
+	more := memory(t, crowded.webhook, "VmHWM") - before
 	t.Logf("%.1f MiB of memory, at most %.1f MiB more meanwhile", float64(before)/(1<<20), float64(more)/(1<<20))
 	if more > moreMemory {
 		t.Errorf("%d bytes more memory, up to %d are expected", more, moreMemory)

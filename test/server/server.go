@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -122,6 +123,25 @@ func (s *Server) WaitReady(ctx context.Context) error {
 	}
 }
 
+// Memory is a size in bytes from the server's status in /proc, such as VmRSS, what is
+// resident, or VmHWM, the most that ever was. It works on Linux only.
+func (s *Server) Memory(field string) (int, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.PID()), "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			var kib int
+			if _, err := fmt.Sscan(value, &kib); err != nil {
+				return 0, fmt.Errorf("read %s of process %d: %w", field, s.PID(), err)
+			}
+			return kib << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("no %s in the status of process %d: it has ended", field, s.PID())
+}
+
 // Probe gets a path from the probe port.
 func (s *Server) Probe(ctx context.Context, path string) (status int, text string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Probes+path, nil)
@@ -138,7 +158,10 @@ func (s *Server) Probe(ctx context.Context, path string) (status int, text strin
 }
 
 // Terminate asks the server to stop, as the kubelet does.
-func (s *Server) Terminate() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
+func (s *Server) Terminate() error { return s.Signal(syscall.SIGTERM) }
+
+// Signal sends the server a signal.
+func (s *Server) Signal(signal os.Signal) error { return s.cmd.Process.Signal(signal) }
 
 // Exited is closed when the server has ended; Err then says how.
 func (s *Server) Exited() <-chan struct{} { return s.exited }

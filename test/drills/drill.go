@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/controlplane"
+	"github.com/macvlan-webhook/macvlan-webhook/test/deploy"
+)
+
+// drill is something that happens to a site under load.
+type drill struct {
+	name  string
+	about string // what happens, for the table
+	// flags of the replicas, besides the usual ones.
+	flags func(scale) []string
+	// mayFail is what may fail.
+	mayFail mayFail
+	// starved says that the cluster itself is taken away from the replicas or from the API
+	// server: pods may stay undecided, or fail for the API server's own reasons.
+	starved bool
+	// specimens are created besides the usual ones.
+	specimens []*specimen
+	run       func(context.Context, *site) error
+	// after removes what run has left, when the load is over; nil for nothing.
+	after func(context.Context, *site) error
+}
+
+// mayFail is which calls may fail: those within a window, and in a full drill not for long.
+type mayFail string
+
+const (
+	nothing  mayFail = "nothing"
+	inFlight mayFail = "calls in flight"
+	aWhile   mayFail = "until it is put right"
+)
+
+// limit is how long after the beginning of a window a call that fails may be sent.
+func (m mayFail) limit() time.Duration {
+	switch m {
+	case inFlight:
+		return 3 * time.Second
+	case aWhile:
+		return 5 * time.Second
+	}
+	return 0
+}
+
+// memoryLimit is that of the container, in bytes.
+const memoryLimit = 128 << 20
+
+// drills are all of them, in the order of the table.
+func drills() []*drill {
+	return slices.Concat(rollouts(), certificates(), outages(), hostilities())
+}
+
+// scale is how much of a drill is done.
+type scale struct {
+	// timed says that the times are promised too.
+	timed bool
+	// calls are the fewest that a drill counts.
+	calls int
+	// times is how often what can be repeated is.
+	times int
+	// rotations of the CA in a row, and the lives of a CA and of a serving certificate.
+	rotations        int
+	caLife, leafLife time.Duration
+	// drain is the time that a replica goes on after it was asked to stop.
+	drain time.Duration
+	// hold is how long something stays stopped or spoiled.
+	hold time.Duration
+	// unaided is how long the replicas have to put something right by themselves.
+	unaided time.Duration
+	// hostile is how many requests are sent at once, and idle the numbers of connections.
+	hostile int
+	idle    []int
+	// apply installs the manifests.
+	apply func(context.Context, *controlplane.ControlPlane, string) error
+}
+
+// full is what make drills does.
+func full() scale {
+	return scale{
+		timed: true, calls: 10_000, times: 2, rotations: 20, caLife: time.Minute, leafLife: 20 * time.Second,
+		drain: 10 * time.Second, hold: 10 * time.Second, unaided: 80 * time.Second, hostile: 2000, idle: []int{250, 1000}, apply: deploy.BaseInTime,
+	}
+}
+
+// short is what the tests do. Its API server waits longer for an answer, so that a slow
+// machine fails nothing.
+func short() scale {
+	return scale{
+		calls: 200, times: 1, rotations: 1, caLife: 20 * time.Second, leafLife: 6 * time.Second,
+		drain: 3 * time.Second, hold: 2 * time.Second, unaided: 5 * time.Second, hostile: 300, idle: []int{250}, apply: deploy.Base,
+	}
+}
+
+// perform does one drill.
+func (s *site) perform(ctx context.Context, d *drill) (*result, error) {
+	var flags []string
+	if d.flags != nil {
+		flags = d.flags(s.scale)
+	}
+	if err := s.open(ctx, flags); err != nil {
+		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+	}
+	before, err := s.counted(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+	}
+	s.counts = counts{}.minus(before)
+	s.load = startLoad(s.client, s.rest.Host, slices.Concat(specimens(), d.specimens))
+	// What came of it until then is told all the same.
+	if err := s.drive(ctx, d); err != nil {
+		s.problem("given up: %v", err)
+	}
+	tries, windows := s.load.finish()
+	if d.after != nil {
+		if err := d.after(ctx, s); err != nil {
+			return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		}
+	}
+	after, err := s.counted(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+	}
+	s.counts = s.counts.plus(after)
+	s.retired.Wait()
+	for _, r := range s.all() {
+		s.inspect(r)
+		select {
+		case <-r.Exited():
+			s.problem("a replica ended by itself: %v", r.Err())
+		default:
+		}
+	}
+	return newResult(d, s, tries, windows), nil
+}
+
+// drive does what the drill does, and goes on with the load before and after it.
+func (s *site) drive(ctx context.Context, d *drill) error {
+	if err := s.load.more(2 * rate); err != nil {
+		return err
+	}
+	if err := d.run(ctx, s); err != nil {
+		return err
+	}
+	return s.load.more(max(4*rate, s.scale.calls-s.load.answered()))
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+// Every drill in short: nothing fails but what may, and nothing is answered wrongly. Two
+// sites take turns with the cores: most of the time a drill waits.
+
+func TestCertificates(t *testing.T) { performAll(t, certificates()) }
+
+func TestReplicas(t *testing.T) { performAll(t, slices.Concat(rollouts(), hostilities(), outages())) }
+
+func performAll(t *testing.T, drills []*drill) {
+	t.Parallel()
+	site, err := newSite(t.Context(), short())
+	t.Cleanup(site.close)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range drills {
+		t.Run(d.name, func(t *testing.T) {
+			r, err := site.perform(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("\n%s%s", header, r.row())
+			for _, problem := range r.problems {
+				t.Error(problem)
+			}
+		})
+	}
+}
