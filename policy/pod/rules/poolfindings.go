@@ -283,7 +283,7 @@ func spiderFaults(p *pod.View, found *verdict.Collector, softened bool, remedy s
 		if f.Problem != problem || !slices.Contains(annotations, f.Annotation) || u == unused || !reads(p, f.Annotation) {
 			continue
 		}
-		found.Add(softened || u == maybeUsed, func() verdict.Finding {
+		found.AddOf(softened || u == maybeUsed, f.More, func() verdict.Finding {
 			return verdict.Finding{Place: object.AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: remedy}
 		})
 	}
