@@ -1,6 +1,7 @@
 package multus
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
@@ -97,7 +98,7 @@ func Count(value string) (networks, addresses int) {
 		return 0, 0
 	case !IsJSON(value):
 		return strings.Count(value, ",") + 1, 0
-	case jsonplace.FaultOffset(value) >= 0:
+	case !json.Valid([]byte(value)):
 		return 0, 0
 	}
 	for _, object := range jsonplace.Root(value).Members() {

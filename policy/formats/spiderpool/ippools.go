@@ -1,6 +1,7 @@
 package spiderpool
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
@@ -175,7 +176,7 @@ func (r *reading) checkInterfaces(list []Selection) (named, unclear bool) {
 // It reads the whole value, so it is for reports only.
 func Locate(annotation, value string, element int, field string, index int) int {
 	for i := range readers {
-		if readers[i].annotation == annotation && readers[i].shape != nil && jsonplace.FaultOffset(value) < 0 {
+		if readers[i].annotation == annotation && readers[i].shape != nil && json.Valid([]byte(value)) {
 			at := jsonplace.Root(value)
 			if element >= 0 {
 				at = at.Member(element)

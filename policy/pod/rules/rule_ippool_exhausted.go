@@ -17,6 +17,7 @@ var ruleIPPoolExhausted = pod.Rule{
 	Default: verdict.Warn,
 	Check: func(p *pod.View) []verdict.Finding {
 		var found verdict.Collector
+		remedies := poolRemedies{p: p}
 		for n := range p.Supplies() {
 			s := &p.Supplies()[n]
 			for f := range s.Lists {
@@ -25,7 +26,7 @@ var ruleIPPoolExhausted = pod.Rule{
 					found.Add(false, func() verdict.Finding {
 						one := at(p, s, l, l.Candidates[l.Usable[0]].Name)
 						one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.Interface.Name), l.Family, text)
-						one.Remedy = poolRemedy(p, s, l)
+						one.Remedy = remedies.of(s, l)
 						return one
 					})
 				}
