@@ -130,6 +130,16 @@ func (r *Request) parseAddresses() {
 		}
 		r.flatAsked = append(r.flatAsked, flat)
 	}
+	asked := 0
+	for n := range r.asked {
+		if e := r.asked[n].Element; e != nil {
+			asked += len(e.IPs) + len(e.ArgIPs)
+			if e.MAC != "" {
+				asked++
+			}
+		}
+	}
+	r.addresses = slices.Grow(r.addresses, asked)
 	for n := range r.asked {
 		i := &r.asked[n]
 		if i.Element == nil {
