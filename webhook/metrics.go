@@ -89,9 +89,10 @@ func (m *Metrics) count(v *verdict.Verdict) {
 	m.decisions.WithLabelValues(decision).Inc()
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		m.findings.WithLabelValues(f.Rule, string(f.Action)).Inc()
+		n := float64(1 + f.More)
+		m.findings.WithLabelValues(f.Rule, string(f.Action)).Add(n)
 		if f.Relaxed {
-			m.relaxed.WithLabelValues(f.Rule).Inc()
+			m.relaxed.WithLabelValues(f.Rule).Add(n)
 		}
 	}
 }

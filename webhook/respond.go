@@ -28,15 +28,18 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
+	said := v.Bounded()
 	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {
-		f := &v.Findings[i]
-		if f.Action == verdict.Warn {
-			continue
+		if f := &v.Findings[i]; f.Action != verdict.Warn {
+			rules = append(rules, f.Rule)
 		}
-		rules = append(rules, f.Rule)
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path(), Message: f.Message})
+	}
+	for i := range said.Findings {
+		if f := &said.Findings[i]; f.Action != verdict.Warn {
+			causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path(), Message: f.Text()})
+		}
 	}
 	if len(rules) > 0 {
 		d.Logger.Info("denied",
@@ -49,7 +52,7 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 				Status:  metav1.StatusFailure,
 				Code:    http.StatusForbidden,
 				Reason:  metav1.StatusReasonForbidden,
-				Message: v.Explanation(verdict.Deny),
+				Message: said.Explanation(verdict.Deny),
 				Details: &metav1.StatusDetails{Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name, Causes: causes},
 			},
 		}}

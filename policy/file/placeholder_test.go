@@ -35,3 +35,11 @@ func TestValueIsPlaceholder(t *testing.T) {
 		t.Errorf("%+v", v.Findings)
 	}
 }
+
+// A rule that is off is not run.
+func TestRulesThatAreOff(t *testing.T) {
+	before := Rules
+	defer func() { Rules = before }()
+	Rules = []Rule{{ID: "a", Default: verdict.Off, Check: func(*Subject) []verdict.Finding { t.Error("it was run"); return nil }}}
+	(&Subject{Kind: "Pod", Name: "a"}).Judge(config.Default())
+}

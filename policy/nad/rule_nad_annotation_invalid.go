@@ -64,7 +64,7 @@ var ruleNADAnnotationInvalid = Rule{
 		if value, ok := n.source.Annotations[DefaultPoolsAnnotation]; ok {
 			faults := defaultPoolFaults(value)
 			for i := range faults {
-				found.Add(false, func() verdict.Finding {
+				found.AddOf(false, faults[i].More, func() verdict.Finding {
 					return verdict.Finding{
 						Place:   object.AtAnnotation(DefaultPoolsAnnotation, faults[i].Offset),
 						Message: faults[i].Message(),

@@ -28,6 +28,14 @@ var ruleNADConfigInvalid = Rule{
 				Remedy: "correct " + o.FaultField,
 			}}
 		}
+		if why := n.compiled.Unread; why != "" {
+			return []verdict.Finding{{
+				Place:    object.AtField(configField),
+				Message:  "nothing is known of what this network does: " + why,
+				Remedy:   "make the configuration shorter, or use several networks",
+				Softened: true,
+			}}
+		}
 		why := cmp.Or(n.compiled.Unusable, n.compiled.IPAM.Fault())
 		if why == "" {
 			return nil

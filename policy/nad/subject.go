@@ -232,20 +232,20 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old, origin: s.oldOrigin}
 	// Users are asked about for what an update changes, which is never inherited.
 	before := old.judge(Facts{CoordinatorMode: f.CoordinatorMode, Networks: f.Networks}, c)
-	v.Inherit("this network already violates rules that refuse a new one", func(f *verdict.Finding) bool { return s.hadBefore(f, &before) })
+	v.Inherit("this network already violates rules that refuse a new one", func(f *verdict.Finding) bool { return s.hadBefore(f, &v, &before) })
 	return v
 }
 
 // hadBefore says whether an update found a finding in place. The configuration is one
 // text, in which a fault may move: what it says there has to be the same. An annotation
 // has to be as it was.
-func (s *Subject) hadBefore(f *verdict.Finding, before *verdict.Verdict) bool {
+func (s *Subject) hadBefore(f *verdict.Finding, now, before *verdict.Verdict) bool {
 	if key := f.Place.Annotation(); key != "" && s.oldSource.Annotations[key] != s.source.Annotations[key] {
 		return false
 	}
 	return slices.ContainsFunc(before.Findings, func(old verdict.Finding) bool {
-		return f.Rule == old.Rule && f.Path() == old.Path() && f.Message == old.Message
-	})
+		return f.Rule == old.Rule && f.Path() == old.Path() && f.Message == old.Message && f.More <= old.More
+	}) || before.Crowded(f.Rule, now)
 }
 
 func (s *Subject) judge(f Facts, c *config.Config) verdict.Verdict {

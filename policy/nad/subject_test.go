@@ -359,3 +359,22 @@ func TestMacvlanRemedies(t *testing.T) {
 		}
 	}
 }
+
+// A configuration that is too long to be read is no reason to refuse anything: it may work.
+func TestLargeConfig(t *testing.T) {
+	large := router + strings.Repeat(" ", cniconf.MaxConfigBytes)
+	for name, old := range map[string][]byte{"made": nil, "changed": nad("a", veth)} {
+		v := decodeNAD(t, nad("a", large), old).Judge(Facts{}, config.Default())
+		if got := rulesOf(&v); got != "warn nad-config-invalid" || !strings.Contains(v.Findings[0].Message, "is too large to be checked: ") {
+			t.Errorf("%s: %s\n%s", name, got, v.Explanation(verdict.Warn))
+		}
+	}
+}
+
+// A rule that is off is not run.
+func TestRulesThatAreOff(t *testing.T) {
+	before := Rules
+	defer func() { Rules = before }()
+	Rules = []Rule{{ID: "a", Default: verdict.Off, Check: func(*view) []verdict.Finding { t.Error("it was run"); return nil }}}
+	decodeNAD(t, nad("a", router), nil).Judge(Facts{}, config.Default())
+}

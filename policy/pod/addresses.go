@@ -106,7 +106,7 @@ func (v *View) AtAddress(a *RequestedAddress) verdict.Finding {
 // AtElement is a finding at a field of the element that asks for an interface, for
 // index >= 0 at a member of it.
 func (v *View) AtElement(i *Interface, field string, index int) verdict.Finding {
-	return verdict.Finding{Place: object.AtAnnotation(i.Annotation, multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, index))}
+	return verdict.Finding{Place: object.AtAnnotation(i.Annotation, v.Places(i.Annotation).Locate(i.Index, field, index))}
 }
 
 // parseAddresses reads the addresses that the annotations fix. Those that cannot be
@@ -130,6 +130,16 @@ func (r *Request) parseAddresses() {
 		}
 		r.flatAsked = append(r.flatAsked, flat)
 	}
+	asked := 0
+	for n := range r.asked {
+		if e := r.asked[n].Element; e != nil {
+			asked += len(e.IPs) + len(e.ArgIPs)
+			if e.MAC != "" {
+				asked++
+			}
+		}
+	}
+	r.addresses = slices.Grow(r.addresses, asked)
 	for n := range r.asked {
 		i := &r.asked[n]
 		if i.Element == nil {

@@ -1,11 +1,10 @@
 package pod
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
+
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
 )
 
 // containers is what rules read of a list of containers.
@@ -13,61 +12,57 @@ type containers struct {
 	// first are the names in the resource limits of the first one.
 	first []string
 	// devices are those of all that are not the own resources of Kubernetes, such as
-	// example.com/vf, each as often as it is named.
+	// example.com/vf, each as often as a container names it.
 	devices []string
 }
 
 // maxDevices bounds what is kept of one list. More than that, no node has room for.
 const maxDevices = 1000
 
-// UnmarshalJSON reads the limits: of such a resource Kubernetes takes no request that
-// differs from them. What is not as Kubernetes wants it is for the API server to refuse.
+// UnmarshalJSON reads the names of the limits: of such a resource Kubernetes takes no request
+// that differs from them. What is not as Kubernetes wants it is for the API server to refuse.
 func (c *containers) UnmarshalJSON(text []byte) error {
 	*c = containers{}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+	list := string(text)
+	if !strings.Contains(list, limitsKey) {
 		return nil
 	}
-	devices := mayNameDevices(text)
-	for n := 0; d.More() && (n == 0 || devices); n++ {
-		var one struct {
-			Resources struct {
-				Limits map[string]json.RawMessage `json:"limits"`
-			} `json:"resources"`
-		}
-		if d.Decode(&one) != nil {
+	for n, container := range jsonplace.Root(list).Members() {
+		if len(c.devices) == maxDevices {
 			return nil
 		}
-		if n == 0 {
-			c.first = slices.Sorted(maps.Keys(one.Resources.Limits))
-		}
-		for name := range one.Resources.Limits {
-			if strings.ContainsRune(name, '/') && len(c.devices) < maxDevices {
-				c.devices = append(c.devices, name)
-			}
-		}
+		c.read(n, container)
 	}
 	return nil
 }
 
-// mayNameDevices says whether the limits of any container may name a device: without a slash
-// in them there is none, and the containers need not be decoded. The API server writes JSON
-// without escapes in such keys.
-func mayNameDevices(text []byte) bool {
-	const limits = `"limits"`
-	for {
-		at := bytes.Index(text, []byte(limits))
-		if at < 0 {
-			return false
+// limitsKey is the key of limits as the API server writes it.
+const limitsKey = `"limits"`
+
+// read reads the limits of the n-th container.
+func (c *containers) read(n int, container jsonplace.Value) {
+	of := len(c.devices)
+	for name := range field(field(container, "resources"), "limits").Entries() {
+		key := name.Text()
+		device := strings.ContainsRune(key, '/')
+		if n == 0 && len(c.first) < maxDevices {
+			c.first = append(c.first, strings.Clone(key))
 		}
-		text = text[at+len(limits):]
-		end := bytes.IndexByte(text, '}')
-		if end < 0 {
-			end = len(text)
+		if device && len(c.devices) < maxDevices && !slices.Contains(c.devices[of:], key) {
+			c.devices = append(c.devices, strings.Clone(key))
 		}
-		if bytes.ContainsAny(text[:end], `/\`) {
-			return true
+		if len(c.devices) == maxDevices {
+			return
 		}
-		text = text[end:]
 	}
+}
+
+// field is a field of an object; of equal ones the last.
+func field(object jsonplace.Value, name string) (value jsonplace.Value) {
+	for key, v := range object.Entries() {
+		if key.Text() == name {
+			value = v
+		}
+	}
+	return value
 }

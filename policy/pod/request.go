@@ -3,6 +3,7 @@ package pod
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -40,10 +41,11 @@ type Request struct {
 }
 
 // Limits of what is judged about one pod. Multus has none, but each network costs
-// a look-up, and an annotation may be 256 KiB long; no pod that is meant to run
-// comes near either.
+// a look-up, each address is compared with those of others, and an annotation may be 256 KiB
+// long; no pod that is meant to run comes near any.
 const (
 	MaxNetworks        = 128
+	MaxAddresses       = 4096
 	MaxAnnotationBytes = 64 << 10
 )
 
@@ -109,11 +111,16 @@ func bounded(parse func(value, namespace string) ([]multus.Element, []multus.Fau
 	if len(value) > MaxAnnotationBytes {
 		return nil, tooMuch("bytes", len(value), MaxAnnotationBytes)
 	}
-	elements, faults := parse(value, namespace)
-	if len(elements) > MaxNetworks {
-		return nil, tooMuch("networks", len(elements), MaxNetworks)
+	// What stands in a list is counted before it is read. Fewer commas make no such list.
+	if strings.Count(value, ",") >= MaxNetworks {
+		switch networks, addresses := multus.Count(value); {
+		case networks > MaxNetworks:
+			return nil, tooMuch("networks", networks, MaxNetworks)
+		case addresses > MaxAddresses:
+			return nil, tooMuch("addresses", addresses, MaxAddresses)
+		}
 	}
-	return elements, faults
+	return parse(value, namespace)
 }
 
 // ignored says whether the annotations of the pod are read by nobody.

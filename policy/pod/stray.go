@@ -75,7 +75,8 @@ func nearMiss(key string) (Stray, bool) {
 		return Stray{}, false
 	}
 	stray := func(f *family, name string) (Stray, bool) {
-		return Stray{Key: key, Meant: f.prefix + "/" + name, Reader: f.reader}, true
+		// The key is a part of all annotations.
+		return Stray{Key: strings.Clone(key), Meant: f.prefix + "/" + name, Reader: f.reader}, true
 	}
 	for i := range families {
 		f := &families[i]

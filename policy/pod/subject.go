@@ -10,6 +10,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/spiderpool"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
 
@@ -114,24 +115,38 @@ func (p *present) UnmarshalJSON([]byte) error {
 
 // statusShape is what is read of a status: whether a pod or a Job has ended.
 type statusShape struct {
-	Phase      string `json:"phase"`
-	Conditions []struct {
-		Type   string `json:"type"`
-		Status string `json:"status"`
-	} `json:"conditions"`
+	Phase      string     `json:"phase"`
+	Conditions conditions `json:"conditions"`
 }
 
 // ended says whether the object has run to its end.
 func (s *statusShape) ended() bool {
-	if s.Phase == "Succeeded" || s.Phase == "Failed" {
-		return true
-	}
-	for _, c := range s.Conditions {
-		if c.Status == "True" && (c.Type == "Complete" || c.Type == "Failed") {
-			return true
+	return s.Phase == "Succeeded" || s.Phase == "Failed" || s.Conditions.ended
+}
+
+// conditions are those of a status, of which nothing is kept: there may be any number.
+type conditions struct {
+	// ended says that a Job is complete, or has failed.
+	ended bool
+}
+
+// UnmarshalJSON looks for what ends a Job. What is not as Kubernetes wants it is for the API
+// server to refuse.
+func (c *conditions) UnmarshalJSON(text []byte) error {
+	*c = conditions{}
+	for _, condition := range jsonplace.Root(string(text)).Members() {
+		ends, is := false, false
+		for key, value := range condition.Entries() {
+			switch key.Text() {
+			case "type":
+				ends = value.Text() == "Complete" || value.Text() == "Failed"
+			case "status":
+				is = value.Text() == "True"
+			}
 		}
+		c.ended = c.ended || ends && is
 	}
-	return false
+	return nil
 }
 
 // outerMeta is the metadata of what holds a template.
@@ -252,10 +267,8 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		Deleting:     meta.DeletionTimestamp != "",
 		Ended:        status.ended() && (kind == kindPod || kind == "Job"),
 	}
-	for _, owner := range meta.OwnerReferences {
-		if owner.IsController {
-			s.Owner = object.Identity{Controller: owner.Controller, Namespace: s.Namespace, Name: owner.Name, UID: owner.UID}
-		}
+	if owner := meta.Owner; owner != (object.Owner{}) {
+		s.Owner = object.Identity{Controller: owner.Controller, Namespace: s.Namespace, Name: owner.Name, UID: owner.UID}
 	}
 	s.Controller = s.Owner.Controller
 	if path != "" {

@@ -17,7 +17,7 @@ func TestDevices(t *testing.T) {
 	for text, want := range map[string][]string{
 		`{"containers":[{"resources":{"limits":{"cpu":"1","example.com/a":"1"}}},{"resources":{"limits":{"example.com/b":"1"}}}],"initContainers":[{"resources":{"limits":{"example.com/c":"1"}}}]}`: {"example.com/a", "example.com/b", "example.com/c"},
 		`{"containers":[{},{"resources":{"requests":{"example.com/a":"1"}}}]}`:             nil,
-		`{"containers":[{"resources":[]},{"resources":{"limits":{"example.com/a":"1"}}}]}`: nil,
+		`{"containers":[{"resources":[]},{"resources":{"limits":{"example.com/a":"1"}}}]}`: {"example.com/a"},
 		`{"containers":{},"initContainers":null}`:                                          nil,
 	} {
 		s, err := Decode("v1", "Pod", "a", []byte(`{"spec":`+text+`}`))
@@ -29,7 +29,7 @@ func TestDevices(t *testing.T) {
 		}
 	}
 	s, err := Decode("v1", "Pod", "a", []byte(`{"spec":{"resourceClaims":[{"name":"a"}],"containers":[{"resources":{"limits":{`+strings.Join(many, ",")+`}}}]}}`))
-	if err != nil || len(s.Devices) != maxDevices || !s.DeviceClaims || len(s.Resources) != len(many) {
+	if err != nil || len(s.Devices) != maxDevices || !s.DeviceClaims || len(s.Resources) != maxDevices {
 		t.Errorf("%d devices, %v", len(s.Devices), err)
 	}
 }

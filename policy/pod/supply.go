@@ -160,14 +160,35 @@ func (v *View) choosePools(interfaces []spiderpool.Interface, whole bool) {
 	if v.facts.Namespace.Value != nil {
 		world.Namespace = v.facts.Namespace.Value.Pools
 	}
+	// One annotation may name thousands of pools for all interfaces of a network at once.
+	judged := map[judgedList]PoolList{}
 	for n, choice := range spiderpool.Choose(v.pools, interfaces, &world) {
 		s := &v.supplies[n]
 		s.Choice = v.asKnown(v.withoutDisabled(choice))
 		for f, family := range Families {
-			s.Lists[f] = v.listOf(s, family, interfaces[n].Network, whole)
+			key := judgedList{family: family, network: interfaces[n].Network, unknown: s.Choice.Unknown}
+			if pools := s.Choice.Pools(family); len(pools) > 0 {
+				key.first, key.n = &pools[0], len(pools)
+			}
+			l, known := judged[key]
+			if !known || key.n == 0 {
+				l = v.listOf(s, family, interfaces[n].Network, whole)
+				judged[key] = l
+			}
+			s.Lists[f] = l
 		}
 		s.Interface.pools = &Pools{IPv4: s.Choice.IPv4, IPv6: s.Choice.IPv6, Source: v.sourceOf(s)}
 	}
+}
+
+// judgedList is what the judgement on a list of pools rests on: those that begin at the same
+// place and are as long are one.
+type judgedList struct {
+	family  int
+	network spiderpool.MultusName
+	unknown bool
+	first   *string
+	n       int
 }
 
 // withoutDisabled leaves out the lists of an IP version that is off in Spiderpool,

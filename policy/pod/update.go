@@ -102,7 +102,7 @@ func Inherit(v *verdict.Verdict, subject, old *Subject, before *verdict.Verdict)
 			untouched = there && value == subject.Labels[key]
 		}
 		// What falls short by less is better than before, whatever was written.
-		return (untouched || f.Shortfall > 0) && slices.ContainsFunc(before.Findings, f.SameAs)
+		return (untouched || f.Shortfall > 0) && slices.ContainsFunc(before.Findings, f.SameAs) || untouched && before.Crowded(f.Rule, v)
 	})
 	if subject.ReadsAsBefore(old) || subject.Existing() && subject.takesAway() {
 		v.Undecided = nil

@@ -31,6 +31,9 @@ type View struct {
 	planners []*Holder
 	planned  map[*RequestedAddress]*Holder
 
+	// places are where things stand in the annotations of Multus, as far as that was asked.
+	places map[string]*multus.Places
+
 	// parts are those read since they were last forgotten.
 	parts verdict.Parts
 }
@@ -229,7 +232,20 @@ func (v *View) Subnet(r *FlatRequest) *flatnetwork.Subnet {
 
 // Locate is where a field of the interface's element stands in its annotation.
 func (v *View) Locate(i *Interface, field string) int {
-	return multus.Locate(v.Subject.Annotations[i.Annotation], i.Index, field, -1)
+	return v.Places(i.Annotation).Locate(i.Index, field, -1)
+}
+
+// Places finds where things stand in an annotation of Multus. All who ask share what is found.
+func (v *View) Places(annotation string) *multus.Places {
+	places, known := v.places[annotation]
+	if !known {
+		if v.places == nil {
+			v.places = map[string]*multus.Places{}
+		}
+		places = multus.PlacesIn(v.Subject.Annotations[annotation])
+		v.places[annotation] = places
+	}
+	return places
 }
 
 // LocateNetwork is where the interface's network is named: the whole of

@@ -13,7 +13,7 @@ var ruleFlatNetworkSubnetInvalid = Rule{
 	Check: func(s *view) []verdict.Finding {
 		var found verdict.Collector
 		for _, f := range s.compiled.Faults() {
-			found.Add(f.Softened, func() verdict.Finding {
+			found.AddOf(f.Softened, f.More, func() verdict.Finding {
 				return verdict.Finding{Place: object.AtField(f.Field), Message: f.Message(), Remedy: f.Remedy}
 			})
 		}

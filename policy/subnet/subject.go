@@ -76,7 +76,9 @@ func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	}
 	old := &Subject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}
 	before := old.judge(f, c)
-	v.Inherit("this subnet already violates rules that refuse a new one", func(f *verdict.Finding) bool { return slices.ContainsFunc(before.Findings, f.SameAs) })
+	v.Inherit("this subnet already violates rules that refuse a new one", func(f *verdict.Finding) bool {
+		return slices.ContainsFunc(before.Findings, f.SameAs) || before.Crowded(f.Rule, &v)
+	})
 	return v
 }
 

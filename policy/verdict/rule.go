@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/object"
 )
@@ -77,10 +78,13 @@ type Finding struct {
 	// Place is where in the object the culprit stands; as a rule returns it, where in the
 	// pod.
 	Place object.Place
-	// Message states the fact, with values quoted, and what is accepted.
+	// Message states the fact, with values quoted, and what is accepted. [Finding.Text] is
+	// what people read.
 	Message string
 	// Remedy says what to write instead; it may span lines.
 	Remedy string
+	// More is how many findings of the kind there are beside this one that are not kept.
+	More int
 	// Relaxed marks a warning that would be a denial but for the namespace's mode.
 	Relaxed bool
 	// Inherited marks a warning that would be a denial but for what stood in the
@@ -100,6 +104,14 @@ type Finding struct {
 // RestsOn are the parts of an inventory's answers that the rule has read, for a rule of
 // pods: with others the finding might not be there, or not deny.
 func (f *Finding) RestsOn() Parts { return f.restsOn }
+
+// Text is the message, with how many more there are of the kind.
+func (f *Finding) Text() string {
+	if f.More == 0 {
+		return f.Message
+	}
+	return f.Message + " (and " + strconv.Itoa(f.More) + " more of the kind)"
+}
 
 // Path is the place in the object as people write it, without the offset.
 func (f *Finding) Path() string { return f.Place.String() }

@@ -12,6 +12,9 @@ type Verdict struct {
 	// Findings stand in the order of the rule table, within a rule in the order
 	// of the annotations.
 	Findings []Finding
+	// LeftOut are findings of rules of which none is said, where the verdict is
+	// [Verdict.Bounded].
+	LeftOut []Finding
 	// Exempt says why the configuration spares the subject, such as
 	// "namespace kube-system"; empty when it does not.
 	Exempt string
@@ -78,31 +81,52 @@ func (v *Verdict) Add(id string, action Action, restsOn Parts, found []Finding, 
 }
 
 // Explanation is the text that a person reads: every finding of at least the
-// given severity with its rule, its place and its remedy.
+// given severity with its rule, its place and its remedy. What mends several findings
+// of a rule is said once, behind the last of them.
 func (v *Verdict) Explanation(least Action) string {
-	var b strings.Builder
+	var said []*Finding
 	count := 0
 	for i := range v.Findings {
-		if v.Findings[i].Action.severity() < least.severity() {
-			continue
+		if f := &v.Findings[i]; f.Action.severity() >= least.severity() {
+			said = append(said, f)
+			count += 1 + f.More
 		}
-		if count++; count > 1 {
+	}
+	for i := range v.LeftOut {
+		if f := &v.LeftOut[i]; f.Action.severity() >= least.severity() {
+			count += 1 + f.More
+		}
+	}
+	var b strings.Builder
+	if count > 1 {
+		b.WriteString(strconv.Itoa(count) + " findings:\n\n")
+	}
+	for n, f := range said {
+		fmt.Fprintf(&b, "[%s] %s: %s", f.Rule, f.Path(), f.Text())
+		last := n == len(said)-1
+		if f.Remedy != "" && (last || said[n+1].Rule != f.Rule || said[n+1].Remedy != f.Remedy) {
+			b.WriteString("\nTo fix it: ")
+			b.WriteString(f.Remedy)
+		}
+		if !last {
 			b.WriteString("\n\n")
 		}
-		v.Findings[i].writeTo(&b)
 	}
-	if count > 1 {
-		return strconv.Itoa(count) + " findings:\n\n" + b.String()
+	if rules := rulesOf(v.LeftOut, least); len(rules) > 0 {
+		b.WriteString("\n\nThere is more to say of the rules " + strings.Join(rules, ", ") + ".")
 	}
 	return b.String()
 }
 
-func (f *Finding) writeTo(b *strings.Builder) {
-	fmt.Fprintf(b, "[%s] %s: %s", f.Rule, f.Path(), f.Message)
-	if f.Remedy != "" {
-		b.WriteString("\nTo fix it: ")
-		b.WriteString(f.Remedy)
+// rulesOf are the rules of findings of at least a severity, each once.
+func rulesOf(findings []Finding, least Action) []string {
+	var rules []string
+	for i := range findings {
+		if f := &findings[i]; f.Action.severity() >= least.severity() && !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
 	}
+	return rules
 }
 
 // Inherit makes warnings of the denials that an update found in place, and marks what would
@@ -117,11 +141,30 @@ func (v *Verdict) Inherit(clause string, hadBefore func(*Finding) bool) {
 	}
 }
 
+// Crowded says that of a rule more findings were there than were kept, and at least as many as
+// another verdict has: one that only the other has kept may be as old as the others.
+func (v *Verdict) Crowded(rule string, now *Verdict) bool {
+	n, more := v.number(rule)
+	others, _ := now.number(rule)
+	return more && others <= n
+}
+
+// number is how many findings of a rule there are, and whether some are not kept.
+func (v *Verdict) number(rule string) (n int, more bool) {
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Rule == rule {
+			n += 1 + f.More
+			more = more || f.More > 0
+		}
+	}
+	return n, more
+}
+
 // SameAs says whether a finding is the same one, whatever it leads to. What falls short
 // by less than before is not new.
 func (f *Finding) SameAs(before Finding) bool {
 	if f.Rule != before.Rule || !f.Place.Is(before.Place) {
 		return false
 	}
-	return f.Message == before.Message || f.Shortfall > 0 && f.Shortfall <= before.Shortfall
+	return f.Message == before.Message && f.More <= before.More || f.Shortfall > 0 && f.Shortfall <= before.Shortfall
 }

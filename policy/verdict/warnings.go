@@ -79,7 +79,7 @@ func (f *Finding) Warning() string {
 	if f.Relaxed {
 		head += "would be refused: "
 	}
-	message := oneLine(f.Message)
+	message := oneLine(f.Text())
 	// A remedy of several lines shows what to write, which one line cannot.
 	if f.Remedy != "" && !strings.Contains(f.Remedy, "\n") {
 		if line := head + message + "; " + oneLine(f.Remedy); fits(line) {

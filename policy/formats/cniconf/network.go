@@ -2,6 +2,7 @@ package cniconf
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/containernetworking/cni/libcni"
@@ -35,9 +36,13 @@ type Source struct {
 type Network struct {
 	Namespace, Name string
 
-	// NameOnly says that no object was seen ([FromName]): only the name is
-	// known, and a role where the name suggests one.
+	// NameOnly says that no object was seen ([FromName]), or that its config was not read
+	// ([Network.Unread]): only the name is known, and a role where the name, or else the object,
+	// suggests one.
 	NameOnly bool
+	// Unread says why a config is not read, as a clause about it: `its config is too large...`.
+	// Pods may use it well. It is empty for any other.
+	Unread string
 	// OnNode says that the object's config is empty. Multus then reads a file
 	// on the node whose "name" is that of the object, out of our sight.
 	OnNode bool
@@ -111,6 +116,10 @@ type Capabilities struct {
 	MAC bool
 }
 
+// MaxConfigBytes is how long a config may be to be read. No network that is meant to work comes
+// near it, and a hostile one may have 3 MB.
+const MaxConfigBytes = 64 << 10
+
 // Compile reads a NetworkAttachmentDefinition. It never fails: what cannot be
 // used is said in [Network.Unusable].
 func Compile(s Source) *Network {
@@ -122,9 +131,13 @@ func Compile(s Source) *Network {
 		ResourceName: s.Annotations[ResourceNameAnnotation],
 		annotated:    groundOfAnnotation(s.Annotations[InstanceTypeAnnotation]),
 	}
-	if n.OnNode {
+	switch {
+	case n.OnNode:
 		n.Istio = isIstio(&s)
-	} else {
+	case len(s.Config) > MaxConfigBytes:
+		n.NameOnly = true
+		n.Unread = fmt.Sprintf("its config is too large to be checked: %d bytes; accepted: up to %d bytes", len(s.Config), MaxConfigBytes)
+	default:
 		chain, fault := readChain(s.Config, s.Name)
 		if fault == "" {
 			n.describe(chain)

@@ -33,7 +33,7 @@ func checkWords(t *testing.T, n *Network) {
 			}
 		}
 	}
-	if n.Unusable == "" && !n.OnNode && len(n.Plugins) == 0 {
+	if n.Unusable == "" && n.Unread == "" && !n.OnNode && len(n.Plugins) == 0 {
 		t.Errorf("neither plugins nor a reason why: %+v", n)
 	}
 	if n.OnNode && n.Unusable != "" {
@@ -61,7 +61,7 @@ func FuzzCompile(f *testing.F) {
 }
 
 func TestHugeConfigs(t *testing.T) {
-	const size = 1 << 20
+	const size = MaxConfigBytes - 100
 	tests := []struct{ name, config, unusable string }{
 		{"one long value", `{"type":"macvlan","master":"` + strings.Repeat("x", size) + `"}`, ""},
 		{"one long mode", `{"type":"macvlan","mode":"` + strings.Repeat("\u202e", size/3) + `"}`, ""},
@@ -85,11 +85,34 @@ func TestHugeConfigs(t *testing.T) {
 	}
 }
 
+// What is longer than any network that is meant to work is not read, and may be anything.
+func TestLargeConfig(t *testing.T) {
+	for length, want := range map[int]string{
+		MaxConfigBytes:     "",
+		MaxConfigBytes + 1: "its config is too large to be checked: 65537 bytes; accepted: up to 65536 bytes",
+	} {
+		source := Source{Name: "macvlan-overlay-vlan0", Annotations: annotation("macvlan-underlay"), Config: chartOverlay + strings.Repeat(" ", length-len(chartOverlay))}
+		n := Compile(source)
+		checkWords(t, n)
+		if n.Unread != want || n.Unusable != "" || n.NameOnly != (want != "") || n.FailsAll() != "" {
+			t.Errorf("%d bytes: %+v", length, n)
+		}
+		wantRole := RoleOverlay
+		if want != "" {
+			// Of the chain nothing is known: the annotation counts.
+			wantRole = RoleStandalone
+		}
+		if role, _ := n.Role(ModeAuto); role != wantRole {
+			t.Errorf("%d bytes: role %s, want %s", length, role, wantRole)
+		}
+	}
+}
+
 // TestConfigIsNotRetained: ten thousand networks in memory must not hold their
 // configs.
 func TestConfigIsNotRetained(t *testing.T) {
 	for _, config := range allConfigs {
-		text := []byte(config + strings.Repeat(" ", 1<<20))
+		text := []byte(config + strings.Repeat(" ", MaxConfigBytes-len(config)))
 		held := weak.Make(&text[0])
 		n := Compile(Source{Name: "a", Config: unsafe.String(&text[0], len(text))})
 		text = nil

@@ -78,15 +78,7 @@ func (f *Fault) Message() string {
 	if f.Want != "" {
 		message += "; accepted: " + f.Want
 	}
-	return message + more(f.More)
-}
-
-// more counts the faults that are not kept.
-func more(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (and %d more of the kind)", n)
+	return message
 }
 
 // add keeps a fault, or counts it with the last one kept of its kind.

@@ -41,7 +41,7 @@ func (f *SubnetFault) Message() string {
 	if f.Want != "" {
 		message += "; accepted: " + f.Want
 	}
-	return message + more(f.More)
+	return message
 }
 
 const (

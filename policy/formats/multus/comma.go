@@ -54,15 +54,15 @@ func tooMany(slashes int) string {
 func appendCommaFaults(faults []Fault, i int, e *Element, at itemParts) []Fault {
 	if e.Namespace != "" {
 		if detail := namespaceDetail(e.Namespace); detail != "" {
-			faults = append(faults, Fault{ProblemName, i, "namespace", at.namespace.start, e.Namespace, detail, wantNamespace})
+			faults = append(faults, Fault{ProblemName, i, "namespace", at.namespace.start, e.Namespace, detail, wantNamespace, 0})
 		}
 	}
 	if detail := commaNameDetail(e.Name); detail != "" {
-		faults = append(faults, Fault{ProblemName, i, "name", at.name.start, e.Name, detail, wantCommaName})
+		faults = append(faults, Fault{ProblemName, i, "name", at.name.start, e.Name, detail, wantCommaName, 0})
 	}
 	if e.Interface != "" {
 		if detail := interfaceDetail(e.Interface); detail != "" {
-			faults = append(faults, Fault{ProblemInterface, i, "interface", at.iface.start, e.Interface, detail, wantInterface})
+			faults = append(faults, Fault{ProblemInterface, i, "interface", at.iface.start, e.Interface, detail, wantInterface, 0})
 		}
 	}
 	return faults

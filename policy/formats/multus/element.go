@@ -44,7 +44,7 @@ type Element struct {
 	ArgIPsFault string
 	ArgMAC      string
 	// Offset is where the element's text starts in a comma list, in bytes; -1
-	// in the JSON form, whose places [Locate] finds.
+	// in the JSON form, whose places [Places] finds.
 	Offset int
 }
 
@@ -77,7 +77,7 @@ func ParseDefaultNetwork(value, multusNamespace string) ([]Element, []Fault) {
 	switch {
 	case len(elements) > 1:
 		faults = append(faults, Fault{
-			Problem: ProblemCount, Element: -1, Offset: Locate(value, 1, "", -1),
+			Problem: ProblemCount, Element: -1, Offset: PlacesIn(value).Locate(1, "", -1),
 			Detail: fmt.Sprintf("names %d networks", len(elements)), Want: "exactly one network",
 		})
 	case len(elements) == 0 && len(faults) == 0:

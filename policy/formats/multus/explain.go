@@ -84,7 +84,18 @@ func (x *explainer) element(i int, object jsonplace.Value) *selection {
 
 // report adds a fault whose culprit is a value of the text.
 func (x *explainer) report(p Problem, i int, field string, at jsonplace.Value, detail, want string) {
-	x.faults = append(x.faults, Fault{p, i, field, at.Start, at.Text(), detail, want})
+	last, kept := 0, 0
+	for n := len(x.faults) - 1; n >= 0 && x.faults[n].Element == i; n-- {
+		if f := &x.faults[n]; f.Problem == p && f.Field == field {
+			last = max(last, n)
+			kept++
+		}
+	}
+	if kept == maxFaults {
+		x.faults[last].More++
+		return
+	}
+	x.faults = append(x.faults, Fault{Problem: p, Element: i, Field: field, Offset: at.Start, Value: at.Text(), Detail: detail, Want: want})
 }
 
 // misfit reports a field that does not decode: the members at fault of the two
@@ -120,7 +131,7 @@ func (x *explainer) strings(i int, object jsonplace.Value, s *selection, misfit 
 		if !given {
 			at = object
 		}
-		x.faults = append(x.faults, Fault{c.problem, i, c.field, at.Start, c.value, detail, c.want})
+		x.faults = append(x.faults, Fault{Problem: c.problem, Element: i, Field: c.field, Offset: at.Start, Value: c.value, Detail: detail, Want: c.want})
 	}
 }
 

@@ -49,7 +49,13 @@ type Fault struct {
 	Detail string
 	// Want says what is accepted, again without the value.
 	Want string
+	// More is how many faults of the kind follow in the same field that are not kept.
+	More int
 }
+
+// maxFaults is how many faults of one kind in one field of an element are kept, more than a
+// person writes by hand.
+const maxFaults = 20
 
 // inOrder sorts faults by where they are, leaving those of one place as found.
 func inOrder(faults []Fault) []Fault {

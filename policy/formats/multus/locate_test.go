@@ -51,7 +51,7 @@ func TestLocate(t *testing.T) {
 	for _, tt := range tests {
 		want := strings.IndexByte(tt.marked, '^')
 		value := tt.marked[:want] + tt.marked[want+1:]
-		if got := Locate(value, tt.element, tt.field, tt.index); got != want {
+		if got := PlacesIn(value).Locate(tt.element, tt.field, tt.index); got != want {
 			t.Errorf("%q element %d, %q, %d: at %d, want %d", value, tt.element, tt.field, tt.index, got, want)
 		}
 	}

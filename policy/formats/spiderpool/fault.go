@@ -45,7 +45,13 @@ type Fault struct {
 	Detail string
 	// Want says what is accepted, again without the value.
 	Want string
+	// More is how many faults of the kind follow that are not kept.
+	More int
 }
+
+// maxFaults is how many faults of one kind in one annotation are kept, more than a person
+// writes by hand.
+const maxFaults = 100
 
 // Message is the fault as a sentence: which value of which element is wrong in
 // what way, and what is accepted. It begins with "the annotation" where the value

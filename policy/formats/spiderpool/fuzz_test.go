@@ -126,6 +126,7 @@ func TestLongValues(t *testing.T) {
 	filled := func(opening, piece, closing string) string {
 		return opening + strings.TrimSuffix(strings.Repeat(piece, length/len(piece)), ",") + closing
 	}
+	many := func(piece string, n int) string { return "[" + strings.TrimSuffix(strings.Repeat(piece, n), ",") + "]" }
 	tests := []struct {
 		title, key, value string
 		faults            int
@@ -135,19 +136,27 @@ func TestLongValues(t *testing.T) {
 		{"names of a wrong type", PoolAnnotation, filled(`{"ipv4":[`, `5,`, `]}`), length / 2},
 		{"unknown keys", PoolAnnotation, filled(`{`, `"x":5,`, `}`), length / 6},
 		{"equal keys and empty names", PoolAnnotation, `{` + strings.Repeat(`"ipv4":[],`, length/20) + `"ipv4":[` + strings.Repeat(`"",`, length/6) + `""]}`, length/6 + 1},
-		{"nulls", PoolsAnnotation, filled(`[`, `null,`, `]`), 0},
-		{"equal interfaces", PoolsAnnotation, filled(`[`, `{"interface":"a"},`, `]`), length/18 - 1},
-		{"no objects", PoolsAnnotation, filled(`[`, `5,`, `]`), length / 2},
-		{"subnets of nothing", SubnetsAnnotation, filled(`[`, `null,`, `]`), 2 * (length / 5)},
-		{"routes of nothing", RoutesAnnotation, filled(`[`, `null,`, `]`), 2 * (length / 5)},
+		{"nulls", PoolsAnnotation, many(`null,`, maxElements), 0},
+		{"equal interfaces", PoolsAnnotation, many(`{"interface":"a"},`, maxElements), maxElements - 1},
+		{"no objects", PoolsAnnotation, many(`5,`, maxElements), maxElements},
+		{"subnets of nothing", SubnetsAnnotation, many(`null,`, maxElements), 2 * maxElements},
+		{"routes of nothing", RoutesAnnotation, many(`null,`, maxElements), 2 * maxElements},
+		{"too many pools", PoolsAnnotation, many(`{"ipv4":["a"]},`, maxElements+1), 1},
+		{"too many subnets", SubnetsAnnotation, filled(`[`, `{},`, `]`), 1},
+		{"too many routes", RoutesAnnotation, filled(`[`, `{},`, `]`), 1},
 		{"depth", PoolAnnotation, strings.Repeat(`[`, length), 1},
 		{"depth within", PoolAnnotation, `{"ipv4":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `}`, 1},
 		{"stars", PoolAnnotation, `{"ipv4":["` + strings.Repeat(`*a`, length/2) + `"]}`, 0},
 		{"pluses", IPNumberAnnotation, strings.Repeat(`+`, length), 1},
 	}
 	for _, tt := range tests {
-		if _, faults := Parse(map[string]string{tt.key: tt.value}); len(faults) != tt.faults {
-			t.Errorf("%s: %d faults, want %d", tt.title, len(faults), tt.faults)
+		_, faults := Parse(map[string]string{tt.key: tt.value})
+		n := len(faults)
+		for _, f := range faults {
+			n += f.More
+		}
+		if n != tt.faults {
+			t.Errorf("%s: %d faults, want %d", tt.title, n, tt.faults)
 		}
 	}
 }

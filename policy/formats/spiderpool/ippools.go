@@ -177,9 +177,11 @@ func (r *reading) checkInterfaces(list []Selection) (named, unclear bool) {
 func Locate(annotation, value string, element int, field string, index int) int {
 	for i := range readers {
 		if readers[i].annotation == annotation && readers[i].shape != nil && json.Valid([]byte(value)) {
-			r := reading{annotation: annotation, value: value, shape: readers[i].shape}
-			at := r.element(element)
-			if found, given := r.shape.find(at, field); given {
+			at := jsonplace.Root(value)
+			if element >= 0 {
+				at = at.Member(element)
+			}
+			if found, given := readers[i].shape.find(at, field); given {
 				at = found.Member(index)
 			}
 			return at.Start

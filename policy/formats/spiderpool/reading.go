@@ -27,11 +27,33 @@ type element struct {
 	broken fieldSet
 }
 
+// maxElements is how many elements of a list are read. Within 64 KiB, no more fit that each
+// name an interface and a pool, or a route.
+const maxElements = 2048
+
+// tooMany refuses a list of more elements than are read.
+func (r *reading) tooMany() bool {
+	if !r.shape.list || strings.Count(r.value, ",") < maxElements || !json.Valid([]byte(r.value)) {
+		return false
+	}
+	n := 0
+	for range r.root().Members() {
+		n++
+	}
+	if n > maxElements {
+		r.refuse(-1, "", r.root().Start, "", fmt.Sprintf("is too large to be checked: %d elements", n), fmt.Sprintf("up to %d elements", maxElements))
+	}
+	return n > maxElements
+}
+
 // decode reads the value as Spiderpool does: with encoding/json, which passes
 // over unknown keys and refuses wrong types. It is false when not even the
 // outermost bracket is right. The value is read once; only one with a fault is
 // read again, to say where and what.
 func decode[T any](r *reading, into *T) bool {
+	if r.tooMany() {
+		return false
+	}
 	strict := json.NewDecoder(strings.NewReader(r.value))
 	strict.DisallowUnknownFields()
 	if strict.Decode(into) == nil && strings.Trim(r.value[strict.InputOffset():], jsonplace.Space) == "" {
@@ -51,12 +73,28 @@ func decode[T any](r *reading, into *T) bool {
 
 // refuse adds a fault for which Spiderpool refuses the value.
 func (r *reading) refuse(index int, field string, offset int, value, detail, want string) {
-	r.faults = append(r.faults, Fault{ProblemInvalid, r.annotation, index, field, offset, value, detail, want})
+	r.add(ProblemInvalid, index, field, offset, value, detail, want)
 }
 
 // ignore adds a fault that Spiderpool ignores.
 func (r *reading) ignore(index int, field string, offset int, value, detail, want string) {
-	r.faults = append(r.faults, Fault{ProblemUnknownField, r.annotation, index, field, offset, value, detail, want})
+	r.add(ProblemUnknownField, index, field, offset, value, detail, want)
+}
+
+// add keeps a fault, or counts it with the last one kept of its kind.
+func (r *reading) add(p Problem, index int, field string, offset int, value, detail, want string) {
+	last, kept := 0, 0
+	for i := range r.faults {
+		if r.faults[i].Problem == p {
+			last = i
+			kept++
+		}
+	}
+	if kept == maxFaults {
+		r.faults[last].More++
+		return
+	}
+	r.faults = append(r.faults, Fault{p, r.annotation, index, field, offset, value, detail, want, 0})
 }
 
 // root is the value as a whole.

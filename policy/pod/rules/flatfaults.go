@@ -32,7 +32,7 @@ func flatFaults(p *pod.View, found *verdict.Collector, problems ...flatnetwork.P
 			if !slices.Contains(problems, f.Problem) || unattached && waits {
 				continue
 			}
-			found.Add(f.Softened || unattached || waits && !attached, func() verdict.Finding {
+			found.AddOf(f.Softened || unattached || waits && !attached, f.More, func() verdict.Finding {
 				return verdict.Finding{Place: object.AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: f.Remedy}
 			})
 		}

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/multus"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/nad"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/pod"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 )
@@ -202,8 +204,70 @@ func TestWarningsDoNotHideADenial(t *testing.T) {
 	if v.Decision() != verdict.Deny || len(v.Findings) != verdict.MaxFindings {
 		t.Errorf("%s, %d findings", v.Decision(), len(v.Findings))
 	}
-	if text := v.Explanation(verdict.Deny); !strings.Contains(text, `"wan-v4", named for interface "net2"`) || !strings.Contains(text, "(and 1 more of the kind)") {
+	if text := v.Explanation(verdict.Deny); !strings.Contains(text, `"wan-v4", named for interface "net2"`) || strings.Contains(text, "of the kind") {
 		t.Errorf("the denial says:\n%s", text)
+	}
+	if text := v.Explanation(verdict.Warn); !strings.Contains(text, "(and 1 more of the kind)") {
+		t.Errorf("all findings:\n%s", text)
+	}
+}
+
+// Of a network whose configuration is not read nothing is said but that.
+func TestLargeConfig(t *testing.T) {
+	c := newCluster(t)
+	source := cniconf.Source{Namespace: "kube-system", Name: "large", Config: `{"cniVersion":"0.3.1","type":"macvlan"}` + strings.Repeat(" ", cniconf.MaxConfigBytes)}
+	c.networks[reference("kube-system/large")] = nad.Compile(source)
+	v := c.judge(podOf("networks", "kube-system/large"), config.Default())
+	if got := ids(v); got != "warn network-config-unusable" || !strings.Contains(v.Findings[0].Message, "is too large to be checked: ") {
+		t.Errorf("%s\n%s", got, v.Explanation(verdict.Warn))
+	}
+}
+
+// A rule that is off is not run.
+func TestRulesThatAreOff(t *testing.T) {
+	view := newCluster(t).view(podOf("networks", "kube-system/lan"), config.Default())
+	view.Judge([]pod.Rule{{ID: "a", Default: verdict.Off, Check: func(*pod.View) []verdict.Finding { t.Error("it was run"); return nil }}})
+}
+
+// The places of all elements are found in one pass: what each costs does not depend on how many
+// there are.
+func TestPlacesAreFoundOnce(t *testing.T) {
+	allocated := func(n int) float64 {
+		element := `{"name":"standalone-` + strings.Repeat("a", 200) + `","namespace":"kube-system","ips":["10.1.1.1/24"]}`
+		places := multus.PlacesIn("[" + strings.TrimSuffix(strings.Repeat(element+",", n), ",") + "]")
+		places.Locate(0, "name", -1)
+		return testing.AllocsPerRun(10, func() {
+			for i := range n {
+				places.Locate(i, "name", -1)
+				places.Locate(i, "ips", 0)
+				places.Object(i)
+			}
+		})
+	}
+	for _, n := range []int{64, 128} {
+		if got := allocated(n); got != 0 {
+			t.Errorf("%d elements cost %v allocations", n, got)
+		}
+	}
+}
+
+// All findings of a rule have one remedy, which is made once: twice as many networks that
+// are refused cost twice as much.
+func TestRemedyIsMadeOnce(t *testing.T) {
+	c := newCluster(t)
+	allocated := func(n int) float64 {
+		element := `{"name":"first","namespace":"kube-system","ips":["10.1.1.1/24","10.1.1.2/24"]}`
+		s := podOf("networks", "["+strings.TrimSuffix(strings.Repeat(element+",", n), ",")+"]")
+		return testing.AllocsPerRun(5, func() {
+			if v := c.judge(s, config.Default()); !strings.Contains(ids(v), "deny standalone-on-overlay-pod") {
+				t.Fatal(ids(v))
+			}
+		})
+	}
+	half, whole := allocated(60), allocated(120)
+	t.Logf("%v and %v allocations", half, whole)
+	if whole > 2.2*half {
+		t.Errorf("%v allocations for 120 networks, and %v for 60", whole, half)
 	}
 }
 

@@ -24,7 +24,7 @@ func faultCheck(noun, remedy string, problems ...multus.Problem) func(*pod.View)
 				if !slices.Contains(problems, f.Problem) {
 					continue
 				}
-				of.Add(false, func() verdict.Finding {
+				of.AddOf(false, f.More, func() verdict.Finding {
 					return verdict.Finding{Place: object.AtAnnotation(key, f.Offset), Message: faultMessage(p, key, noun, f), Remedy: remedy}
 				})
 			}

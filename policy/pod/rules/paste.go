@@ -51,8 +51,6 @@ type arrangement struct {
 	extras []*pod.Interface
 	// names are the interfaces' names then; nil where some would be called the same.
 	names map[*pod.Interface]string
-	// objects are the elements of the annotations in the JSON form, each annotation read once.
-	objects map[string][]string
 }
 
 // rearranged are lines of YAML, each behind an [indent], with the annotations of a pod
@@ -60,7 +58,7 @@ type arrangement struct {
 // Where an annotation cannot be shown, there are words that say the same. That
 // default-network goes, without another one, is left to the caller to say.
 func rearranged(p *pod.View, first *pod.Interface, extras []*pod.Interface) string {
-	a := &arrangement{p: p, first: first, extras: extras, objects: map[string][]string{}}
+	a := &arrangement{p: p, first: first, extras: extras}
 	a.settleNames()
 	var lines []string
 	if first != nil && first != p.First() {
@@ -139,7 +137,7 @@ func (a *arrangement) byNumber() []*pod.Interface {
 // pod does, and with the namespace of its network; words that say the same where it cannot be
 // shown.
 func qualified(p *pod.View, first *pod.Interface) string {
-	a := &arrangement{p: p, first: first, objects: map[string][]string{}}
+	a := &arrangement{p: p, first: first}
 	if value, ok := a.render([]*pod.Interface{first}); ok {
 		return first.Annotation + ": " + value
 	}
@@ -234,12 +232,7 @@ func (a *arrangement) object(i *pod.Interface) string {
 	if i.Element.Offset >= 0 {
 		return ""
 	}
-	objects, read := a.objects[i.Annotation]
-	if !read {
-		objects = multus.Objects(a.p.Subject.Annotations[i.Annotation])
-		a.objects[i.Annotation] = objects
-	}
-	return objects[i.Index]
+	return a.p.Places(i.Annotation).Object(i.Index)
 }
 
 // pools are the lines that let what is said of interfaces by their names follow them, also

@@ -30,6 +30,7 @@ func misfitCheck(reasons ...spiderpool.Misfit) func(*pod.View) []verdict.Finding
 // misfits adds what [misfitCheck] reports.
 func misfits(p *pod.View, found *verdict.Collector, reasons ...spiderpool.Misfit) {
 	of := func(c *pod.Candidate) bool { return slices.Contains(reasons, c.Misfit) }
+	remedies := poolRemedies{p: p}
 	add := func(s *pod.InterfacePools, l *pod.PoolList, c *pod.Candidate) {
 		// On a template a pool that is missing may still be applied, like the
 		// networks.
@@ -37,7 +38,7 @@ func misfits(p *pod.View, found *verdict.Collector, reasons ...spiderpool.Misfit
 		if c.Misfit == spiderpool.MisfitMissing {
 			softened = p.Subject.Template()
 		}
-		found.Add(softened, func() verdict.Finding { return misfitFinding(p, s, l, c) })
+		found.Add(softened, func() verdict.Finding { return misfitFinding(&remedies, s, l, c) })
 	}
 	var serving map[string]bool
 	for n := range p.Supplies() {
@@ -65,7 +66,7 @@ func misfits(p *pod.View, found *verdict.Collector, reasons ...spiderpool.Misfit
 				}
 			case exhausted && len(l.Candidates) > 0 && of(&l.Candidates[0]):
 				applied := p.Subject.Template() && !slices.ContainsFunc(l.Candidates, func(c pod.Candidate) bool { return c.Misfit != spiderpool.MisfitMissing })
-				found.Add(applied, func() verdict.Finding { return unsuppliedFinding(p, s, l) })
+				found.Add(applied, func() verdict.Finding { return unsuppliedFinding(&remedies, s, l) })
 			default:
 				for c := range l.Candidates {
 					if c := &l.Candidates[c]; of(c) && c.Misfit == spiderpool.MisfitMissing {
@@ -92,7 +93,8 @@ func servingPools(p *pod.View) map[string]bool {
 }
 
 // misfitFinding reports one pool of a list.
-func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.Candidate) verdict.Finding {
+func misfitFinding(remedies *poolRemedies, s *pod.InterfacePools, l *pod.PoolList, c *pod.Candidate) verdict.Finding {
+	p := remedies.p
 	f := at(p, s, l, c.Name)
 	f.Message = fmt.Sprintf("pool %s, %s, %s", quote.Value(c.Name), namedFor(p, s, l), c.Detail)
 	counted := c.Misfit == spiderpool.MisfitNetwork && s.Interface.Annotation != multus.DefaultNetworkAnnotation
@@ -116,7 +118,7 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 	case len(l.Candidates) > 1:
 		f.Message += "; no other pool of the list can serve the interface either"
 	}
-	f.Remedy = poolRemedy(p, s, l)
+	f.Remedy = remedies.of(s, l)
 	switch {
 	case counted && s.Interface.Element != nil:
 		f.Remedy = fmt.Sprintf("write the name of every interface into %s, as in %s@%s: Spiderpool then finds their networks",
@@ -132,7 +134,8 @@ func misfitFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList, c *pod.C
 
 // unsuppliedFinding reports a list that nobody wrote for the pod and none of whose
 // pools can serve the interface.
-func unsuppliedFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList) verdict.Finding {
+func unsuppliedFinding(remedies *poolRemedies, s *pod.InterfacePools, l *pod.PoolList) verdict.Finding {
+	p := remedies.p
 	const most = 3
 	var reasons []string
 	for _, c := range l.Candidates[:min(most, len(l.Candidates))] {
@@ -144,7 +147,7 @@ func unsuppliedFinding(p *pod.View, s *pod.InterfacePools, l *pod.PoolList) verd
 	f := at(p, s, l, "")
 	f.Message = fmt.Sprintf("no pool can serve interface %s with an IPv%d address: of the pools, %s, %s",
 		quote.Value(s.Interface.Name), l.Family, namedFor(p, s, l), strings.Join(reasons, "; "))
-	f.Remedy = poolRemedy(p, s, l)
+	f.Remedy = remedies.of(s, l)
 	return f
 }
 
@@ -217,50 +220,6 @@ func origin(p *pod.View, s *pod.InterfacePools) string {
 	return ""
 }
 
-// poolRemedy names pools that can serve the interface, if there are any.
-func poolRemedy(p *pod.View, s *pod.InterfacePools, l *pod.PoolList) string {
-	who := "name"
-	if s.Choice.Source != spiderpool.SourcePod || origin(p, s) != "" {
-		who = "name, in " + spiderpool.PoolsAnnotation + ", or ask the platform team to name,"
-	}
-	such := "; there is none now"
-	if fitting := fittingPools(p, s.Interface, l.Family, chosenPools(p)); len(fitting) > 0 {
-		for n := range fitting {
-			fitting[n] = quote.Value(fitting[n])
-		}
-		such = ", such as " + strings.Join(fitting, ", ")
-	}
-	return fmt.Sprintf("%s an IPv%d pool that can serve the interface%s. This lists the pools:\n  kubectl get spiderippools", who, l.Family, such)
-}
-
-// fittingPools are the names of the first pools that can serve an interface, have
-// room and are not taken: those that are bound to its network, or else those that
-// are bound to none.
-func fittingPools(p *pod.View, i *pod.Interface, family int, taken map[string]bool) []string {
-	const most = 3
-	var bound, free []string
-	request := p.PoolRequest(family, p.MultusName(i))
-	names := p.PoolNames(family)
-	for _, name := range names[:min(len(names), pod.MaxCandidates)] {
-		pool := p.Pool(name)
-		if misfit, _ := pool.Misfit(request); misfit != spiderpool.MisfitNone || pool.Exhausted() || taken[name] {
-			continue
-		}
-		switch {
-		case len(pool.MultusNames) == 0 && len(free) < most:
-			free = append(free, name)
-		case len(pool.MultusNames) > 0:
-			if bound = append(bound, name); len(bound) == most {
-				return bound
-			}
-		}
-	}
-	if len(bound) > 0 {
-		return bound
-	}
-	return free
-}
-
 // spiderFaultCheck makes the check of a rule that reports what is wrong with some
 // of Spiderpool's annotations. What Spiderpool does not read is left to
 // spiderpool-annotation-ignored.
@@ -283,7 +242,7 @@ func spiderFaults(p *pod.View, found *verdict.Collector, softened bool, remedy s
 		if f.Problem != problem || !slices.Contains(annotations, f.Annotation) || u == unused || !reads(p, f.Annotation) {
 			continue
 		}
-		found.Add(softened || u == maybeUsed, func() verdict.Finding {
+		found.AddOf(softened || u == maybeUsed, f.More, func() verdict.Finding {
 			return verdict.Finding{Place: object.AtAnnotation(f.Annotation, f.Offset), Message: f.Message(), Remedy: remedy}
 		})
 	}

@@ -42,7 +42,7 @@ var ruleDefaultRouteConflict = pod.Rule{
 			}
 			if count > 1 {
 				found = append(found, verdict.Finding{
-					Place:   object.AtAnnotation(last.Annotation, multus.Locate(p.Subject.Annotations[last.Annotation], last.Index, "default-route", member)),
+					Place:   object.AtAnnotation(last.Annotation, p.Places(last.Annotation).Locate(last.Index, "default-route", member)),
 					Message: fmt.Sprintf("the networks of the pod ask for %d %s default routes; accepted: one per family", count, family.name),
 					Remedy:  "leave default-route on one network only",
 				})

@@ -59,7 +59,7 @@ func attach(p *pod.View, name string) string {
 	element := fmt.Sprintf(`{"name":"%s","interface":"%s"}`, name, free)
 	const beside = "attach it, in addition to the other networks"
 	if !p.Misread() && !slices.ContainsFunc(p.Extras(), func(i pod.Interface) bool { return i.Unreadable }) {
-		a := &arrangement{p: p, first: p.First(), objects: map[string][]string{}}
+		a := &arrangement{p: p, first: p.First()}
 		var elements []string
 		for n := range p.Extras() {
 			i := &p.Extras()[n]

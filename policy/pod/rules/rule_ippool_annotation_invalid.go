@@ -23,6 +23,7 @@ func checkIPPoolAnnotation(p *pod.View) []verdict.Finding {
 	spiderFaults(p, &found, false,
 		`write {"ipv4":["pool"],"ipv6":["pool"]} in `+spiderpool.PoolAnnotation+`, or [{"interface":"net1","ipv4":["pool"]}] in `+spiderpool.PoolsAnnotation,
 		spiderpool.ProblemInvalid, spiderpool.PoolAnnotation, spiderpool.PoolsAnnotation)
+	repeated := map[*string]string{}
 	for n := range p.Supplies() {
 		s := &p.Supplies()[n]
 		switch {
@@ -54,7 +55,16 @@ func checkIPPoolAnnotation(p *pod.View) []verdict.Finding {
 		}
 		for f := range s.Lists {
 			l := &s.Lists[f]
-			pool := s.Choice.Repeated(l.Family)
+			pools := s.Choice.Pools(l.Family)
+			if len(pools) == 0 {
+				continue
+			}
+			// Many interfaces may have one list.
+			pool, known := repeated[&pools[0]]
+			if !known {
+				pool = s.Choice.Repeated(l.Family)
+				repeated[&pools[0]] = pool
+			}
 			twice := pool != "" && wroteTwice(s, l.Family, pool)
 			if pool == "" || twice && s.Choice.Source == spiderpool.SourcePod {
 				continue // in the pod's own list, a fault of the annotation itself

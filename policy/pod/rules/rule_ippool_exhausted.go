@@ -18,6 +18,7 @@ var ruleIPPoolExhausted = pod.Rule{
 	Default: verdict.Warn,
 	Check: func(p *pod.View) []verdict.Finding {
 		var found verdict.Collector
+		remedies := poolRemedies{p: p}
 		for n := range p.Supplies() {
 			s := &p.Supplies()[n]
 			for f := range s.Lists {
@@ -26,7 +27,7 @@ var ruleIPPoolExhausted = pod.Rule{
 					found.Add(p.Subject.Existing(), func() verdict.Finding {
 						one := at(p, s, l, l.Candidates[l.Usable[0]].Name)
 						one.Message = fmt.Sprintf("no pool that can serve interface %s has a free IPv%d address: %s", quote.Value(s.Interface.Name), l.Family, text)
-						one.Remedy = poolRemedy(p, s, l)
+						one.Remedy = remedies.of(s, l)
 						return one
 					})
 				}

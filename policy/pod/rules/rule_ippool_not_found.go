@@ -19,6 +19,7 @@ var ruleIPPoolNotFound = pod.Rule{
 func checkPoolsExist(p *pod.View) []verdict.Finding {
 	var found verdict.Collector
 	misfits(p, &found, spiderpool.MisfitMissing)
+	remedies := poolRemedies{p: p}
 	for n := range p.Supplies() {
 		s := &p.Supplies()[n]
 		if !p.PoolsKnown() || s.Choice.Unknown {
@@ -51,7 +52,7 @@ func checkPoolsExist(p *pod.View) []verdict.Finding {
 				} else {
 					one.Message += fmt.Sprintf(": the interface gets no IPv%d address", family)
 				}
-				one.Remedy = poolRemedy(p, s, l)
+				one.Remedy = remedies.of(s, l)
 				return one
 			})
 		}

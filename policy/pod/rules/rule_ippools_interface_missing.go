@@ -43,20 +43,6 @@ var ruleIPPoolsInterfaceMissing = pod.Rule{
 	},
 }
 
-// chosenPools are those that the interfaces get already. Two interfaces must not
-// share a pool, so none of them is a proposal for another.
-func chosenPools(p *pod.View) map[string]bool {
-	pools := map[string]bool{}
-	for n := range p.Supplies() {
-		for _, family := range pod.Families {
-			for _, pool := range p.Supplies()[n].Choice.Pools(family) {
-				pools[pool] = true
-			}
-		}
-	}
-	return pools
-}
-
 // listRemedy says what to add to the list for an interface, with a pool that is
 // not taken by another one. It takes it.
 func listRemedy(p *pod.View, s *pod.InterfacePools, taken map[string]bool) string {

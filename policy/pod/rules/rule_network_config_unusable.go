@@ -23,13 +23,18 @@ var ruleNetworkConfigUnusable = pod.Rule{
 				continue
 			}
 			message, remedy := unusable(p, i)
+			unread := iface.Network().Unread
+			if unread != "" {
+				message, remedy = "whether pods can use it is not known: "+unread, correctNetwork(iface.Reference)
+			}
 			if message == "" {
 				continue
 			}
 			found = append(found, verdict.Finding{
-				Place:   object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
-				Message: "network " + iface.Label() + ": " + message,
-				Remedy:  remedy,
+				Place:    object.AtAnnotation(iface.Annotation, p.LocateNetwork(iface)),
+				Message:  "network " + iface.Label() + ": " + message,
+				Remedy:   remedy,
+				Softened: unread != "",
 			})
 		}
 		return found

@@ -237,7 +237,7 @@ func result(o *files.Object, outcome *review.Outcome) report.Result {
 		f := &verdict.Findings[i]
 		at := o.Position(f.Place.Offset, f.Place.Steps()...)
 		result.Findings = append(result.Findings, report.Finding{
-			Rule: f.Rule, Action: string(f.Action), Path: f.Path(), Line: at.Line, Column: at.Column, Message: f.Message, Remedy: f.Remedy,
+			Rule: f.Rule, Action: string(f.Action), Path: f.Path(), Line: at.Line, Column: at.Column, Message: f.Text(), Remedy: f.Remedy,
 		})
 	}
 	for i := range outcome.Interfaces {

@@ -313,16 +313,16 @@ func TestHostLocalDatedAgreesWithThePlugin(t *testing.T) {
 	t.Logf("%v", counts)
 }
 
-// TestHostLocalManyRanges: a single pair among thousands is found.
+// TestHostLocalManyRanges: a single pair among two thousand is found.
 func TestHostLocalManyRanges(t *testing.T) {
-	const sets = 20000
+	const sets = 2000
 	var b strings.Builder
 	for i := range sets {
 		fmt.Fprintf(&b, `[{"subnet":"10.%d.%d.0/24"}],`, i/250, i%250)
 	}
 	for last, want := range map[string]string{
-		"11.0.0.0/24":   "",
-		"10.40.7.64/26": "the ranges 10.40.7.1-10.40.7.254 of 10.40.7.0/24 and 10.40.7.65-10.40.7.126 of 10.40.7.64/26 overlap",
+		"11.0.0.0/24":  "",
+		"10.4.7.64/26": "the ranges 10.4.7.1-10.4.7.254 of 10.4.7.0/24 and 10.4.7.65-10.4.7.126 of 10.4.7.64/26 overlap",
 	} {
 		n := cniconf.Compile(cniconf.Source{Config: `{"cniVersion":"1.0.0","type":"macvlan","ipam":{"type":"host-local","ranges":[` +
 			b.String() + `[{"subnet":"` + last + `"}]]}}`})
