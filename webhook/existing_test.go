@@ -86,7 +86,7 @@ func TestExistingPods(t *testing.T) {
 		"updated wrong":               {about("Pod", "pods", "", "UPDATE", wrong, plain), nil, http.StatusForbidden, denied, ""},
 		"updated right":               {about("Pod", "pods", "", "UPDATE", right, plain), nil, 0, "", ""},
 		"repaired":                    {about("Pod", "pods", "", "UPDATE", right, wrong), nil, 0, "", ""},
-		"still wrong":                 {about("Pod", "pods", "", "UPDATE", wrong, wrong), nil, 0, "", "a new Pod with these annotations would be refused: overlay-as-default-network"},
+		"still wrong":                 {about("Pod", "pods", "", "UPDATE", wrong, wrong), nil, 0, "", "a new Pod with these annotations would be refused: overlay-as-default-network (kubectl macvlan explain overlay-as-default-network)"},
 		"its status":                  {about("Pod", "pods", "status", "UPDATE", wrong, plain), nil, http.StatusForbidden, denied, ""},
 		"its status, right":           {about("Pod", "pods", "status", "UPDATE", right, plain), nil, 0, "", ""},
 		"its containers":              {about("Pod", "pods", "ephemeralcontainers", "UPDATE", wrong, plain), nil, 0, "", `macvlan-webhook does not check "UPDATE" "pods/ephemeralcontainers": correct the webhook configuration`},
@@ -144,7 +144,7 @@ func TestExistingPodsWithoutAnswers(t *testing.T) {
 // In a namespace that relaxes the rules a Binding does not wait for its pod.
 func TestBindingInMode(t *testing.T) {
 	review := about("Binding", "pods", "binding", "CREATE", podOf(overlayFirst), "")
-	for mode, warning := range map[string]string{"off": "", "warn": "macvlan-webhook could not check this Binding: the cluster did not answer in time"} {
+	for mode, warning := range map[string]string{"off": "", "warn": `macvlan-webhook could not check this Binding's networks, so it would be refused in mode enforce: read pod "team-a/web", whose annotations it changes: timed out`} {
 		inv := given.Inventory(t, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":{"macvlan-webhook.io/mode":"`+mode+`"}}}`)
 		r := ask(t, serveWith(t, inv, pods{err: errors.New("timed out")})+"/validate", review)
 		if got := strings.Join(r.Warnings, "\n"); !r.Allowed || got != warning {

@@ -129,13 +129,6 @@ To fix it: mend a`
 	}
 }
 
-func TestWarningsOfWhatIsLeftOut(t *testing.T) {
-	said := verdictOf("deny a*30", "deny b*30", "warn c*3", "warn d*3").Bounded()
-	if got := said.Warnings(); len(got) != 1 || got[0] != "there is more to say of the rules c, d" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestCollector(t *testing.T) {
 	collect := func(n int, softened func(i int) bool) []Finding {
 		var c Collector
