@@ -53,7 +53,7 @@ func (c *Change) judgeBinding(ctx context.Context, inv inventory.Inventory, conf
 		out.Unread = unreadWords(of.Kind, "it")
 		return out, nil
 	}
-	return c.judgeUpdate(ctx, inv, config, out, binding.Over(old), old), nil
+	return judgeUpdate(ctx, inv, config, out, binding.Over(old), old), nil
 }
 
 // readPodOf reads the pod that a Binding writes into.

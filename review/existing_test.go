@@ -194,7 +194,9 @@ func TestAddressesOfExistingPod(t *testing.T) {
 	const attached = `[{"name":"rancher-flat-network","interface":"eth1","namespace":"default"}]`
 	before, after := annotations{"networks": attached, "subnet": "vlan300", "ip": "auto"}, annotations{"networks": attached, "subnet": "vlan300", "ip": "10.30.0.91"}
 	for name, want := range map[string]string{"auto-v2": "", "other": "deny address-in-use"} {
-		named := func(a annotations) []byte { return []byte(strings.Replace(podWith(a, "", ""), `"name":"web","uid":"u1"`, `"name":"`+name+`"`, 1)) }
+		named := func(a annotations) []byte {
+			return []byte(strings.Replace(podWith(a, "", ""), `"name":"web","uid":"u1"`, `"name":"`+name+`"`, 1))
+		}
 		outcome, err := review.Judge(t.Context(), inv, config.Default(), review.Change{
 			APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Operation: review.Update, Final: true, Old: named(before), New: named(after),
 		})

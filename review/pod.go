@@ -21,13 +21,13 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 		return out, nil
 	}
 	if c.updatesPod() {
-		return c.judgeUpdate(ctx, inv, config, out, subject, c.oldPod()), nil
+		return judgeUpdate(ctx, inv, config, out, subject, c.oldPod()), nil
 	}
 	if !c.Final {
 		subject = CompletePod(ctx, inv, config, subject)
 		out.Patch = subject.Patch()
 	}
-	return c.judgeAgainst(ctx, inv, config, out, subject, c.oldPod()), nil
+	return judgeAgainst(ctx, inv, config, out, subject, c.oldPod), nil
 }
 
 // updatesPod says whether the change is one of a pod that is there already.
@@ -38,25 +38,27 @@ func (c *Change) updatesPod() bool {
 // judgeUpdate judges what becomes of a pod that is there already; old is nil where it cannot
 // be read. One that has ended, or is being deleted, gets no sandbox any more, so that nothing
 // is wrong with it.
-func (c *Change) judgeUpdate(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
+func judgeUpdate(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
 	if subject.Deleting || old != nil && old.Ended {
 		return out
 	}
 	subject.Update(old)
-	return c.judgeAgainst(ctx, inv, config, out, subject, old)
+	return judgeAgainst(ctx, inv, config, out, subject, func() *pod.Subject { return old })
 }
 
-// judgeAgainst judges a subject, and spares it what stood there before; old is nil when that
-// was nothing.
-func (c *Change) judgeAgainst(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
+// judgeAgainst judges a subject, and spares it what stood there before. That is only read where
+// something is wrong; it is nil when there was nothing.
+func judgeAgainst(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject *pod.Subject, oldPod func() *pod.Subject) Outcome {
 	var view *pod.View
 	out.Verdict, view = judgeView(ctx, inv, config, subject)
 	if out.Verdict.Exempt == "" {
 		out.Interfaces = interfacesOf(view)
 	}
-	if old != nil && (out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil) {
-		before := JudgePod(ctx, inv, config, old)
-		pod.Inherit(&out.Verdict, subject, old, &before)
+	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
+		if old := oldPod(); old != nil {
+			before := JudgePod(ctx, inv, config, old)
+			pod.Inherit(&out.Verdict, subject, old, &before)
+		}
 	}
 	return out
 }
