@@ -30,9 +30,9 @@ const (
 	// shutdownTimeout is for requests still under way after the drain time.
 	shutdownTimeout = 5 * time.Second
 	// newPlaces and keptPlaces bound memory: with a small body and the state of TLS, a
-	// connection takes some 150 KiB. An API server keeps up to 25 idle ones for each
-	// webhook of the configurations, most often a few, and opens one more per request
-	// under way; those above the limit wait, or are closed after their answer.
+	// connection takes some 150 KiB. An API server keeps up to 25 idle ones for each of
+	// the two paths, and opens one more per request under way; those above the limits
+	// wait, or are closed after their answer.
 	newPlaces  = 100
 	keptPlaces = 200
 	// probePlaces is how many probes and scrapes may be under way.
