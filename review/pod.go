@@ -29,7 +29,7 @@ func (c *Change) judgePod(ctx context.Context, inv inventory.Inventory, config *
 	if out.Verdict.Exempt == "" {
 		out.Interfaces = interfacesOf(view)
 	}
-	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
+	if out.Verdict.Refuses() || out.Verdict.Undecided != nil {
 		if old := c.oldPod(); old != nil {
 			before := JudgePod(ctx, inv, config, old)
 			pod.Inherit(&out.Verdict, subject, old, &before)

@@ -71,7 +71,7 @@ func (m *Metrics) count(v *verdict.Verdict) {
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		m.findings.WithLabelValues(f.Rule, string(f.Action)).Inc()
-		if f.Relaxed {
+		if f.Relaxed && !f.Inherited {
 			m.relaxed.WithLabelValues(f.Rule).Inc()
 		}
 	}

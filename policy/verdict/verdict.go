@@ -132,12 +132,13 @@ func shortened(text string) string {
 	return string(cut) + "…"
 }
 
-// Inherit makes warnings of the denials that an update found in place.
+// Inherit makes warnings of the denials that an update found in place, and marks what would
+// be one but for the mode.
 //
 // The clause is that of [Verdict.Inherited].
 func (v *Verdict) Inherit(clause string, hadBefore func(*Finding) bool) {
 	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Action == Deny && hadBefore(f) {
+		if f := &v.Findings[i]; f.refuses() && hadBefore(f) {
 			f.Action, f.Inherited, v.Inherited = Warn, true, clause
 		}
 	}
@@ -170,7 +171,11 @@ func (v *Verdict) Warnings() []string {
 		}
 	}
 	if len(rules) > 0 {
-		lines = append(lines, shortened(v.Inherited+": "+strings.Join(rules, ", ")))
+		clause := v.Inherited
+		if v.Mode == ModeWarn {
+			clause = "in mode enforce, " + clause
+		}
+		lines = append(lines, shortened(clause+": "+strings.Join(rules, ", ")))
 	}
 	if v.ModeNote != "" {
 		lines = append(lines, shortened(v.ModeNote))
