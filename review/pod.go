@@ -54,7 +54,7 @@ func judgeAgainst(ctx context.Context, inv inventory.Inventory, config *config.C
 	if out.Verdict.Exempt == "" {
 		out.Interfaces = interfacesOf(view)
 	}
-	if out.Verdict.Decision() == verdict.Deny || out.Verdict.Undecided != nil {
+	if out.Verdict.Refuses() || out.Verdict.Undecided != nil {
 		if old := oldPod(); old != nil {
 			before := JudgePod(ctx, inv, config, old)
 			pod.Inherit(&out.Verdict, subject, old, &before)

@@ -91,7 +91,7 @@ func (m *Metrics) count(v *verdict.Verdict) {
 		f := &v.Findings[i]
 		n := float64(1 + f.More)
 		m.findings.WithLabelValues(f.Rule, string(f.Action)).Add(n)
-		if f.Relaxed {
+		if f.Relaxed && !f.Inherited {
 			m.relaxed.WithLabelValues(f.Rule).Add(n)
 		}
 	}

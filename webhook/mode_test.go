@@ -28,6 +28,12 @@ func TestDefaultMode(t *testing.T) {
 		outdated      bool
 		strict, loose answer
 	}{
+		"an update of a workload that was wrong before": {path: "/validate", body: change("Deployment", workload("Deployment", overlayFirst, `,"labels":{"a":"b"}`), workload("Deployment", overlayFirst, "")),
+			strict: answer{allowed: true, warning: "the next pods of this Deployment will be refused: overlay-as-default-network"},
+			loose:  answer{allowed: true, warning: "in mode enforce, the next pods of this Deployment will be refused: overlay-as-default-network"}},
+		"an update of a network that was wrong before": {path: "/validate", body: networkRequest(t, "UPDATE", "kube-system", network, network),
+			strict: answer{allowed: true, warning: "this network already violates rules that refuse a new one: nad-config-invalid"},
+			loose:  answer{allowed: true, warning: "in mode enforce, this network already violates rules that refuse a new one: nad-config-invalid"}},
 		"a pod that breaks a rule": {path: "/validate", body: request(overlayFirst, "jane"),
 			strict: answer{code: http.StatusForbidden},
 			loose:  answer{allowed: true, warning: "overlay-as-default-network", audit: map[string]string{"mode": "warn", "relaxed": "overlay-as-default-network"}}},

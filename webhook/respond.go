@@ -73,12 +73,11 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	return response
 }
 
-// relaxedRules are the rules that would have refused the object but for the mode of
-// its namespace.
+// relaxedRules are the rules that would have refused the object but for the mode.
 func relaxedRules(v *verdict.Verdict) []string {
 	var rules []string
 	for i := range v.Findings {
-		if f := &v.Findings[i]; f.Relaxed && !slices.Contains(rules, f.Rule) {
+		if f := &v.Findings[i]; f.Relaxed && !f.Inherited && !slices.Contains(rules, f.Rule) {
 			rules = append(rules, f.Rule)
 		}
 	}

@@ -226,7 +226,7 @@ type view struct {
 // it is a warning, as in [verdict.Verdict.Inherit].
 func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	v := s.judge(f, c)
-	if s.oldSource == nil || v.Decision() != verdict.Deny {
+	if s.oldSource == nil || !v.Refuses() {
 		return v
 	}
 	old := &Subject{Namespace: s.Namespace, Name: s.Name, source: *s.oldSource, compiled: s.old, origin: s.oldOrigin}

@@ -71,7 +71,7 @@ type view struct {
 // it is a warning, as in [verdict.Verdict.Inherit].
 func (s *Subject) Judge(f Facts, c *config.Config) verdict.Verdict {
 	v := s.judge(f, c)
-	if s.old == nil || v.Decision() != verdict.Deny {
+	if s.old == nil || !v.Refuses() {
 		return v
 	}
 	old := &Subject{Generation: s.Generation, Namespace: s.Namespace, Name: s.Name, compiled: s.old}

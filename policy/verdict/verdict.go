@@ -135,7 +135,7 @@ func rulesOf(findings []Finding, least Action) []string {
 // The clause is that of [Verdict.Inherited].
 func (v *Verdict) Inherit(clause string, hadBefore func(*Finding) bool) {
 	for i := range v.Findings {
-		if f := &v.Findings[i]; (f.Action == Deny || f.Relaxed) && hadBefore(f) {
+		if f := &v.Findings[i]; f.refuses() && hadBefore(f) {
 			f.Action, f.Inherited, v.Inherited = Warn, true, clause
 		}
 	}
