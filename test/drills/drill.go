@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -99,18 +98,26 @@ func short() scale {
 	}
 }
 
-// perform does one drill.
-func (s *site) perform(ctx context.Context, d *drill) (*result, error) {
+// perform does one drill. What keeps it from being done is a broken promise, too.
+func (s *site) perform(ctx context.Context, d *drill) *result {
+	r, err := s.attempt(ctx, d)
+	if err != nil {
+		return &result{drill: d, problems: []string{"not done: " + err.Error()}}
+	}
+	return r
+}
+
+func (s *site) attempt(ctx context.Context, d *drill) (*result, error) {
 	var flags []string
 	if d.flags != nil {
 		flags = d.flags(s.scale)
 	}
 	if err := s.open(ctx, flags); err != nil {
-		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		return nil, err
 	}
 	before, err := s.counted(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		return nil, err
 	}
 	s.counts = counts{}.minus(before)
 	s.load = startLoad(s.client, s.rest.Host, slices.Concat(specimens(), d.specimens))
@@ -121,12 +128,12 @@ func (s *site) perform(ctx context.Context, d *drill) (*result, error) {
 	tries, windows := s.load.finish()
 	if d.after != nil {
 		if err := d.after(ctx, s); err != nil {
-			return nil, fmt.Errorf("drill %s: %w", d.name, err)
+			return nil, err
 		}
 	}
 	after, err := s.counted(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("drill %s: %w", d.name, err)
+		return nil, err
 	}
 	s.counts = s.counts.plus(after)
 	s.retired.Wait()
