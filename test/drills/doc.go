@@ -16,8 +16,9 @@
 //	make drills DRILL=rolling-update
 //	make drills DRILL=secret-deleted,secret-emptied
 //
-// The tests of this package are the same drills in short. They prove that no call fails and
-// none is answered wrongly, and say nothing about how long anything takes:
+// The tests of this package are the same drills in short, but for the twenty rotations in a row.
+// They prove that no call fails and none is answered wrongly, and say nothing about how long
+// anything takes:
 //
 //	go test ./test/drills -run /watch-broken
 package main

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every drill in short: nothing fails but what may, and nothing is answered wrongly. Two
-// sites take turns with the cores: most of the time a drill waits.
+// The drills in short: nothing fails but what may, and nothing is answered wrongly. Two sites
+// share the cores: most of the time a drill waits.
 
 func TestCertificates(t *testing.T) { performAll(t, certificates()) }
 
@@ -20,11 +20,11 @@ func performAll(t *testing.T, drills []*drill) {
 		t.Fatal(err)
 	}
 	for _, d := range drills {
+		if d.long {
+			continue
+		}
 		t.Run(d.name, func(t *testing.T) {
-			r, err := site.perform(t.Context(), d)
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := site.perform(t.Context(), d)
 			t.Logf("\n%s%s", header, r.row())
 			for _, problem := range r.problems {
 				t.Error(problem)

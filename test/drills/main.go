@@ -16,6 +16,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	// The first signal lets the drill end that runs, the second one ends all at once.
+	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "drills:", err)
 		os.Exit(1)
@@ -47,10 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := site.perform(ctx, d)
-		if err != nil {
-			return err
-		}
+		r := site.perform(ctx, d)
 		r.tell(out)
 		results = append(results, r)
 		if len(r.problems) > 0 {
