@@ -61,3 +61,37 @@ func TestInheritInModeWarn(t *testing.T) {
 		}
 	}
 }
+
+// Whoever mends the faults that were said is not refused for those behind them that were not.
+func TestInheritBehindWhatIsSaid(t *testing.T) {
+	const many, few = verdict.MaxFindings + 5, 3
+	wrong := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`{},`, n), ",") + "]" }
+	workload := func(pairs ...string) *pod.Subject {
+		s := podOf(append(pairs, "networks", "kube-system/lan")...)
+		s.APIVersion, s.Kind, s.PodPath = "apps/v1", "Deployment", "spec.template"
+		return s
+	}
+	for name, tt := range map[string]struct {
+		old, new *pod.Subject
+		want     verdict.Action
+	}{
+		"unchanged":                   {workload("subnets", wrong(many), "routes", wrong(few)), workload("subnets", wrong(many), "routes", wrong(few)), verdict.Warn},
+		"the first are mended":        {workload("subnets", wrong(many), "routes", wrong(few)), workload("routes", wrong(few)), verdict.Warn},
+		"others are put behind":       {workload("subnets", wrong(many), "routes", wrong(few)), workload("routes", wrong(few+1)), verdict.Deny},
+		"all were said":               {workload("subnets", wrong(few), "routes", wrong(few)), workload("routes", wrong(few)), verdict.Warn},
+		"the others are new":          {workload("subnets", wrong(few)), workload("subnets", wrong(few), "routes", wrong(few)), verdict.Deny},
+		"the others are out of sight": {workload("subnets", wrong(many)), workload("subnets", wrong(many), "routes", wrong(few)), verdict.Deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			v, before := c.judge(tt.new, config.Default()), c.judge(tt.old, config.Default())
+			if before.Decision() != verdict.Deny || v.Decision() != verdict.Deny {
+				t.Fatalf("%s, and before %s", v.Decision(), before.Decision())
+			}
+			pod.Inherit(&v, tt.new, tt.old, &before)
+			if v.Decision() != tt.want {
+				t.Errorf("%s, want %s\n%s", v.Decision(), tt.want, v.Explanation(verdict.Deny))
+			}
+		})
+	}
+}
