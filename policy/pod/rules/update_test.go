@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
