@@ -216,8 +216,9 @@ func TestAddressFixedWithoutServer(t *testing.T) {
 	if err := cluster.startWebhook(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	// In its conditions a ReplicaSet keeps the first reason why it could not create a pod.
 	wait.Until(t, "the younger one's pod is refused", func() bool {
-		return strings.Contains(mustKubectl(t, "", "get", "deployment", "younger", "-o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`),
+		return strings.Contains(mustKubectl(t, "", "get", "events", "--field-selector=reason=FailedCreate", "-o", `jsonpath={range .items[*]}{.message}{"\n"}{end}`),
 			`[address-in-use] metadata.annotations[flatnetwork.pandaria.io/ip]: address "`+ip+`" is fixed by Deployment "default/older"`)
 	})
 	before := podsOf(t, "older")
