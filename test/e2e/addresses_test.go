@@ -206,7 +206,7 @@ func TestAddressFixedWithoutServer(t *testing.T) {
 	// The time of creation is told in seconds.
 	older := mustKubectl(t, "", "get", "deployment", "older", "-o", "jsonpath={.metadata.creationTimestamp}")
 	wait.Until(t, "the younger one is younger", func() bool {
-		mustKubectl(t, fixed("younger", 1, "Recreate", ip), "create", "-f", "-")
+		mustKubectl(t, fixed("younger", 0, "Recreate", ip), "create", "-f", "-")
 		if mustKubectl(t, "", "get", "deployment", "younger", "-o", "jsonpath={.metadata.creationTimestamp}") != older {
 			return true
 		}
@@ -216,9 +216,11 @@ func TestAddressFixedWithoutServer(t *testing.T) {
 	if err := cluster.startWebhook(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// In its conditions a ReplicaSet keeps the first reason why it could not create a pod.
+	// Of a ReplicaSet that cannot make its pods the status keeps the first reason, so it makes
+	// none before.
+	mustKubectl(t, "", "scale", "deployment", "younger", "--replicas=1")
 	wait.Until(t, "the younger one's pod is refused", func() bool {
-		return strings.Contains(mustKubectl(t, "", "get", "events", "--field-selector=reason=FailedCreate", "-o", `jsonpath={range .items[*]}{.message}{"\n"}{end}`),
+		return strings.Contains(mustKubectl(t, "", "get", "deployment", "younger", "-o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`),
 			`[address-in-use] metadata.annotations[flatnetwork.pandaria.io/ip]: address "`+ip+`" is fixed by Deployment "default/older"`)
 	})
 	before := podsOf(t, "older")
