@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	// settling is how long a connection may take to its first request before it can
-	// lose its place to another. An API server needs a few milliseconds.
+	// settling is how long the server may wait for the first byte of a new connection
+	// before it can lose its place to another, and stalling for each that follows. An API
+	// server sends at once; it only may have to wait for a processor, as the server may,
+	// whose own time does not count.
 	settling = time.Second
+	stalling = 3 * time.Second
 	// recheck is how often connections that wait look for one that has taken longer.
 	recheck = settling / 10
 	// maxWaiting is how many connections may wait for a place. Nothing is read from
@@ -30,8 +33,8 @@ const (
 // There are places for connections that have not had an AdmissionReview answered yet, and
 // others for those that have, so that no number of the first takes the connections that
 // an API server keeps open. What comes when all places are taken waits, and gets the place
-// of a connection that has made no request in [settling], however little it waits
-// otherwise. Clients are told apart by their address.
+// of a connection on which nothing comes for [settling]. Clients are told apart by their
+// address.
 type connections struct {
 	net.Listener
 	// places is how many connections may be new, and kept how many of those that are
@@ -67,6 +70,9 @@ type connection struct {
 	own bool
 	// heard is when the first byte since the last answer came, in nanoseconds; 0 before.
 	heard atomic.Int64
+	// reading is since when the server waits for a byte, in nanoseconds; 0 when it does
+	// not.
+	reading atomic.Int64
 
 	// What follows is guarded by from.mu.
 
@@ -350,19 +356,25 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// Read notes when a request begins to arrive.
+// Read notes how long there is nothing to read, and when a request begins to arrive.
 func (c *connection) Read(p []byte) (int, error) {
+	c.reading.Store(time.Now().UnixNano())
 	n, err := c.Conn.Read(p)
+	c.reading.Store(0)
 	if n > 0 {
 		c.heard.CompareAndSwap(0, time.Now().UnixNano())
 	}
 	return n, err
 }
 
-// silent says of a new connection that it has made no request for long enough to lose its
-// place.
+// silent says of a new connection that the client has sent nothing for long enough to lose
+// its place.
 func (c *connection) silent(now time.Time) bool {
-	return !c.known && !c.busy && now.Sub(c.since) >= settling
+	reading, limit := c.reading.Load(), settling
+	if c.heard.Load() != 0 {
+		limit = stalling
+	}
+	return !c.known && !c.busy && reading != 0 && now.Sub(time.Unix(0, reading)) >= limit
 }
 
 // idle says of a connection that is known that nothing is under way on it.
