@@ -145,8 +145,8 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener, the connections that wait, and those that have made no request
-// for so long that none is to come: the server would wait for them.
+// Close ends the listener, the connections that wait, and new ones on which no request has
+// come: http.Server.Shutdown, which ends those that are idle, would wait for these.
 func (l *connections) Close() error {
 	l.stop()
 	err := l.Listener.Close()
@@ -160,9 +160,8 @@ func (l *connections) Close() error {
 		delete(l.waiting, host)
 	}
 	l.count = 0
-	now := time.Now()
 	for c := range l.open {
-		if c.silent(now) {
+		if !c.known && !c.busy && c.reading.Load() != 0 {
 			_ = c.Conn.Close()
 		}
 	}
