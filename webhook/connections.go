@@ -78,8 +78,8 @@ type connection struct {
 
 	// known is set once an AdmissionReview was answered.
 	known bool
-	// busy is set while a request is under way.
-	busy bool
+	// busy is set while a request is under way, and asked once a header has arrived.
+	busy, asked bool
 	// since is when the connection got its place, or its last answer.
 	since time.Time
 }
@@ -161,7 +161,7 @@ func (l *connections) Close() error {
 	}
 	l.count = 0
 	for c := range l.open {
-		if !c.known && !c.busy && c.reading.Load() != 0 {
+		if !c.asked && c.reading.Load() != 0 {
 			_ = c.Conn.Close()
 		}
 	}
@@ -358,6 +358,16 @@ func (c *connection) Close() error {
 // Read notes how long there is nothing to read, and when a request begins to arrive.
 func (c *connection) Read(p []byte) (int, error) {
 	c.reading.Store(time.Now().UnixNano())
+	select {
+	case <-c.from.done:
+		c.from.mu.Lock()
+		asked := c.asked
+		c.from.mu.Unlock()
+		if !asked && !c.own {
+			return 0, net.ErrClosed
+		}
+	default:
+	}
 	n, err := c.Conn.Read(p)
 	c.reading.Store(0)
 	if n > 0 {
@@ -443,10 +453,11 @@ func follow(conn net.Conn, state http.ConnState) {
 	}
 	c.from.mu.Lock()
 	defer c.from.mu.Unlock()
-	switch {
-	case state == http.StateActive && c.known:
-		c.busy = true
-	case state == http.StateIdle:
+	switch state {
+	case http.StateActive:
+		c.asked = true
+		c.busy = c.busy || c.known
+	case http.StateIdle:
 		c.busy, c.since = false, time.Now()
 		c.heard.Store(0)
 		// Others may have waited for one that is idle.
