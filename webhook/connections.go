@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	// settling is how long a connection may take to its first request before it can
-	// lose its place to another. An API server needs a few milliseconds.
+	// settling is how long the server may wait for the first byte of a new connection
+	// before it can lose its place to another, and stalling for each that follows. An API
+	// server sends at once; it only may have to wait for a processor, as the server may,
+	// whose own time does not count.
 	settling = time.Second
+	stalling = 3 * time.Second
 	// recheck is how often connections that wait look for one that has taken longer.
 	recheck = settling / 10
 	// maxWaiting is how many connections may wait for a place. Nothing is read from
@@ -30,8 +33,8 @@ const (
 // There are places for connections that have not had an AdmissionReview answered yet, and
 // others for those that have, so that no number of the first takes the connections that
 // an API server keeps open. What comes when all places are taken waits, and gets the place
-// of a connection that has made no request in [settling], however little it waits
-// otherwise. Clients are told apart by their address.
+// of a connection on which nothing comes for [settling]. Clients are told apart by their
+// address.
 type connections struct {
 	net.Listener
 	// places is how many connections may be new, and kept how many of those that are
@@ -67,13 +70,16 @@ type connection struct {
 	own bool
 	// heard is when the first byte since the last answer came, in nanoseconds; 0 before.
 	heard atomic.Int64
+	// reading is since when the server waits for a byte, in nanoseconds; 0 when it does
+	// not.
+	reading atomic.Int64
 
 	// What follows is guarded by from.mu.
 
 	// known is set once an AdmissionReview was answered.
 	known bool
-	// busy is set while a request is under way.
-	busy bool
+	// busy is set while a request is under way, and asked once a header has arrived.
+	busy, asked bool
 	// since is when the connection got its place, or its last answer.
 	since time.Time
 }
@@ -139,8 +145,8 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener, the connections that wait, and those that have made no request
-// for so long that none is to come: the server would wait for them.
+// Close ends the listener, the connections that wait, and new ones on which no request has
+// come: http.Server.Shutdown, which ends those that are idle, would wait for these.
 func (l *connections) Close() error {
 	l.stop()
 	err := l.Listener.Close()
@@ -154,9 +160,8 @@ func (l *connections) Close() error {
 		delete(l.waiting, host)
 	}
 	l.count = 0
-	now := time.Now()
 	for c := range l.open {
-		if c.silent(now) {
+		if !c.asked && c.reading.Load() != 0 {
 			_ = c.Conn.Close()
 		}
 	}
@@ -350,19 +355,35 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// Read notes when a request begins to arrive.
+// Read notes how long there is nothing to read, and when a request begins to arrive.
 func (c *connection) Read(p []byte) (int, error) {
+	c.reading.Store(time.Now().UnixNano())
+	select {
+	case <-c.from.done:
+		c.from.mu.Lock()
+		asked := c.asked
+		c.from.mu.Unlock()
+		if !asked && !c.own {
+			return 0, net.ErrClosed
+		}
+	default:
+	}
 	n, err := c.Conn.Read(p)
+	c.reading.Store(0)
 	if n > 0 {
 		c.heard.CompareAndSwap(0, time.Now().UnixNano())
 	}
 	return n, err
 }
 
-// silent says of a new connection that it has made no request for long enough to lose its
-// place.
+// silent says of a new connection that the client has sent nothing for long enough to lose
+// its place.
 func (c *connection) silent(now time.Time) bool {
-	return !c.known && !c.busy && now.Sub(c.since) >= settling
+	reading, limit := c.reading.Load(), settling
+	if c.heard.Load() != 0 {
+		limit = stalling
+	}
+	return !c.known && !c.busy && reading != 0 && now.Sub(time.Unix(0, reading)) >= limit
 }
 
 // idle says of a connection that is known that nothing is under way on it.
@@ -432,10 +453,11 @@ func follow(conn net.Conn, state http.ConnState) {
 	}
 	c.from.mu.Lock()
 	defer c.from.mu.Unlock()
-	switch {
-	case state == http.StateActive && c.known:
-		c.busy = true
-	case state == http.StateIdle:
+	switch state {
+	case http.StateActive:
+		c.asked = true
+		c.busy = c.busy || c.known
+	case http.StateIdle:
 		c.busy, c.since = false, time.Now()
 		c.heard.Store(0)
 		// Others may have waited for one that is idle.

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// headerTimeout bounds the TLS handshake, and the header of a request.
-	headerTimeout = 3 * time.Second
+	// headerTimeout bounds the TLS handshake, and the header of a request, also where the
+	// server gets little of a processor.
+	headerTimeout = 5 * time.Second
 	// writeTimeout is above the longest timeout that Kubernetes allows a webhook, 30
 	// seconds: it counts from the header on. Once there is an answer, answerTimeout
 	// counts.

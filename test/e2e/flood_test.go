@@ -263,6 +263,9 @@ func TestIdleConnections(t *testing.T) {
 	} {
 		for _, address := range []string{attacker, apiServer} {
 			for _, number := range []int{250, 1000} {
+				if address == apiServer && number == 250 {
+					continue // the more, the harder
+				}
 				t.Run(fmt.Sprintf("%s/%s/%d", test.name, address, number), func(t *testing.T) {
 					s, client := standalone(t, "apiVersion: v1\nkind: List\nitems: []\n")
 					ctx, cancel := context.WithCancel(t.Context())
