@@ -7,11 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/server"
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // hostilities are the drills in which somebody in the cluster does to the replicas what he
@@ -20,20 +22,34 @@ func hostilities() []*drill {
 	return []*drill{
 		{
 			name: "flood", about: "2,000 costly requests at once to one replica, each on a connection of its own",
-			mayFail: nothing, run: flood,
+			mayFail: nothing, crowded: true, run: attack(flood),
 		},
 		{
 			name: "idle-connections", about: "250 connections to each replica that send one request and then nothing, the same to its probe port, then 1,000",
-			mayFail: nothing, run: idleConnections,
+			mayFail: nothing, crowded: true, run: attack(idleConnections),
 		},
 		{
 			name: "slow-clients", about: "240 connections to each replica that send half a body, and 240 that do not read the answer to a costly request",
-			mayFail: nothing, run: slowClients,
+			mayFail: nothing, crowded: true, run: attack(slowClients),
 		},
 		{
 			name: "large-objects", about: "12 clients send one replica, again and again, objects of 3 MB (190,000 resource limits) and 4.5 MB (1.5 million conditions)",
-			mayFail: nothing, run: largeObjects,
+			mayFail: nothing, crowded: true, run: attack(largeObjects),
 		},
+	}
+}
+
+// attack is what somebody hostile does, until he is gone and the Service has noticed.
+func attack(do func(*site) error) func(context.Context, *site) error {
+	return func(_ context.Context, s *site) error {
+		s.load.begin("the attack begins")
+		defer s.load.over()
+		if err := do(s); err != nil {
+			return err
+		}
+		return wait.For("all replicas are ready after the attack", func() bool {
+			return !slices.ContainsFunc(s.all(), func(r *server.Server) bool { return !s.service.ready(r) })
+		})
 	}
 }
 
@@ -60,7 +76,7 @@ func costlyReviews() (bodies [][]byte) {
 }
 
 // flood sends all requests at once and waits for the answers as long as an API server would.
-func flood(_ context.Context, s *site) error {
+func flood(s *site) error {
 	bodies := costlyReviews()
 	victim := s.all()[0]
 	answered := 0
@@ -84,7 +100,7 @@ func flood(_ context.Context, s *site) error {
 }
 
 // idleConnections opens connections, uses each once, and keeps them while the load goes on.
-func idleConnections(_ context.Context, s *site) error {
+func idleConnections(s *site) error {
 	for _, count := range s.scale.idle {
 		held := &holder{}
 		for _, r := range s.all() {
@@ -106,7 +122,7 @@ func idleConnections(_ context.Context, s *site) error {
 }
 
 // slowClients sends halves of bodies, and does not read answers.
-func slowClients(_ context.Context, s *site) error {
+func slowClients(s *site) error {
 	const each = 240
 	bodies := costlyReviews()
 	held := &holder{}
@@ -184,7 +200,7 @@ func (h *holder) release() {
 }
 
 // largeObjects are sent to one replica by few clients again and again.
-func largeObjects(_ context.Context, s *site) error {
+func largeObjects(s *site) error {
 	bodies := [][]byte{manyLimits(190_000), manyConditions(1_500_000)}
 	until := time.Now().Add(s.scale.hold)
 	victim := s.all()[0]

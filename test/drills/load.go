@@ -17,9 +17,6 @@ const (
 	// rate is how many pods are created a second, a little more than the 50 that are
 	// promised.
 	rate = 55
-	// underWay bounds the creations that wait for an answer: many more than an etcd that
-	// is paused for ten seconds leaves waiting.
-	underWay = 4000
 	// burst is how many of them come at once, as controllers create pods.
 	burst = 5
 	// storedEvery is how often a pod is stored, instead of created for show. The webhooks
@@ -29,7 +26,8 @@ const (
 	answerTimeout = 90 * time.Second
 )
 
-// load creates pods at a steady rate, whatever becomes of those before.
+// load creates pods at a steady rate, whatever becomes of those before while they are not too
+// many.
 type load struct {
 	client    *http.Client
 	url       string
@@ -65,15 +63,15 @@ func (w *window) holds(t *try) bool {
 	return t.end().After(w.from) && (w.to.IsZero() || t.sent.Before(w.to))
 }
 
-// startLoad begins to create the specimens in turn.
-func startLoad(client *http.Client, host string, specimens []*specimen) *load {
+// startLoad begins to create the specimens in turn. When so many are under way, it waits.
+func startLoad(client *http.Client, host string, underWay int, specimens []*specimen) *load {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &load{client: client, url: host + "/api/v1/namespaces/" + namespace + "/pods", specimens: specimens, stop: stop, stopped: make(chan struct{})}
-	go l.run(ctx)
+	go l.run(ctx, underWay)
 	return l
 }
 
-func (l *load) run(ctx context.Context) {
+func (l *load) run(ctx context.Context, underWay int) {
 	defer close(l.stopped)
 	var creations sync.WaitGroup
 	defer creations.Wait()

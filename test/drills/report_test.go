@@ -52,25 +52,28 @@ func TestFailures(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		mayFail mayFail
+		crowded bool
 		timed   bool
 		sent    int
 		broken  string
 	}{
-		{"in time", inFlight, true, 12, ""},
-		{"under way when it begins", inFlight, true, 9, ""},
-		{"late", inFlight, true, 15, "sent 5.0 s after"},
-		{"late, and put right in time", aWhile, true, 15, ""},
-		{"late, but nobody looks", inFlight, false, 15, ""},
-		{"too early", inFlight, false, 5, "1 creations ended failed"},
-		{"when all is over", inFlight, false, 20, "1 creations ended failed"},
-		{"nothing may fail", nothing, false, 12, "1 creations ended failed"},
+		{"in time", inFlight, false, true, 12, ""},
+		{"under way when it begins", inFlight, false, true, 9, ""},
+		{"late", inFlight, false, true, 15, "sent 5.0 s after"},
+		{"late, and put right in time", aWhile, false, true, 15, ""},
+		{"late, but nobody looks", inFlight, false, false, 15, ""},
+		{"too early", inFlight, false, false, 5, "1 creations ended failed"},
+		{"when all is over", inFlight, false, false, 20, "1 creations ended failed"},
+		{"too much for a slow machine", nothing, true, false, 12, ""},
+		{"too much, but in full", nothing, true, true, 12, "1 creations ended failed"},
+		{"nothing may fail", nothing, false, false, 12, "1 creations ended failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tries := []try{
 				{sent: at(tt.sent), took: 1500 * time.Millisecond, outcome: failed},
 				{sent: at(tt.sent + 1), took: time.Second, outcome: right},
 			}
-			r := &result{drill: &drill{mayFail: tt.mayFail}}
+			r := &result{drill: &drill{mayFail: tt.mayFail, crowded: tt.crowded}}
 			r.judgeFailures(scale{timed: tt.timed}, tries, windows)
 			if got := strings.Join(r.problems, "\n"); (got == "") != (tt.broken == "") || !strings.Contains(got, tt.broken) {
 				t.Errorf("problems %q, want %q", got, tt.broken)
