@@ -10,6 +10,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/inventory"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/given"
@@ -17,10 +18,11 @@ import (
 
 // What a request costs at most, in bytes that are allocated for it until the answer is
 // there: most of them are free again at once. mostPerPod is for one of the largest pods that
-// are judged, mostPerByte for each byte of what is larger than all of that, and of networks.
+// are judged, mostPerNetwork for a configuration half as long as those that are read, and
+// mostPerByte for each byte beside.
 const (
-	mostPerPod     = 8 << 20
-	mostPerNetwork = 32 << 20
+	mostPerPod     = 10 << 20
+	mostPerNetwork = 16 << 20
 	mostPerByte    = 10
 	// mostAnswer is how long the texts of an answer are: the message, and its causes as much again.
 	mostAnswer = 32 << 10
@@ -219,7 +221,7 @@ func podCases(networks []string) []costCase {
 	return cases
 }
 
-// objectCases are pods with much of what is not read of them, up to what an API server takes.
+// objectCases are pods with much of what is not read of them.
 func objectCases() []costCase {
 	const head = `{"metadata":{"name":"a","annotations":{"k8s.v1.cni.cncf.io/networks":"kube-system/macvlan-overlay-dhcp"}`
 	var cases []costCase
@@ -228,22 +230,22 @@ func objectCases() []costCase {
 		open, end string
 		text      func(int) string
 	}{
-		"limits":           {190000, head + `},"spec":{"containers":[{"resources":{"limits":{`, `}}}]}}`, numbered(`"r%d":"1"`)},
-		"devices":          {150000, head + `},"spec":{"containers":[{"resources":{"limits":{`, `}}}]}}`, numbered(`"a.b/r%d":"1"`)},
-		"containers":       {80000, head + `},"spec":{"containers":[`, `]}}`, same(`{"resources":{"limits":{"a/b":"1"}}}`)},
-		"claims":           {1000000, head + `},"spec":{"resourceClaims":[`, `]}}`, same(`{}`)},
-		"conditions":       {1000000, head + `},"status":{"conditions":[`, `]}}`, same(`{}`)},
-		"owners":           {100000, head + `,"ownerReferences":[`, `]}}`, numbered(`{"kind":"A","name":"n%d"}`)},
-		"empty owners":     {1000000, head + `,"ownerReferences":[`, `]}}`, same(`{}`)},
-		"controllers":      {60000, head + `,"ownerReferences":[`, `]}}`, numbered(`{"kind":"A","name":"n%d","controller":true}`)},
-		"labels":           {100000, head + `,"labels":{`, `}}}`, numbered(`"a%d":"v"`)},
-		"managed fields":   {1000000, head + `,"managedFields":[`, `]}}`, same(`{}`)},
-		"annotations":      {100000, `{"metadata":{"annotations":{`, `}}}`, numbered(`"a%d":"some value here"`)},
-		"misspelled ones":  {50000, `{"metadata":{"annotations":{`, `}}}`, numbered(`"k8s.v1.cni.cncf.io/netwrk%d":"x"`)},
-		"one key again":    {50000, `{"metadata":{"annotations":{`, `}}}`, same(`"k8s.v1.cni.cncf.io/networks":"aaaaaaaaaaaaaaaaaa"`)},
-		"a name":           {1500000, `{"metadata":{"name":"`, `"}}`, same("a")},
-		"an annotation":    {1500000, `{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"`, `"}}}`, same("a")},
-		"fields of others": {1000000, head + `},"spec":{"volumes":[`, `]}}`, same(`{}`)},
+		"limits":           {47500, head + `},"spec":{"containers":[{"resources":{"limits":{`, `}}}]}}`, numbered(`"r%d":"1"`)},
+		"devices":          {37500, head + `},"spec":{"containers":[{"resources":{"limits":{`, `}}}]}}`, numbered(`"a.b/r%d":"1"`)},
+		"containers":       {20000, head + `},"spec":{"containers":[`, `]}}`, same(`{"resources":{"limits":{"a/b":"1"}}}`)},
+		"claims":           {250000, head + `},"spec":{"resourceClaims":[`, `]}}`, same(`{}`)},
+		"conditions":       {250000, head + `},"status":{"conditions":[`, `]}}`, same(`{}`)},
+		"owners":           {25000, head + `,"ownerReferences":[`, `]}}`, numbered(`{"kind":"A","name":"n%d"}`)},
+		"empty owners":     {250000, head + `,"ownerReferences":[`, `]}}`, same(`{}`)},
+		"controllers":      {15000, head + `,"ownerReferences":[`, `]}}`, numbered(`{"kind":"A","name":"n%d","controller":true}`)},
+		"labels":           {25000, head + `,"labels":{`, `}}}`, numbered(`"a%d":"v"`)},
+		"managed fields":   {250000, head + `,"managedFields":[`, `]}}`, same(`{}`)},
+		"annotations":      {25000, `{"metadata":{"annotations":{`, `}}}`, numbered(`"a%d":"some value here"`)},
+		"misspelled ones":  {12500, `{"metadata":{"annotations":{`, `}}}`, numbered(`"k8s.v1.cni.cncf.io/netwrk%d":"x"`)},
+		"one key again":    {12500, `{"metadata":{"annotations":{`, `}}}`, same(`"k8s.v1.cni.cncf.io/networks":"aaaaaaaaaaaaaaaaaa"`)},
+		"a name":           {375000, `{"metadata":{"name":"`, `"}}`, same("a")},
+		"an annotation":    {375000, `{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"`, `"}}}`, same("a")},
+		"fields of others": {250000, head + `},"spec":{"volumes":[`, `]}}`, same(`{}`)},
 	} {
 		object := func(n int) string { return listed(n, c.open, c.text, c.end) }
 		cases = append(cases, costCase{name, "v1", "Pod", object, c.most})
@@ -253,15 +255,15 @@ func objectCases() []costCase {
 	}
 	return append(cases, costCase{"conditions of a Job", "batch/v1", "Job", func(n int) string {
 		return listed(n, `{"spec":{"template":`+head+`}}},"status":{"conditions":[`, same(`{}`), `]}}`)
-	}, 1000000})
+	}, 250000})
 }
 
 // networkCases are networks with each IPAM plugin and each plugin of a chain, filled in many
 // ways, and subnets.
 func networkCases() []costCase {
 	var cases []costCase
-	// bytes is how long a configuration becomes: what is longer is not read.
-	const bytes = 60000
+	// bytes is how long a configuration becomes.
+	const bytes = cniconf.MaxConfigBytes / 2
 	add := func(name string, item func(int) string, config func(items func(n int) string, n int) string) {
 		items := func(n int) string { return listed(n, "", item, "") }
 		cases = append(cases, costCase{"network with " + name, "k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", func(n int) string {
@@ -316,7 +318,7 @@ func networkCases() []costCase {
 	}
 	cases = append(cases, costCase{"network that is too large", "k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", func(n int) string {
 		return network("{}", `{"cniVersion":"0.3.1","type":"macvlan","ipam":{"type":"static","routes":[`+listed(n, "", same("{}"), "")+`]}}`)
-	}, 900000})
+	}, 300000})
 	for _, key := range []string{"macvlan-webhook.io/default-ippools", "v1.multus-underlay-cni.io/coexist-types", "v1.multus-underlay-cni.io/vlanId", "v1.multus-underlay-cni.io/instance-type"} {
 		for name, item := range map[string]func(int) string{"names": numbered(`"p%d"`), "keys": numbered(`"p%d":1`), "objects": same(`{}`)} {
 			cases = append(cases, costCase{"network with " + name + " in " + key, "k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", func(n int) string {
@@ -341,7 +343,7 @@ func networkCases() []costCase {
 		} {
 			cases = append(cases, costCase{kind + " with " + name, apiVersion, kind, func(n int) string {
 				return `{"metadata":{"name":"a","namespace":"kube-system"},"spec":{"master":"bond0","cidr":"10.0.0.0/8","` + c.key + `":[` + listed(n, "", c.item, "") + `]}}`
-			}, 20000})
+			}, 10000})
 		}
 	}
 	return cases
