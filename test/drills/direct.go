@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
+	"net"
 	"net/http"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 
@@ -13,6 +15,10 @@ import (
 
 // anyCertificate lets a client connect to a replica as anybody in a cluster could.
 var anyCertificate = &tls.Config{InsecureSkipVerify: true}
+
+// stranger connects to replicas from another address than the API server, as all others in a
+// cluster do.
+var stranger = &net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 
 // ask asks one replica about a pod, past the API server.
 func ask(r *server.Server, pod *specimen) (got answer, ok bool) {

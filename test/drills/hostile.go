@@ -85,7 +85,7 @@ func flood(s *site) error {
 		var clients sync.WaitGroup
 		for i := range s.scale.hostile {
 			clients.Go(func() {
-				client := &http.Client{Transport: &http.Transport{TLSClientConfig: anyCertificate, DisableKeepAlives: true}}
+				client := &http.Client{Transport: &http.Transport{DialContext: stranger.DialContext, TLSClientConfig: anyCertificate, DisableKeepAlives: true}}
 				if code, _, err := post(client, "https://"+victim.Address+"/validate?timeout=5s", bodies[i%len(bodies)], 5*time.Second); err == nil && code == http.StatusOK {
 					mu.Lock()
 					answered++
@@ -159,8 +159,7 @@ type holder struct {
 // let it in is no error.
 func (h *holder) hold(address string, overTLS bool, text string) {
 	h.opening.Go(func() {
-		dialer := &net.Dialer{Timeout: 5 * time.Second}
-		conn, err := dialer.Dial("tcp", address)
+		conn, err := stranger.Dial("tcp", address)
 		if err != nil {
 			return
 		}
@@ -214,7 +213,7 @@ func largeObjects(s *site) error {
 
 // sendUntil sends a body at least once.
 func sendUntil(until time.Time, r *server.Server, body []byte) {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: anyCertificate}}
+	client := &http.Client{Transport: &http.Transport{DialContext: stranger.DialContext, TLSClientConfig: anyCertificate}}
 	defer client.CloseIdleConnections()
 	for {
 		// Whatever it is answered with.
