@@ -162,7 +162,7 @@ demo-cluster: programs controlplane ## The demo against a real API server
 
 # DRILL=NAME[,NAME] does these alone, and leaves the page as it is.
 .PHONY: drills
-drills: programs controlplane ## Drills of an hour under load, docs/drills.md (DRILL=NAME for one)
+drills: programs controlplane ## Drills under load (45 minutes), docs/drills.md (DRILL=NAME for one)
 	KUBEBUILDER_ASSETS='$(ASSETS)' go run ./test/drills -drill '$(DRILL)' -o docs/drills.md
 
 .PHONY: lint

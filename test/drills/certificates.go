@@ -24,7 +24,7 @@ import (
 func certificates() []*drill {
 	return []*drill{
 		{
-			name: "ca-rotations", about: "twenty CAs in a row; a CA lives for a minute, a serving certificate for 20 s",
+			name: "ca-rotations", about: "twenty CAs in a row; a CA lives for 30 s, a serving certificate for 10 s",
 			mayFail: nothing, flags: lives, long: true, run: rotations,
 		},
 		{
@@ -209,7 +209,7 @@ func stripBundles(ctx context.Context, s *site) error {
 		return err
 	}
 	// The API server takes a moment to notice; then there is a good answer.
-	err := s.load.more(2 * rate)
+	err := s.load.more(2 * s.scale.rate)
 	s.load.over()
 	s.note("caBundle was back after %s at most", seconds(time.Since(start)))
 	return err

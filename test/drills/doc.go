@@ -7,7 +7,7 @@
 // a probe, as kube-proxy does. Throughout a drill pods are created, good ones and bad ones,
 // and what the API server says of each is held against what is right.
 //
-// All drills, with the table of results written to docs/drills.md, which takes an hour:
+// All drills, with the table of results written to docs/drills.md, which takes more than half an hour:
 //
 //	make drills
 //

@@ -67,6 +67,8 @@ type scale struct {
 	timed bool
 	// calls are the fewest that a drill counts.
 	calls int
+	// rate is how many pods are created a second: more than the 50 that are promised.
+	rate int
 	// underWay bounds the creations that wait for an answer.
 	underWay int
 	// times is how often what can be repeated is.
@@ -90,7 +92,7 @@ type scale struct {
 // creations waiting.
 func full() scale {
 	return scale{
-		timed: true, calls: 10_000, underWay: 4000, times: 2, caLife: time.Minute, leafLife: 20 * time.Second,
+		timed: true, calls: 10_000, rate: 110, underWay: 4000, times: 2, caLife: 30 * time.Second, leafLife: 10 * time.Second,
 		drain: 10 * time.Second, hold: 10 * time.Second, unaided: 80 * time.Second, hostile: 2000, idle: []int{250, 1000}, apply: deploy.BaseInTime,
 	}
 }
@@ -99,7 +101,7 @@ func full() scale {
 // than are dealt with, so that a slow machine fails nothing.
 func short() scale {
 	return scale{
-		calls: 200, underWay: 150, times: 1, caLife: 24 * time.Second, leafLife: 7 * time.Second,
+		calls: 200, rate: 55, underWay: 150, times: 1, caLife: 24 * time.Second, leafLife: 7 * time.Second,
 		drain: 3 * time.Second, hold: 2 * time.Second, unaided: 5 * time.Second, hostile: 300, idle: []int{400}, apply: deploy.Base,
 	}
 }
@@ -126,7 +128,7 @@ func (s *site) attempt(ctx context.Context, d *drill) (*result, error) {
 		return nil, err
 	}
 	s.counts = counts{}.minus(before)
-	s.load = startLoad(s.client, s.rest.Host, s.scale.underWay, slices.Concat(specimens(), d.specimens))
+	s.load = startLoad(s.client, s.rest.Host, s.scale.rate, s.scale.underWay, slices.Concat(specimens(), d.specimens))
 	// What came of it until then is told all the same.
 	if err := s.drive(ctx, d); err != nil {
 		s.problem("given up: %v", err)
@@ -156,11 +158,11 @@ func (s *site) attempt(ctx context.Context, d *drill) (*result, error) {
 
 // drive does what the drill does, and goes on with the load before and after it.
 func (s *site) drive(ctx context.Context, d *drill) error {
-	if err := s.load.more(2 * rate); err != nil {
+	if err := s.load.more(2 * s.scale.rate); err != nil {
 		return err
 	}
 	if err := d.run(ctx, s); err != nil {
 		return err
 	}
-	return s.load.more(max(2*rate, s.scale.calls-s.load.answered()))
+	return s.load.more(max(2*s.scale.rate, s.scale.calls-s.load.answered()))
 }

@@ -111,7 +111,7 @@ func idleConnections(s *site) error {
 		}
 		opened := held.opened()
 		time.Sleep(s.scale.hold)
-		err := s.load.more(2 * rate)
+		err := s.load.more(2 * s.scale.rate)
 		held.release()
 		if err != nil {
 			return err
@@ -138,7 +138,7 @@ func slowClients(s *site) error {
 		}
 	}
 	time.Sleep(s.scale.hold)
-	err := s.load.more(2 * rate)
+	err := s.load.more(2 * s.scale.rate)
 	held.release()
 	return err
 }

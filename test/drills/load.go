@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// rate is how many pods are created a second, a little more than the 50 that are
-	// promised.
-	rate = 55
 	// burst is how many of them come at once, as controllers create pods.
 	burst = 5
 	// storedEvery is how often a pod is stored, instead of created for show. The webhooks
@@ -63,15 +60,16 @@ func (w *window) holds(t *try) bool {
 	return t.end().After(w.from) && (w.to.IsZero() || t.sent.Before(w.to))
 }
 
-// startLoad begins to create the specimens in turn. When so many are under way, it waits.
-func startLoad(client *http.Client, host string, underWay int, specimens []*specimen) *load {
+// startLoad begins to create the specimens in turn, so many a second. When too many are under
+// way, it waits.
+func startLoad(client *http.Client, host string, rate, underWay int, specimens []*specimen) *load {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &load{client: client, url: host + "/api/v1/namespaces/" + namespace + "/pods", specimens: specimens, stop: stop, stopped: make(chan struct{})}
-	go l.run(ctx, underWay)
+	go l.run(ctx, rate, underWay)
 	return l
 }
 
-func (l *load) run(ctx context.Context, underWay int) {
+func (l *load) run(ctx context.Context, rate, underWay int) {
 	defer close(l.stopped)
 	var creations sync.WaitGroup
 	defer creations.Wait()
@@ -82,7 +80,7 @@ func (l *load) run(ctx context.Context, underWay int) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Until(start.Add(time.Duration(n/burst) * burst * time.Second / rate))):
+		case <-time.After(time.Until(start.Add(time.Duration(n/burst) * burst * time.Second / time.Duration(rate)))):
 		}
 		places <- struct{}{}
 		creations.Go(func() {

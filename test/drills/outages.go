@@ -47,7 +47,7 @@ func restartAPIServer(ctx context.Context, s *site) error {
 		s.load.over()
 		// What was answered between the look at the counters and the end is in no counter.
 		s.uncounted += s.load.answered() - answered
-		if err := s.load.more(4 * rate); err != nil {
+		if err := s.load.more(4 * s.scale.rate); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func (c *changing) run(ctx context.Context, s *site) error {
 		return err
 	}
 	c.repaired.accept(broken)
-	if err := s.load.more(2 * rate); err != nil {
+	if err := s.load.more(2 * s.scale.rate); err != nil {
 		return err
 	}
 

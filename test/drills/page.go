@@ -36,7 +36,7 @@ default pools, and bad ones, which have to be denied by the right rule.
 // writePage writes the results of all drills.
 func writePage(path string, s *site, results []*result) error {
 	var page strings.Builder
-	fmt.Fprintf(&page, intro, rate, memoryLimit>>20)
+	fmt.Fprintf(&page, intro, full().rate, memoryLimit>>20)
 	machine, err := describeMachine()
 	if err != nil {
 		return err
