@@ -27,6 +27,21 @@ func bound(annotations map[string]string) func(*testing.T, string) error {
 	}
 }
 
+// cached waits until the API server's cache has a pod as it is. A change begins with what the
+// cache has, and asks by that before it meets the conflict and begins anew.
+func cached(t *testing.T, name string) {
+	t.Helper()
+	pods := client.CoreV1().Pods("default")
+	stored, err := pods.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the cache has the pod as it is", func() bool {
+		fromCache, err := pods.Get(t.Context(), name, metav1.GetOptions{ResourceVersion: "0"})
+		return err == nil && fromCache.ResourceVersion == stored.ResourceVersion
+	})
+}
+
 // The kubelet, Multus, schedulers and whoever writes a label do not depend on the server. It is
 // asked when one of the annotations is written, whichever way that is done.
 func TestWhichChangesOfPodsAreSent(t *testing.T) {
@@ -82,6 +97,7 @@ func TestWhichChangesOfPodsAreSent(t *testing.T) {
 				for n, change := range tt.changes {
 					r.asked()
 					err := change(t, pod.Name)
+					cached(t, pod.Name)
 					last := n == len(tt.changes)-1
 					if got, want := len(r.asked()) > 0, last && tt.sent; got != want {
 						t.Errorf("change %d: asked %t, want %t", n, got, want)
