@@ -47,7 +47,7 @@ type connections struct {
 	signal chan struct{}
 	failed chan error
 	done   chan struct{}
-	stop   func()
+	stop   func() error
 
 	mu       sync.Mutex
 	draining bool
@@ -91,7 +91,11 @@ func share(listener net.Listener, places, kept int, evicted func()) *connections
 		signal: make(chan struct{}, 1), failed: make(chan error, 1), done: make(chan struct{}),
 		open: map[*connection]struct{}{}, waiting: map[string][]*connection{},
 	}
-	l.stop = sync.OnceFunc(func() { close(l.done) })
+	// Who closes it has Accept return, and so http.Server close it, too.
+	l.stop = sync.OnceValue(func() error {
+		close(l.done)
+		return listener.Close()
+	})
 	l.timer = time.AfterFunc(recheck, l.look)
 	l.timer.Stop()
 	go l.collect()
@@ -148,8 +152,7 @@ func (l *connections) Accept() (net.Conn, error) {
 // Close ends the listener, the connections that wait, and new ones on which no request has
 // come: http.Server.Shutdown, which ends those that are idle, would wait for these.
 func (l *connections) Close() error {
-	l.stop()
-	err := l.Listener.Close()
+	err := l.stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.timer.Stop()
