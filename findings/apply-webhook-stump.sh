@@ -3,8 +3,9 @@
 #
 # Package: k8s.io/client-go v0.37.2 (its fake clientset merges as an API server does), with
 #          sigs.k8s.io/structured-merge-diff at the version that it asks for.
-# Source:  structured-merge-diff, merge/update.go, Updater.prune and addBackOwnedItems: an item of a list goes only
-#          when no other applier owns any part of it. Of those who update or patch, the fields do not count.
+# Source:  structured-merge-diff, merge/update.go, Updater.prune and addBackOwnedItems: an item of a list stays when
+#          another manager owns it. Who applies a field of an item owns the item as well, by its key; who updates or
+#          patches the same field owns that alone, and it goes with the item.
 # Guess:   the one who deploys a webhook configuration owns its webhooks, and a webhook that is no longer in what is
 #          applied goes, whoever has written its caBundle, and however.
 # Happens: where the caBundle was applied, the webhook stays as a stump of a name and a caBundle. An API server
