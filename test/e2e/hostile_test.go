@@ -262,12 +262,20 @@ func TestSlowClients(t *testing.T) {
 	expectLittleMemory(t, s)
 }
 
+// A network that is too large to be checked is not read, and the pods on it are told so.
 func TestLargeNetworkConfig(t *testing.T) {
 	apart(t)
 	config := `{"cniVersion":"0.3.1","x":"` + strings.Repeat("x", 1<<20) + `","plugins":[{"type":"macvlan"},{"type":"router"}]}`
-	inventory := fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: macvlan-overlay-vlan0, namespace: kube-system}\nspec: {config: '%s'}\n", config)
+	inventory := fmt.Sprintf("apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: large, namespace: kube-system}\nspec: {config: '%s'}\n", config)
 	s, client := standalone(t, inventory)
-	expectGood(t, s, client)
+	review := podReview("u", `"k8s.v1.cni.cncf.io/networks":"kube-system/large"`)
+	status, text, err := post(client, "https://"+s.Address+"/validate", "application/json", strings.NewReader(review))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status != http.StatusOK || !strings.Contains(text, `"allowed":true`) || !strings.Contains(text, "too large to be checked: 1048") {
+		t.Errorf("a pod on it: %d %s", status, text)
+	}
 	expectLittleMemory(t, s)
 }
 
