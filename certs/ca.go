@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -205,9 +206,11 @@ func (ca *CA) Sign(now time.Time, life time.Duration, dnsNames []string, ips []n
 	return served, nil
 }
 
-// own says whether NewCA has made a CA's certificate. Nobody else's is replaced.
+// own says whether a CA's certificate looks as NewCA makes them.
 func own(cert *x509.Certificate) bool {
-	return strings.HasPrefix(cert.Subject.CommonName, ownName) && bytes.Equal(cert.RawSubject, cert.RawIssuer)
+	made, named := strings.CutPrefix(cert.Subject.CommonName, ownName)
+	_, err := strconv.ParseUint(made, 10, 64)
+	return named && err == nil && bytes.Equal(cert.RawSubject, cert.RawIssuer)
 }
 
 // replaceAt is when two thirds of the life of a CA of our own are over.

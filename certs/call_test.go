@@ -59,9 +59,7 @@ func TestCalled(t *testing.T) {
 		{"the old one gone", next, next.BundlePEM()},
 	} {
 		c.putCA(step.signer, step.bundle)
-		c.reconcile(s)
-		c.clock.advance(s.lives.settling())
-		c.reconcile(s)
+		c.settle(s)
 		if !s.CA().Certificate().Equal(step.signer.Certificate()) {
 			t.Fatalf("%s: another CA signed", step.name)
 		}

@@ -51,21 +51,28 @@ type observer struct {
 
 // RoundTrip passes a request on.
 func (o observer) RoundTrip(request *http.Request) (*http.Response, error) {
+	sent := o.clock.now()
 	response, err := o.next.RoundTrip(request)
 	if err == nil {
-		o.clock.observe(response.Header.Get("Date"))
+		o.clock.observe(response.Header.Get("Date"), sent, o.clock.now())
 	}
 	return response, err
 }
 
-// observe compares the clocks. The date has whole seconds, and was written before the
-// answer arrived.
-func (c *Clock) observe(date string) {
+// observe compares the clocks. The date was written between the two times, however long
+// the way back took, or this process was stopped.
+func (c *Clock) observe(date string, sent, received time.Time) {
 	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return // a proxy may have dropped it
 	}
-	behind := theirs.Sub(c.now()).Round(time.Second)
+	behind := time.Duration(0)
+	switch {
+	case theirs.After(received):
+		behind = theirs.Sub(received).Round(time.Second)
+	case theirs.Before(sent):
+		behind = theirs.Sub(sent).Round(time.Second)
+	}
 	if behind.Abs() < tolerance {
 		behind = 0
 	}

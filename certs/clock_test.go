@@ -28,7 +28,7 @@ func TestClock(t *testing.T) {
 		{epoch.Add(-day).UTC().Format(http.TimeFormat), epoch.Add(-day), "24h0m0s ahead", 2},
 		{epoch.UTC().Format(http.TimeFormat), epoch, "", 3},
 	} {
-		c.observe(test.date)
+		c.observe(test.date, own, own)
 		if got := c.Now(); !got.Equal(test.now) {
 			t.Errorf("%q: now is %v, want %v", test.date, got, test.now)
 		}
@@ -38,6 +38,17 @@ func TestClock(t *testing.T) {
 		}
 		if got := strings.Count(log.String(), "\n"); got != test.logged {
 			t.Errorf("%q: %d lines are logged, want %d", test.date, got, test.logged)
+		}
+	}
+}
+
+// TestClockOfAProcessThatWasStopped has an answer read long after it was written.
+func TestClockOfAProcessThatWasStopped(t *testing.T) {
+	c := NewClock(slog.New(slog.DiscardHandler))
+	for _, date := range []time.Time{epoch, epoch.Add(time.Hour), epoch.Add(day)} {
+		c.observe(date.UTC().Format(http.TimeFormat), epoch, epoch.Add(day))
+		if err := c.Problem(); err != nil {
+			t.Errorf("%v: %v", date.Sub(epoch), err)
 		}
 	}
 }

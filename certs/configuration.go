@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -57,7 +58,8 @@ type operation struct {
 // It is a JSON patch, not server-side apply, by which the servers would own a part of
 // every webhook: whoever deploys the configuration by server-side apply could then neither
 // leave out nor rename one. What older versions of the server own is given up on the way.
-func (c *configuration) write(ctx context.Context, was *published, webhooks []int, bundle []byte) error {
+// A configuration that was deleted since it was read is gone, which is no error.
+func (c *configuration) write(ctx context.Context, was *published, webhooks []int, bundle []byte) (gone bool, err error) {
 	// As an update does, a patch that carries another version is refused.
 	patch := []operation{{"replace", "/metadata/resourceVersion", was.metadata.ResourceVersion}}
 	for _, n := range webhooks {
@@ -68,19 +70,19 @@ func (c *configuration) write(ctx context.Context, was *published, webhooks []in
 	}
 	text, err := json.Marshal(patch)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = c.patch(ctx, text)
 	if apierrors.IsNotFound(err) {
-		return nil // deleted since
+		return true, nil
 	}
 	// A place that is not there any more is an error before the version is looked at.
 	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Code == http.StatusUnprocessableEntity {
 		if now, again := c.read(ctx); again == nil && now.metadata.ResourceVersion != was.metadata.ResourceVersion {
-			return apierrors.NewConflict(schema.GroupResource{Resource: c.kind}, c.name, err)
+			return false, apierrors.NewConflict(schema.GroupResource{Resource: c.kind}, c.name, err)
 		}
 	}
-	return err
+	return false, err
 }
 
 // applied is the place of what older versions of the server own by server-side apply; -1
@@ -95,43 +97,42 @@ func (p *published) applied() int {
 }
 
 func validatingConfiguration(client typedv1.ValidatingWebhookConfigurationsGetter, name string) *configuration {
-	api := client.ValidatingWebhookConfigurations()
-	return &configuration{
-		kind: "ValidatingWebhookConfiguration",
-		name: name,
-		read: func(ctx context.Context) (*published, error) {
-			object, err := api.Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return nil, err
-			}
-			found := &published{metadata: object.ObjectMeta}
-			for i := range object.Webhooks {
-				found.bundles = append(found.bundles, object.Webhooks[i].ClientConfig.CABundle)
-			}
-			return found, nil
-		},
-		patch: func(ctx context.Context, patch []byte) error {
-			_, err := api.Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-			return err
-		},
-	}
+	return configurationOf("ValidatingWebhookConfiguration", name, client.ValidatingWebhookConfigurations(),
+		func(c *admissionv1.ValidatingWebhookConfiguration) *published {
+			return &published{c.ObjectMeta, bundlesOf(c.Webhooks, func(w admissionv1.ValidatingWebhook) []byte { return w.ClientConfig.CABundle })}
+		})
 }
 
 func mutatingConfiguration(client typedv1.MutatingWebhookConfigurationsGetter, name string) *configuration {
-	api := client.MutatingWebhookConfigurations()
+	return configurationOf("MutatingWebhookConfiguration", name, client.MutatingWebhookConfigurations(),
+		func(c *admissionv1.MutatingWebhookConfiguration) *published {
+			return &published{c.ObjectMeta, bundlesOf(c.Webhooks, func(w admissionv1.MutatingWebhook) []byte { return w.ClientConfig.CABundle })}
+		})
+}
+
+func bundlesOf[W any](webhooks []W, bundle func(W) []byte) (all [][]byte) {
+	for _, webhook := range webhooks {
+		all = append(all, bundle(webhook))
+	}
+	return all
+}
+
+// client reads and patches the configurations of one kind.
+type client[T any] interface {
+	Get(context.Context, string, metav1.GetOptions) (*T, error)
+	Patch(context.Context, string, types.PatchType, []byte, metav1.PatchOptions, ...string) (*T, error)
+}
+
+func configurationOf[T any](kind, name string, api client[T], describe func(*T) *published) *configuration {
 	return &configuration{
-		kind: "MutatingWebhookConfiguration",
+		kind: kind,
 		name: name,
 		read: func(ctx context.Context) (*published, error) {
 			object, err := api.Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
 				return nil, err
 			}
-			found := &published{metadata: object.ObjectMeta}
-			for i := range object.Webhooks {
-				found.bundles = append(found.bundles, object.Webhooks[i].ClientConfig.CABundle)
-			}
-			return found, nil
+			return describe(object), nil
 		},
 		patch: func(ctx context.Context, patch []byte) error {
 			_, err := api.Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})

@@ -41,3 +41,7 @@ func (l lifetimes) settling() time.Duration { return min(5*time.Second, l.servin
 // retention is how long what the Secret does not speak of any more stays published. A
 // replica that may not watch looks at the Secret once an interval.
 func (l lifetimes) retention() time.Duration { return 3 * min(interval, l.serving) }
+
+// wakePause lies between two passes that changes lead to, once there were very many: somebody
+// else writes the same fields again and again then, and is not to be answered each time.
+func (l lifetimes) wakePause() time.Duration { return min(interval/2, l.serving/10) }

@@ -195,6 +195,21 @@ func (c *cluster) reconcile(s *SelfSigned) {
 	}
 }
 
+// settle has each replica see what is published, and again when it has stood there for long
+// enough.
+func (c *cluster) settle(replicas ...*SelfSigned) {
+	c.t.Helper()
+	for range 2 {
+		for _, s := range replicas {
+			c.reconcile(s)
+		}
+		c.clock.advance(replicas[0].lives.settling())
+	}
+	for _, s := range replicas {
+		c.reconcile(s)
+	}
+}
+
 func (c *cluster) secret() *corev1.Secret {
 	c.t.Helper()
 	secret, err := c.secrets.Get(c.t.Context(), "ca", metav1.GetOptions{})

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -80,7 +81,7 @@ func (s *SelfSigned) wanted(trusted []*x509.Certificate, v *view, now time.Time)
 			leaving[key] = since
 			if until := since.Add(s.lives.retention()); now.Before(until) && now.Before(cert.NotAfter) {
 				all = append(all, cert)
-				s.due(until)
+				s.due(until, now)
 			}
 		}
 	}
@@ -112,7 +113,12 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 		if len(stale) == 0 && found.applied() < 0 {
 			continue
 		}
-		if errs[n] = c.write(ctx, found, stale, bundle); errs[n] != nil {
+		gone, err := c.write(ctx, found, stale, bundle)
+		if errs[n] = err; err != nil {
+			continue
+		}
+		if gone {
+			v.found[n] = nil
 			continue
 		}
 		for _, i := range stale {
@@ -157,23 +163,29 @@ func sameCertificates(bundle []byte, want []*x509.Certificate) bool {
 	return err == nil && len(have) == len(want) && !slices.ContainsFunc(have, func(cert *x509.Certificate) bool { return !contains(want, cert) })
 }
 
-// note remembers since when the configurations, as they are now, hold each of the
-// certificates; one that could not be written or read holds what it held before.
-func (s *SelfSigned) note(wanted []*x509.Certificate, v *view, now time.Time) {
+// note remembers since when every configuration holds each of the certificates, as they are
+// found. Those that could not be read are taken to be as they were.
+func (s *SelfSigned) note(v *view, now time.Time) {
+	bundles := v.bundles()
+	s.unread = errors.Join(v.errs...) != nil
+	s.published = len(bundles) > 0 || s.unread
 	seen := map[string]time.Time{}
-	for _, cert := range wanted {
-		key := string(cert.Raw)
-		if slices.ContainsFunc(v.bundles(), func(bundle []byte) bool {
-			have, err := decodeCertificates(bundle)
-			return err != nil || !contains(have, cert)
-		}) || errors.Join(v.errs...) != nil {
-			continue
+	for n, bundle := range bundles {
+		held := map[string]time.Time{}
+		// What cannot be read there is trusted by nobody.
+		certs, _ := decodeCertificates(bundle)
+		for _, cert := range certs {
+			key := string(cert.Raw)
+			if since, known := s.seen[key]; known {
+				held[key] = since
+			} else if !s.unread {
+				held[key] = now
+			}
 		}
-		if since, known := s.seen[key]; known {
-			seen[key] = since
-		} else {
-			seen[key] = now
+		if n > 0 {
+			maps.DeleteFunc(held, func(key string, _ time.Time) bool { _, is := seen[key]; return !is })
 		}
+		seen = held
 	}
 	s.seen = seen
 }
@@ -181,15 +193,15 @@ func (s *SelfSigned) note(wanted []*x509.Certificate, v *view, now time.Time) {
 // settled says whether every configuration has trusted a CA for so long that all API
 // servers and all replicas know it.
 func (s *SelfSigned) settled(ca *CA, now time.Time) bool {
-	if len(s.configurations) == 0 {
-		return true
+	if !s.published {
+		return true // there is nobody to wait for
 	}
 	since, known := s.seen[string(ca.cert.Raw)]
 	if !known {
 		return false
 	}
 	if at := since.Add(s.lives.settling()); now.Before(at) {
-		s.due(at)
+		s.due(at, now)
 		return false
 	}
 	return true

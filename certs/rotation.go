@@ -20,7 +20,7 @@ type content struct {
 	next *CA
 	// previousUntil is when what signed before is given up; zero where nothing did.
 	previousUntil time.Time
-	// problem is why a next signer that an administrator has put there cannot be used.
+	// problem is why the next signer cannot be used, or the Secret not be written.
 	problem error
 }
 
@@ -51,7 +51,8 @@ func (c change) level() slog.Level {
 }
 
 // step takes the one step that is due with the Secret: it changes the object, and says
-// what it has done. Where nothing is to be done it returns what the Secret says.
+// what it has done. Besides, it returns what the Secret says as it is; nil where that
+// cannot be used.
 //
 // A CA of our own is replaced in three steps, and each replica may take any of them:
 // another one is announced, which puts it into ca.crt; it becomes the signer once this
@@ -67,7 +68,17 @@ func (a *authority) step(secret *corev1.Secret, now time.Time, mine *CA, settled
 	}
 	data := secret.Data
 	signer, err := ParseCA(data[keyCert], data[keyPrivate], data[keyBundle])
-	if err == nil && own(signer.cert) && signer.validAt(now) != nil {
+	ours := err == nil && own(signer.cert) && generated(secret)
+	var next *CA
+	var problem error
+	if err == nil {
+		next, problem = parseNext(data, signer, now)
+		if signer.validAt(now) != nil && next != nil {
+			a.promote(secret, signer, next, now)
+			return nil, switched, nil
+		}
+	}
+	if ours && signer.validAt(now) != nil {
 		return nil, replaced, a.fill(secret, now)
 	}
 	if err == nil {
@@ -81,29 +92,25 @@ func (a *authority) step(secret *corev1.Secret, now time.Time, mine *CA, settled
 		return nil, unchanged, a.unusable(err)
 	}
 
-	next, problem := parseNext(data, signer, now)
-	switch {
-	case problem != nil && !own(signer.cert):
-		return &content{signer: signer, problem: problem}, unchanged, nil
-	case problem != nil, next == nil && own(signer.cert) && !now.Before(replaceAt(signer.cert)):
+	found := &content{signer: signer, next: next, problem: problem}
+	if until, err := time.Parse(time.RFC3339, secret.Annotations[previousUntilAnnotation]); err == nil {
+		found.previousUntil = until
+	}
+	if next == nil && problem == nil && ours && !now.Before(replaceAt(signer.cert)) {
 		if next, err = NewCA(now, a.lives.ca); err != nil {
 			return nil, unchanged, err
 		}
 		data[keyNextCert], data[keyNextPrivate] = next.CertPEM(), next.KeyPEM()
-		fallthrough
+	}
+	switch {
 	case next != nil && !contains(signer.trusted, next.cert):
 		data[keyBundle] = encodeCertificates(append(slices.Clip(signer.trusted), next.cert))
-		return nil, announced, nil
+		return found, announced, nil
 	case next != nil && settled(next, now):
 		a.promote(secret, signer, next, now)
-		return nil, switched, nil
-	}
-	found := &content{signer: signer, next: next}
-	if until, err := time.Parse(time.RFC3339, secret.Annotations[previousUntilAnnotation]); err == nil {
-		found.previousUntil = until
-	}
-	if a.dropPrevious(secret, found, now) {
-		return nil, dropped, nil
+		return found, switched, nil
+	case a.dropPrevious(secret, found, now):
+		return found, dropped, nil
 	}
 	return found, unchanged, nil
 }
@@ -153,7 +160,7 @@ func (a *authority) promote(secret *corev1.Secret, signer, next *CA, now time.Ti
 }
 
 // dropPrevious takes out of the bundle what signed before and need not be trusted any
-// more. It returns false when there is nothing of the kind.
+// more, and what says so. It returns false when there is nothing of the kind.
 func (a *authority) dropPrevious(secret *corev1.Secret, found *content, now time.Time) bool {
 	// What cannot be read here names nothing.
 	previous, _ := decodeCertificates(secret.Data[keyPrevious])
@@ -167,7 +174,7 @@ func (a *authority) dropPrevious(secret *corev1.Secret, found *content, now time
 			stay = append(stay, cert)
 		}
 	}
-	if len(stay) == len(found.signer.trusted) {
+	if len(stay) == len(found.signer.trusted) && !over {
 		return false
 	}
 	secret.Data[keyBundle] = encodeCertificates(stay)
@@ -203,12 +210,12 @@ func parseNext(data map[string][]byte, signer *CA, now time.Time) (*CA, error) {
 // Secret is not ours to write.
 func restorable(secret *corev1.Secret, mine *CA, now time.Time) *CA {
 	chain, err := decodeCertificates(secret.Data[keyCert])
-	ours := secret.Annotations[generatedAnnotation] == "true" || mine != nil && err == nil && chain[0].Equal(mine.cert)
+	ours := generated(secret) || mine != nil && err == nil && chain[0].Equal(mine.cert)
 	alone, err := ParseCA(secret.Data[keyCert], secret.Data[keyPrivate], nil)
 	switch {
 	case mine != nil && ours && mine.usable(now) == nil:
 		return mine
-	case err == nil && own(alone.cert) && alone.usable(now) == nil:
+	case err == nil && own(alone.cert) && generated(secret) && alone.usable(now) == nil:
 		return alone
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // phases are how a CA of our own is replaced: what makes time for each, and what shows it.
@@ -82,6 +81,7 @@ func TestRotation(t *testing.T) {
 	callees := newCallees(c, one, other)
 	first := one.CA()
 	for _, phase := range phases {
+		c.reconcile(one) // sees what it has published
 		c.clock.advance(phase.advance(one.lives))
 		c.reconcile(one)
 		if !phase.done(first, c.secret()) {
@@ -120,6 +120,7 @@ func TestRotationWithoutItsReplica(t *testing.T) {
 			c.reconcile(other)
 			first := one.CA()
 			for n, phase := range phases {
+				c.reconcile(one) // sees what is published
 				c.clock.advance(phase.advance(one.lives))
 				c.reconcile(one)
 				if !phase.done(first, c.secret()) {
@@ -162,147 +163,9 @@ func TestRotationWaits(t *testing.T) {
 	c.plug()
 	c.reconcile(s)
 	c.checkTrusted(s, first.CertPEM())
-	c.clock.advance(s.lives.settling())
-	c.reconcile(s)
+	c.settle(s)
 	if s.CA().Certificate().Equal(first.cert) {
 		t.Error("the new CA does not sign")
-	}
-}
-
-// TestSecretGone has the Secret deleted or emptied under two replicas: another CA takes
-// over, and both are trusted meanwhile.
-func TestSecretGone(t *testing.T) {
-	for name, remove := range map[string]func(*cluster){
-		"deleted": (*cluster).deleteSecret,
-		"emptied": func(c *cluster) {
-			c.change(func(secret *corev1.Secret) { secret.Data = map[string][]byte{keyCert: {}, keyPrivate: {}} })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCluster(t)
-			c.createConfigurations()
-			one, other := c.replica(), c.replica()
-			c.reconcile(one)
-			c.reconcile(other)
-			callees := newCallees(c, one, other)
-			old := one.CA()
-			remove(c)
-			c.reconcile(one)
-			c.reconcile(other)
-			c.told(other, "is another one all of a sudden")
-			for _, s := range []*SelfSigned{one, other, one, other} {
-				c.reconcile(s)
-				c.checkCalls(callees...)
-				c.clock.advance(s.lives.settling())
-			}
-			if bytes.Equal(c.secret().Data[keyCert], old.CertPEM()) {
-				t.Error("the CA is the one of before: whoever deletes the Secret wants another")
-			}
-			c.checkTrusted(one, c.secret().Data[keyBundle])
-			c.checkTrusted(other, c.secret().Data[keyBundle])
-			c.clock.advance(one.lives.retention())
-			c.reconcile(one)
-			c.checkBundles(c.secret().Data[keyBundle])
-			c.checkCalls(callees...)
-		})
-	}
-}
-
-// told expects that a replica tells of what was lost, for some minutes.
-func (c *cluster) told(s *SelfSigned, want string) {
-	c.t.Helper()
-	if err := s.Problem(); err == nil || !strings.Contains(err.Error(), want) {
-		c.t.Errorf("Problem is %v, want %q", err, want)
-	}
-	clock := s.clock
-	s.clock = func() time.Time { return clock().Add(s.lives.retention()) }
-	if err := s.Problem(); err != nil {
-		c.t.Errorf("Problem, some minutes later: %v", err)
-	}
-	s.clock = clock
-}
-
-// change changes the Secret as somebody else would.
-func (c *cluster) change(f func(*corev1.Secret)) {
-	c.t.Helper()
-	secret := c.secret()
-	f(secret)
-	if _, err := c.secrets.Update(c.t.Context(), secret, metav1.UpdateOptions{}); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// TestOwnSecretSpoiled has each part of a Secret that the servers made spoiled: it is
-// restored from what a replica signs with, and what stood there is kept.
-func TestOwnSecretSpoiled(t *testing.T) {
-	for _, key := range []string{keyCert, keyPrivate, keyBundle} {
-		for name, value := range map[string][]byte{
-			"garbage": []byte("x"), "nothing": nil, "another's": secretContent(mustCA(t, epoch))[key],
-		} {
-			if key == keyBundle && value == nil {
-				continue // the signer alone is to be trusted
-			}
-			t.Run(key+" "+name, func(t *testing.T) {
-				c := newCluster(t)
-				c.createConfigurations()
-				s := c.replica()
-				c.reconcile(s)
-				before := c.secret()
-				c.change(func(secret *corev1.Secret) { secret.Data[key] = value })
-				c.reconcile(s)
-				after := c.secret()
-				for _, key := range []string{keyCert, keyPrivate, keyBundle} {
-					if !bytes.Equal(after.Data[key], before.Data[key]) {
-						t.Errorf("%s is not restored", key)
-					}
-				}
-				if !bytes.Equal(after.Data[rejectedPrefix+key], value) {
-					t.Errorf("what stood in %s is not kept", key)
-				}
-				c.checkBundles(before.Data[keyBundle])
-				if !strings.Contains(c.log.String(), "level=WARN msg=\""+string(restored)) {
-					t.Errorf("nothing is logged:\n%s", c.log)
-				}
-				c.told(s, string(restored))
-			})
-		}
-	}
-}
-
-// TestOwnSecretSpoiledBeforeTheStart has a first replica find a Secret of ours: the signer
-// in it is good enough to restore the rest.
-func TestOwnSecretSpoiledBeforeTheStart(t *testing.T) {
-	c := newCluster(t)
-	ca := mustCA(t, epoch)
-	content := secretContent(ca)
-	content[keyBundle] = []byte("x")
-	c.createSecret(corev1.SecretTypeTLS, content)
-	s := c.replica()
-	c.reconcile(s)
-	c.checkTrusted(s, ca.CertPEM())
-}
-
-// TestClocksApart has the CA made by a replica whose clock is far ahead, and one that has
-// expired: one with the right time replaces it.
-func TestClocksApart(t *testing.T) {
-	for name, made := range map[string]time.Duration{"ahead": 30 * day, "expired": -2 * CALifetime} {
-		t.Run(name, func(t *testing.T) {
-			c := newCluster(t)
-			c.createConfigurations()
-			wrong := c.replica()
-			wrong.clock = func() time.Time { return c.clock.now().Add(made) }
-			c.reconcile(wrong)
-			bad := wrong.CA()
-			s := c.replica()
-			c.reconcile(s)
-			if s.CA().Certificate().Equal(bad.cert) {
-				t.Fatal("a CA that is not valid is used")
-			}
-			c.checkTrusted(s, c.secret().Data[keyBundle])
-			if !strings.Contains(c.log.String(), string(replaced)) {
-				t.Errorf("nothing is logged:\n%s", c.log)
-			}
-		})
 	}
 }
 
@@ -327,8 +190,7 @@ func TestAdministratorsNext(t *testing.T) {
 	c.reconcile(s)
 	c.checkTrusted(s, present.CertPEM())
 	c.checkBundles(slices.Concat(present.CertPEM(), next.CertPEM()))
-	c.clock.advance(s.lives.settling())
-	c.reconcile(s)
+	c.settle(s)
 	c.checkTrusted(s, next.CertPEM())
 	c.clock.advance(2 * s.lives.serving)
 	c.reconcile(s)
@@ -425,6 +287,82 @@ func TestLifetimes(t *testing.T) {
 		err := lifetimes{test.ca, test.serving}.check()
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v, %v: error %v, want %q", test.ca, test.serving, err, test.want)
+		}
+	}
+}
+
+// TestRotationHeldUp has somebody put the old bundle back before each pass: nothing is signed
+// by a CA that does not stay published, and that is told of.
+func TestRotationHeldUp(t *testing.T) {
+	c := newCluster(t)
+	c.createConfigurations()
+	s := c.replica()
+	c.reconcile(s)
+	first := s.CA()
+	c.clock.advance(s.lives.ca * 2 / 3)
+	for range 10 {
+		c.reconcile(s)
+		c.patch(kinds[1], `[{"op":"replace","path":"/webhooks/0/clientConfig/caBundle","value":`+quoted(t, first.CertPEM())+`}]`)
+		c.clock.advance(s.lives.retention() / 5)
+	}
+	c.checkTrusted(s, first.CertPEM())
+	if err := s.Problem(); err == nil || !strings.Contains(err.Error(), "find out who else writes caBundle") {
+		t.Errorf("Problem is %v", err)
+	}
+	c.settle(s)
+	c.settle(s)
+	if s.CA().Certificate().Equal(first.cert) {
+		t.Error("the new CA does not sign although it stays published now")
+	}
+}
+
+// TestNextIsKept has the next CA that somebody puts there half a one, or not valid yet: it is
+// reported, and neither replaced nor used.
+func TestNextIsKept(t *testing.T) {
+	c := newCluster(t)
+	s := c.replica()
+	c.reconcile(s)
+	next := mustCA(t, epoch.Add(day))
+	for name, content := range map[string][2][]byte{
+		"a key alone":     {nil, next.KeyPEM()},
+		"valid tomorrow":  {next.CertPEM(), next.KeyPEM()},
+		"no certificate":  {[]byte("x"), next.KeyPEM()},
+		"another's key":   {next.CertPEM(), mustCA(t, epoch).KeyPEM()},
+		"the present one": {s.CA().CertPEM(), s.CA().KeyPEM()},
+	} {
+		c.change(func(secret *corev1.Secret) {
+			secret.Data[keyNextCert], secret.Data[keyNextPrivate] = content[0], content[1]
+		})
+		c.failing(s, "next.crt and next.key: ")
+		if secret := c.secret(); !bytes.Equal(secret.Data[keyNextCert], content[0]) || !bytes.Equal(secret.Data[keyNextPrivate], content[1]) {
+			t.Errorf("%s: it was written over", name)
+		}
+		c.checkTrusted(s, c.secret().Data[keyBundle])
+	}
+}
+
+// TestExpiredWithNext has the signer expire with the next one announced: that takes over.
+func TestExpiredWithNext(t *testing.T) {
+	c := newCluster(t)
+	s := c.replica()
+	c.reconcile(s)
+	next := mustCA(t, epoch)
+	expired := mustCA(t, epoch.Add(-2*CALifetime))
+	c.change(func(secret *corev1.Secret) {
+		secret.Data = secretContent(expired)
+		secret.Data[keyNextCert], secret.Data[keyNextPrivate] = next.CertPEM(), next.KeyPEM()
+	})
+	fresh := c.replica()
+	c.reconcile(fresh)
+	c.checkTrusted(fresh, next.CertPEM())
+}
+
+func TestOwn(t *testing.T) {
+	for name, want := range map[string]bool{
+		ownName + "1796037636": true, ownName + "prod": false, ownName: false, "macvlan-webhook-ca": false, "x" + ownName + "1": false,
+	} {
+		if got := own(customCA(t, caTemplate(name), nil).cert); got != want {
+			t.Errorf("%q: own %t, want %t", name, got, want)
 		}
 	}
 }

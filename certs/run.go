@@ -14,10 +14,7 @@ import (
 const (
 	// firstRetry is the pause after the first failure; it doubles up to interval.
 	firstRetry = time.Second
-	// wakePause and wakeBurst bound the passes that changes lead to: somebody else who
-	// writes the same fields again and again is answered at once some times, and slowly
-	// from then on.
-	wakePause = 3 * time.Second
+	// wakeBurst is how many changes in a row are answered at once.
 	wakeBurst = 20
 )
 
@@ -32,7 +29,7 @@ func (s *SelfSigned) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watches.Go(func() { s.watch(ctx, changes) })
-	wakes := rate.NewLimiter(rate.Every(wakePause), wakeBurst)
+	wakes := rate.NewLimiter(rate.Every(s.lives.wakePause()), wakeBurst)
 	failures, state := 0, ""
 	for ctx.Err() == nil {
 		err := s.Reconcile(ctx)
@@ -67,11 +64,8 @@ func (s *SelfSigned) untilNext(longest time.Duration) time.Duration {
 	if s.next.IsZero() {
 		return longest
 	}
-	return min(longest, max(s.next.Sub(s.clock()), shortestPause))
+	return min(longest, s.next.Sub(s.clock()))
 }
-
-// shortestPause is for what is due, and still is after it was done.
-const shortestPause = 100 * time.Millisecond
 
 // failureState reduces an error to what is worth a new line in the log: a
 // connection error names another port each time, the situation is the same.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -85,12 +85,8 @@ func TestRun(t *testing.T) {
 			if string(s.Leaf().Raw) == leaf {
 				t.Error("not renewed while the API server was away")
 			}
-			secret := c.secret()
-			secret.Data["tls.crt"] = []byte("x")
-			delete(secret.Annotations, generatedAnnotation)
-			if _, err := c.secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
-				t.Error(err)
-			}
+			c.deleteSecret()
+			c.createSecret(corev1.SecretTypeOpaque, map[string][]byte{"tls.crt": []byte("x")})
 		},
 		func() {},
 		cancel,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -92,6 +93,11 @@ func (a *authority) follow(ctx context.Context, clock func() time.Time, mine *CA
 			return found, err
 		}
 		won, err := a.write(ctx, secret)
+		if err != nil && found != nil {
+			// What is there is good enough for now.
+			found.problem = err
+			return found, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -121,9 +127,25 @@ func (a *authority) write(ctx context.Context, secret *corev1.Secret) (bool, err
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)
+		return false, &storeError{fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)}
 	}
 	return true, nil
+}
+
+// storeError says that the Secret was read, and could not be written.
+type storeError struct{ err error }
+
+// Error names the Secret and why it cannot be written.
+func (e *storeError) Error() string { return e.err.Error() }
+
+// Unwrap returns what Error says.
+func (e *storeError) Unwrap() error { return e.err }
+
+// generated says whether the servers have made a Secret's content, those of versions before
+// the annotation included.
+func generated(secret *corev1.Secret) bool {
+	return secret.Annotations[generatedAnnotation] == "true" ||
+		slices.ContainsFunc(secret.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == fieldManager })
 }
 
 func (a *authority) unusable(err error) error {

@@ -77,20 +77,18 @@ type SelfSigned struct {
 
 	// pass is held by one Reconcile at a time, and guards what follows.
 	pass sync.Mutex
-	// seen is since when all configurations hold a certificate, by its DER.
-	seen map[string]time.Time
+	// seen is since when all configurations hold a certificate, by its DER. published says
+	// that there are any, and unread that one of them could not be read.
+	seen              map[string]time.Time
+	published, unread bool
+	// waiting is since when a CA is to sign and cannot yet.
+	waiting time.Time
 	// leaving is since when a certificate is published that nothing asks for.
 	leaving map[string]time.Time
 	// next is when something is due before the usual interval is over; zero for nothing.
 	next time.Time
 	// warned is when the end of the CA was last logged.
 	warned time.Time
-}
-
-// event is something that is told of for a while.
-type event struct {
-	text  string
-	until time.Time
 }
 
 // serving is what a replica serves and the CA it comes from. It is immutable.
@@ -201,13 +199,17 @@ func (s *SelfSigned) reconcile(ctx context.Context) error {
 func (s *SelfSigned) try(ctx context.Context) ([]error, error) {
 	s.next = time.Time{}
 	v := s.observe(ctx)
+	s.note(v, s.clock())
 	old := s.current.Load()
 	found, err := s.authority.follow(ctx, s.clock, old.signer(), s.settled)
 	now := s.clock()
 	if err != nil {
 		err = errors.Join(err, s.renew(old, now))
-		// While the Secret is unusable, the CA at hand is the one that counts.
-		if _, unusable := errors.AsType[*SecretError](err); !unusable || old == nil {
+		// While the Secret has no usable CA, and none can be written into it, the CA at hand
+		// is the one that counts.
+		_, unusable := errors.AsType[*SecretError](err)
+		_, unstored := errors.AsType[*storeError](err)
+		if !unusable && !unstored || old == nil {
 			return nil, err
 		}
 		found = &content{signer: s.current.Load().ca}
@@ -221,7 +223,6 @@ func (s *SelfSigned) try(ctx context.Context) ([]error, error) {
 			errs[n] = fmt.Errorf("write caBundle of %s %q: %w", s.configurations[n].kind, s.configurations[n].name, errs[n])
 		}
 	}
-	s.note(wanted, v, now)
 	untrusted := s.mistrust(v, now)
 	s.untrusted.Store(&untrusted)
 	if errors.Join(errs...) == nil {
@@ -248,19 +249,6 @@ func (s *SelfSigned) serve(old *serving, signer *CA, now time.Time) error {
 	}
 	s.current.Store(next)
 	return nil
-}
-
-// changed takes note of a step that was taken with the Secret.
-func (s *SelfSigned) changed(step change) {
-	s.count.changed(step)
-	if step == restored || step == replaced {
-		s.tell(string(step), s.clock())
-	}
-}
-
-// tell has something that was lost, and is there again, told of for a while.
-func (s *SelfSigned) tell(text string, now time.Time) {
-	s.recovered.Store(&event{text: text, until: now.Add(s.lives.retention())})
 }
 
 // renew signs again with the CA at hand when that is due.
@@ -293,15 +281,24 @@ func (s *SelfSigned) sign(old *serving, ca *CA, now time.Time) (*serving, error)
 // plan notes when something is due by itself, and says in the log when the CA is near its
 // end and nobody replaces it.
 func (s *SelfSigned) plan(found *content, now time.Time) {
-	s.due(s.current.Load().renewAt)
-	s.due(found.previousUntil)
-	if own(found.signer.cert) && found.next == nil {
-		s.due(replaceAt(found.signer.cert))
-	}
+	s.due(s.current.Load().renewAt, now)
+	s.due(found.previousUntil, now)
+	s.due(replaceAt(found.signer.cert), now)
+	waits := false
 	for _, ca := range []*CA{found.signer, found.next} {
-		if ca != nil && !ca.cert.Equal(s.CA().cert) {
-			s.settled(ca, now) // or is due to be
+		if ca != nil && !ca.cert.Equal(s.CA().cert) && !s.settled(ca, now) {
+			// What was written in this pass is seen in the next one.
+			s.due(now.Add(s.lives.settling()), now)
+			waits = true
 		}
+	}
+	switch {
+	case !waits:
+		s.waiting = time.Time{}
+	case s.waiting.IsZero():
+		s.waiting = now
+	case now.Sub(s.waiting) > s.lives.retention():
+		s.tell("a new CA does not stay in the caBundle of every webhook configuration, so nothing is signed by it: find out who else writes caBundle", now)
 	}
 	if err := s.ending(now); err != nil && now.Sub(s.warned) >= warningInterval {
 		s.logger.Warn("the CA must be replaced", "error", err)
@@ -309,9 +306,10 @@ func (s *SelfSigned) plan(found *content, now time.Time) {
 	}
 }
 
-// due has the next pass begin at a time at the latest.
-func (s *SelfSigned) due(at time.Time) {
-	if !at.IsZero() && (s.next.IsZero() || at.Before(s.next)) {
+// due has the next pass begin at a time at the latest. What was due before now, and is not
+// done, waits for the usual interval.
+func (s *SelfSigned) due(at, now time.Time) {
+	if at.After(now) && (s.next.IsZero() || at.Before(s.next)) {
 		s.next = at
 	}
 }
@@ -346,45 +344,6 @@ func (s *SelfSigned) Bundle() []byte {
 		return ca.BundlePEM()
 	}
 	return nil
-}
-
-// Ready returns nil when a certificate that is valid now is served, and the webhook
-// configurations, as far as they existed when they were last read, trust it.
-func (s *SelfSigned) Ready() error {
-	err := servable(s.Leaf(), s.clock())
-	if untrusted := s.untrusted.Load(); err == nil && untrusted != nil {
-		err = *untrusted
-	}
-	if err == nil && !s.trusted.Load() {
-		err = errors.New("the webhook configurations do not trust the serving certificate yet")
-	}
-	if failure := s.failure.Load(); err != nil && failure != nil && *failure != nil {
-		return fmt.Errorf("%w: %w", err, *failure)
-	}
-	return err
-}
-
-// Problem returns what needs somebody's attention although calls are answered: what kept
-// the last pass from its end, what was lost some minutes ago and is there again, and a CA
-// that nobody replaces before it expires. It is nil when all is well.
-func (s *SelfSigned) Problem() error {
-	if failure := s.failure.Load(); failure != nil && *failure != nil {
-		return *failure
-	}
-	if told := s.recovered.Load(); told != nil && s.clock().Before(told.until) {
-		return errors.New(told.text)
-	}
-	return s.ending(s.clock())
-}
-
-// ending says that the CA expires soon. One of our own is replaced long before.
-func (s *SelfSigned) ending(now time.Time) error {
-	ca := s.CA()
-	if ca == nil || own(ca.cert) || now.Before(ca.cert.NotAfter.Add(-warningTime)) {
-		return nil
-	}
-	return fmt.Errorf("the CA certificate %q in secret %s/%s expires at %s: put its successor into %s and %s, which is then published beside it, and signs when all trust it",
-		ca.cert.Subject, s.authority.namespace, s.authority.name, ca.cert.NotAfter.UTC().Format(time.RFC3339), keyNextCert, keyNextPrivate)
 }
 
 // signer is what signed the certificate that is served; nil where there is none.

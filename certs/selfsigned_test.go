@@ -103,8 +103,7 @@ func TestReplacedCA(t *testing.T) {
 			if !s.Leaf().Equal(old) {
 				t.Error("the new certificate is served before all trust it")
 			}
-			c.clock.advance(s.lives.settling())
-			c.reconcile(s)
+			c.settle(s)
 			if s.Leaf().Equal(old) || !s.CA().Certificate().Equal(next.cert) {
 				t.Error("the new CA has not signed")
 			}
@@ -181,9 +180,7 @@ func TestReplacedCAUnpublished(t *testing.T) {
 		t.Errorf("Problem is %v", err)
 	}
 	c.plug()
-	c.reconcile(s)
-	c.clock.advance(s.lives.settling())
-	c.reconcile(s)
+	c.settle(s)
 	c.checkTrusted(s, next.CertPEM())
 	c.told(s, "is another one all of a sudden")
 }
@@ -261,8 +258,7 @@ func TestSpoiledSecret(t *testing.T) {
 			c.reconcile(s)
 			c.checkTrusted(s, trusted)
 			c.checkBundles(slices.Concat(c.secret().Data["ca.crt"], trusted))
-			c.clock.advance(s.lives.settling())
-			c.reconcile(s)
+			c.settle(s)
 			c.checkTrusted(s, c.secret().Data["ca.crt"])
 			c.clock.advance(s.lives.retention())
 			c.reconcile(s)

@@ -24,29 +24,28 @@ type source struct {
 
 // sources are the Secret and the webhook configurations.
 func sources(opts SelfOptions) []source {
-	secrets := opts.Secrets.Secrets(opts.Namespace)
-	all := []source{{
-		"secrets", opts.SecretName, &corev1.Secret{},
-		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return secrets.List(ctx, o) },
-		secrets.Watch,
-	}}
+	all := []source{sourceOf("secrets", opts.SecretName, &corev1.Secret{}, opts.Secrets.Secrets(opts.Namespace))}
 	for _, name := range opts.ValidatingConfigurations {
-		api := opts.Webhooks.ValidatingWebhookConfigurations()
-		all = append(all, source{
-			"validatingwebhookconfigurations", name, &admissionv1.ValidatingWebhookConfiguration{},
-			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
-			api.Watch,
-		})
+		all = append(all, sourceOf("validatingwebhookconfigurations", name, &admissionv1.ValidatingWebhookConfiguration{}, opts.Webhooks.ValidatingWebhookConfigurations()))
 	}
 	for _, name := range opts.MutatingConfigurations {
-		api := opts.Webhooks.MutatingWebhookConfigurations()
-		all = append(all, source{
-			"mutatingwebhookconfigurations", name, &admissionv1.MutatingWebhookConfiguration{},
-			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
-			api.Watch,
-		})
+		all = append(all, sourceOf("mutatingwebhookconfigurations", name, &admissionv1.MutatingWebhookConfiguration{}, opts.Webhooks.MutatingWebhookConfigurations()))
 	}
 	return all
+}
+
+// lister lists and watches the objects of one kind.
+type lister[L runtime.Object] interface {
+	List(context.Context, metav1.ListOptions) (L, error)
+	Watch(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
+}
+
+func sourceOf[L runtime.Object](resource, name string, object runtime.Object, api lister[L]) source {
+	return source{
+		resource: resource, name: name, object: object,
+		list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
+		watch: api.Watch,
+	}
 }
 
 // watch tells of changes of the Secret and of the configurations until ctx ends. What may
