@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
 // However many kinds the cluster lacks, they are one line, as soon as each was looked for.
@@ -22,7 +24,7 @@ func TestStartSaysWhatIsAbsent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var log strings.Builder
+				var log wait.Log
 				s := newStart(slog.New(slog.NewTextHandler(&log, nil)))
 				for range len(test.found) + len(test.late) {
 					s.expect()
@@ -33,7 +35,7 @@ func TestStartSaysWhatIsAbsent(t *testing.T) {
 				}
 				synctest.Wait()
 				if len(test.late) > 0 {
-					if log.Len() > 0 {
+					if log.String() != "" {
 						t.Errorf("said before all was known:\n%s", log.String())
 					}
 					time.Sleep(fillPatience)
@@ -44,7 +46,7 @@ func TestStartSaysWhatIsAbsent(t *testing.T) {
 				}
 				synctest.Wait()
 				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-				if log.Len() == 0 {
+				if log.String() == "" {
 					lines = nil
 				}
 				if len(lines) != len(test.want) {
