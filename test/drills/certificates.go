@@ -24,7 +24,7 @@ import (
 func certificates() []*drill {
 	return []*drill{
 		{
-			name: "ca-rotations", about: "twenty CAs in a row; a CA lives for 30 s, a serving certificate for 10 s",
+			name: "ca-rotations", about: "twenty CAs in a row; a CA lives for 18 s, a serving certificate for 6 s",
 			mayFail: nothing, flags: lives, long: true, run: rotations,
 		},
 		{
