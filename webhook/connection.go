@@ -47,15 +47,13 @@ func (c *connection) Close() error {
 // Read notes how long there is nothing to read, and when a request begins to arrive.
 func (c *connection) Read(p []byte) (int, error) {
 	c.reading.Store(time.Now().UnixNano())
-	select {
-	case <-c.from.done:
+	if c.from.closed() {
 		c.from.mu.Lock()
 		asked := c.asked
 		c.from.mu.Unlock()
 		if !asked && !c.own {
 			return 0, net.ErrClosed
 		}
-	default:
 	}
 	n, err := c.Conn.Read(p)
 	c.reading.Store(0)
@@ -68,9 +66,9 @@ func (c *connection) Read(p []byte) (int, error) {
 // silent says of a new connection that the client has sent nothing for long enough to lose
 // its place.
 func (c *connection) silent(now time.Time) bool {
-	reading, limit := c.reading.Load(), settling
+	reading, limit := c.reading.Load(), c.from.silence.first
 	if c.heard.Load() != 0 {
-		limit = stalling
+		limit = c.from.silence.later
 	}
 	return !c.known && !c.busy && reading != 0 && now.Sub(time.Unix(0, reading)) >= limit
 }
@@ -78,7 +76,7 @@ func (c *connection) silent(now time.Time) bool {
 // idle says of a connection that is known that nothing is under way on it.
 func (c *connection) idle(now time.Time) bool {
 	heard := c.heard.Load()
-	return c.known && !c.busy && (heard == 0 || now.Sub(time.Unix(0, heard)) >= settling)
+	return c.known && !c.busy && (heard == 0 || now.Sub(time.Unix(0, heard)) >= c.from.silence.first)
 }
 
 // begin says that a request is under way, which is never ended to make room. On a

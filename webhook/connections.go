@@ -9,13 +9,12 @@ import (
 )
 
 const (
-	// settling is how long the server may wait for the first byte of a new connection
-	// before it can lose its place to another, and stalling for each that follows. An API
-	// server sends at once; it only may have to wait for a processor, as the server may,
-	// whose own time does not count.
+	// settling and stalling are the silence that a server usually bears. An API server
+	// sends at once; it only may have to wait for a processor, as the server may, whose own
+	// time does not count.
 	settling = time.Second
 	stalling = 3 * time.Second
-	// recheck is how often connections that wait look for one that has taken longer.
+	// recheck is how often connections that wait look for one that may give way.
 	recheck = settling / 10
 	// maxWaiting is how many connections may wait for a place. Nothing is read from
 	// them, so each costs a descriptor and little memory. It is what the kernel lets
@@ -29,13 +28,13 @@ const (
 // There are places for connections that have not had an AdmissionReview answered yet, and
 // others for those that have, so that no number of the first takes the connections that
 // an API server keeps open. What comes when all places are taken waits, and gets the place
-// of a connection on which nothing comes for [settling]. Clients are told apart by their
-// address.
+// of a connection that is silent for too long. Clients are told apart by their address.
 type connections struct {
 	net.Listener
 	// places is how many connections may be new, and kept how many of those that are
 	// known may stay open.
 	places, kept int
+	silence      silence
 	// evicted is called when a connection is closed to make room.
 	evicted func()
 
@@ -57,10 +56,14 @@ type connections struct {
 	timer   *time.Timer
 }
 
+// silence is how long the server waits for the first byte on a new connection before that
+// can lose its place to another, and how long for each that follows.
+type silence struct{ first, later time.Duration }
+
 // share makes a listener of another one. It accepts connections from now on.
-func share(listener net.Listener, places, kept int, evicted func()) *connections {
+func share(listener net.Listener, places, kept int, silence silence, evicted func()) *connections {
 	l := &connections{
-		Listener: listener, places: places, kept: kept, evicted: evicted,
+		Listener: listener, places: places, kept: kept, silence: silence, evicted: evicted,
 		signal: make(chan struct{}, 1), failed: make(chan error, 1), done: make(chan struct{}),
 		open: map[*connection]struct{}{}, waiting: map[string][]*connection{},
 	}
@@ -122,8 +125,9 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener, the connections that wait, and new ones on which no request has
-// come: http.Server.Shutdown, which ends those that are idle, would wait for these.
+// Close ends the listener, the connections that wait or that nobody has fetched, and new
+// ones on which no request has come: http.Server.Shutdown, which ends those that are idle,
+// does not know the former, and would wait for the latter.
 func (l *connections) Close() error {
 	err := l.stop()
 	l.mu.Lock()
@@ -136,6 +140,11 @@ func (l *connections) Close() error {
 		delete(l.waiting, host)
 	}
 	l.count = 0
+	for _, c := range l.line {
+		delete(l.open, c)
+		_ = c.Conn.Close()
+	}
+	l.line = nil
 	for c := range l.open {
 		if !c.asked && c.reading.Load() != 0 {
 			_ = c.Conn.Close()
@@ -156,19 +165,31 @@ func (l *connections) dial() net.Conn {
 	client, server := net.Pipe()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.give(&connection{Conn: server, from: l, own: true})
+	if l.closed() {
+		_ = server.Close()
+	} else {
+		l.give(&connection{Conn: server, from: l, own: true})
+	}
 	return client
+}
+
+// closed says whether the listener has ended.
+func (l *connections) closed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *connections) arrive(conn net.Conn) {
 	c := &connection{Conn: conn, from: l, host: hostOf(conn.RemoteAddr().String())}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case <-l.done:
+	if l.closed() {
 		_ = conn.Close()
 		return
-	default:
 	}
 	if l.place(c.host) {
 		l.give(c)
