@@ -1,25 +1,20 @@
 package webhook
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 const (
-	// settling is how long the server may wait for the first byte of a new connection
-	// before it can lose its place to another, and stalling for each that follows. An API
-	// server sends at once; it only may have to wait for a processor, as the server may,
-	// whose own time does not count.
+	// settling and stalling are the silence that a server usually bears. An API server
+	// sends at once; it only may have to wait for a processor, as the server may, whose own
+	// time does not count.
 	settling = time.Second
 	stalling = 3 * time.Second
-	// recheck is how often connections that wait look for one that has taken longer.
+	// recheck is how often connections that wait look for one that may give way.
 	recheck = settling / 10
 	// maxWaiting is how many connections may wait for a place. Nothing is read from
 	// them, so each costs a descriptor and little memory. It is what the kernel lets
@@ -33,13 +28,13 @@ const (
 // There are places for connections that have not had an AdmissionReview answered yet, and
 // others for those that have, so that no number of the first takes the connections that
 // an API server keeps open. What comes when all places are taken waits, and gets the place
-// of a connection on which nothing comes for [settling]. Clients are told apart by their
-// address.
+// of a connection that is silent for too long. Clients are told apart by their address.
 type connections struct {
 	net.Listener
 	// places is how many connections may be new, and kept how many of those that are
 	// known may stay open.
 	places, kept int
+	silence      silence
 	// evicted is called when a connection is closed to make room.
 	evicted func()
 
@@ -61,33 +56,14 @@ type connections struct {
 	timer   *time.Timer
 }
 
-// connection is one of a client, or of the server with itself.
-type connection struct {
-	net.Conn
-	from *connections
-	host string
-	// own marks the server's own, which needs no place.
-	own bool
-	// heard is when the first byte since the last answer came, in nanoseconds; 0 before.
-	heard atomic.Int64
-	// reading is since when the server waits for a byte, in nanoseconds; 0 when it does
-	// not.
-	reading atomic.Int64
-
-	// What follows is guarded by from.mu.
-
-	// known is set once an AdmissionReview was answered.
-	known bool
-	// busy is set while a request is under way, and asked once a header has arrived.
-	busy, asked bool
-	// since is when the connection got its place, or its last answer.
-	since time.Time
-}
+// silence is how long the server waits for the first byte on a new connection before that
+// can lose its place to another, and how long for each that follows.
+type silence struct{ first, later time.Duration }
 
 // share makes a listener of another one. It accepts connections from now on.
-func share(listener net.Listener, places, kept int, evicted func()) *connections {
+func share(listener net.Listener, places, kept int, silence silence, evicted func()) *connections {
 	l := &connections{
-		Listener: listener, places: places, kept: kept, evicted: evicted,
+		Listener: listener, places: places, kept: kept, silence: silence, evicted: evicted,
 		signal: make(chan struct{}, 1), failed: make(chan error, 1), done: make(chan struct{}),
 		open: map[*connection]struct{}{}, waiting: map[string][]*connection{},
 	}
@@ -149,8 +125,9 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener, the connections that wait, and new ones on which no request has
-// come: http.Server.Shutdown, which ends those that are idle, would wait for these.
+// Close ends the listener, the connections that wait or that nobody has fetched, and new
+// ones on which no request has come: http.Server.Shutdown, which ends those that are idle,
+// does not know the former, and would wait for the latter.
 func (l *connections) Close() error {
 	err := l.stop()
 	l.mu.Lock()
@@ -163,6 +140,11 @@ func (l *connections) Close() error {
 		delete(l.waiting, host)
 	}
 	l.count = 0
+	for _, c := range l.line {
+		delete(l.open, c)
+		_ = c.Conn.Close()
+	}
+	l.line = nil
 	for c := range l.open {
 		if !c.asked && c.reading.Load() != 0 {
 			_ = c.Conn.Close()
@@ -183,19 +165,31 @@ func (l *connections) dial() net.Conn {
 	client, server := net.Pipe()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.give(&connection{Conn: server, from: l, own: true})
+	if l.closed() {
+		_ = server.Close()
+	} else {
+		l.give(&connection{Conn: server, from: l, own: true})
+	}
 	return client
+}
+
+// closed says whether the listener has ended.
+func (l *connections) closed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *connections) arrive(conn net.Conn) {
 	c := &connection{Conn: conn, from: l, host: hostOf(conn.RemoteAddr().String())}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case <-l.done:
+	if l.closed() {
 		_ = conn.Close()
 		return
-	default:
 	}
 	if l.place(c.host) {
 		l.give(c)
@@ -344,148 +338,4 @@ func (l *connections) fill() {
 		l.remove(next, newest)
 		l.give(c)
 	}
-}
-
-// Close gives the place back.
-func (c *connection) Close() error {
-	l := c.from
-	l.mu.Lock()
-	if _, open := l.open[c]; open {
-		delete(l.open, c)
-		l.fill()
-	}
-	l.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// Read notes how long there is nothing to read, and when a request begins to arrive.
-func (c *connection) Read(p []byte) (int, error) {
-	c.reading.Store(time.Now().UnixNano())
-	select {
-	case <-c.from.done:
-		c.from.mu.Lock()
-		asked := c.asked
-		c.from.mu.Unlock()
-		if !asked && !c.own {
-			return 0, net.ErrClosed
-		}
-	default:
-	}
-	n, err := c.Conn.Read(p)
-	c.reading.Store(0)
-	if n > 0 {
-		c.heard.CompareAndSwap(0, time.Now().UnixNano())
-	}
-	return n, err
-}
-
-// silent says of a new connection that the client has sent nothing for long enough to lose
-// its place.
-func (c *connection) silent(now time.Time) bool {
-	reading, limit := c.reading.Load(), settling
-	if c.heard.Load() != 0 {
-		limit = stalling
-	}
-	return !c.known && !c.busy && reading != 0 && now.Sub(time.Unix(0, reading)) >= limit
-}
-
-// idle says of a connection that is known that nothing is under way on it.
-func (c *connection) idle(now time.Time) bool {
-	heard := c.heard.Load()
-	return c.known && !c.busy && (heard == 0 || now.Sub(time.Unix(0, heard)) >= settling)
-}
-
-// begin says that a request is under way, which is never ended to make room. On a
-// connection that is not known yet it is called when a request has arrived as a whole, or
-// waits for the server.
-func (c *connection) begin() {
-	if c == nil {
-		return
-	}
-	c.from.mu.Lock()
-	defer c.from.mu.Unlock()
-	c.busy = true
-}
-
-// abandon ends a connection at once. TLS would first try to say goodbye, for five seconds.
-func (c *connection) abandon() {
-	if c != nil {
-		_ = c.Close()
-	}
-}
-
-// keep says whether the connection may stay open after the answer. Useful says that the
-// answer is to an AdmissionReview.
-func (c *connection) keep(useful bool) bool {
-	if c == nil {
-		return true
-	}
-	l := c.from
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case c.own || l.draining:
-		return false
-	case c.known || !useful:
-		return true
-	}
-	known, own := 0, 0
-	for other := range l.open {
-		if other.known {
-			known++
-			if other.host == c.host {
-				own++
-			}
-		}
-	}
-	// Where all places are this address's, closing its new connection after the answer
-	// loses nothing, and closing one that is idle might.
-	if known >= l.kept && !l.evict(own+1, (*connection).idle) {
-		return false
-	}
-	c.known = true
-	l.fill()
-	return true
-}
-
-// follow is for http.Server.ConnState.
-func follow(conn net.Conn, state http.ConnState) {
-	c := tracked(conn)
-	if c == nil {
-		return
-	}
-	c.from.mu.Lock()
-	defer c.from.mu.Unlock()
-	switch state {
-	case http.StateActive:
-		c.asked = true
-		c.busy = c.busy || c.known
-	case http.StateIdle:
-		c.busy, c.since = false, time.Now()
-		c.heard.Store(0)
-		// Others may have waited for one that is idle.
-		c.from.fill()
-	}
-}
-
-// tracked is the connection below TLS; nil for one of another listener.
-func tracked(conn net.Conn) *connection {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	c, _ := conn.(*connection)
-	return c
-}
-
-type connectionKey struct{}
-
-// withConnection is for http.Server.ConnContext.
-func withConnection(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, tracked(conn))
-}
-
-// connectionOf is the connection of a request; nil where another listener accepted it.
-func connectionOf(ctx context.Context) *connection {
-	c, _ := ctx.Value(connectionKey{}).(*connection)
-	return c
 }

@@ -16,6 +16,12 @@ import (
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
 
+// The silence that a server of the tests bears: none that lasts, or any.
+var (
+	impatient = silence{first: 100 * time.Millisecond, later: 300 * time.Millisecond}
+	forgiving = silence{first: time.Hour, later: time.Hour}
+)
+
 // shared is a server behind a listener that shares its places.
 type shared struct {
 	*connections
@@ -26,14 +32,14 @@ type shared struct {
 
 // serveShared answers GET /review as an AdmissionReview is, /hold likewise when it may go
 // on, and everything else as what is no review.
-func serveShared(t *testing.T, places, kept int) *shared {
+func serveShared(t *testing.T, places, kept int, silence silence) *shared {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &shared{held: make(chan struct{})}
-	s.connections = share(listener, places, kept, func() { s.evictions.Add(1) })
+	s.connections = share(listener, places, kept, silence, func() { s.evictions.Add(1) })
 	server := &http.Server{ConnState: follow, ConnContext: withConnection, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := connectionOf(r.Context())
 		c.begin()
@@ -117,29 +123,35 @@ func (p *peer) expectClosed(t *testing.T) {
 // A connection that makes no request gives its place to one that does, also from the same
 // address.
 func TestSilentConnectionGivesWay(t *testing.T) {
-	for _, address := range []string{"127.0.0.1", "127.0.0.2"} {
-		s := serveShared(t, 4, 4)
-		var silent []*peer
-		for range 6 {
-			silent = append(silent, s.connect(t, "127.0.0.1"))
-		}
-		if !s.connect(t, address).ask(t, "/review") {
-			t.Error("the connection is closed")
-		}
-		if address == "127.0.0.2" {
-			// There was a place left for another address.
-			if n := s.evictions.Load(); n > 0 {
+	for _, test := range []struct {
+		name, address string
+		silence       silence
+	}{
+		{"same address", "127.0.0.1", impatient},
+		{"another address", "127.0.0.2", forgiving},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := serveShared(t, 4, 4, test.silence)
+			var silent []*peer
+			for range 6 {
+				silent = append(silent, s.connect(t, "127.0.0.1"))
+			}
+			if !s.connect(t, test.address).ask(t, "/review") {
+				t.Error("the connection is closed")
+			}
+			if test.silence == impatient {
+				silent[0].expectClosed(t)
+			} else if n := s.evictions.Load(); n > 0 {
+				// There was a place left for another address.
 				t.Errorf("%d connections were closed", n)
 			}
-			continue
-		}
-		silent[0].expectClosed(t)
+		})
 	}
 }
 
 // Nothing ends a request that is under way.
 func TestRequestUnderWayStays(t *testing.T) {
-	s := serveShared(t, 4, 4)
+	s := serveShared(t, 4, 4, impatient)
 	var busy []*peer
 	for range 3 {
 		p := s.connect(t, "127.0.0.1")
@@ -163,7 +175,7 @@ func TestRequestUnderWayStays(t *testing.T) {
 	if !other.ask(t, "/review") {
 		t.Error("another address finds no place")
 	}
-	time.Sleep(settling + 2*recheck) // what is under way may be old
+	time.Sleep(impatient.later + 2*recheck) // what is under way may be old
 	s.mu.Lock()
 	waiting := s.count
 	s.mu.Unlock()
@@ -180,7 +192,7 @@ func TestRequestUnderWayStays(t *testing.T) {
 // the one that is idle longest is closed, of the address with the most. An address that
 // has the most itself loses none: its next one is closed after the answer.
 func TestKnownConnections(t *testing.T) {
-	s := serveShared(t, 8, 3)
+	s := serveShared(t, 8, 3, forgiving)
 	var flood []*peer
 	for range 3 {
 		p := s.connect(t, "127.0.0.2")
@@ -213,7 +225,7 @@ func TestKnownConnections(t *testing.T) {
 // The server reaches itself when there is no place at all, and nothing that waits can
 // come before it.
 func TestOwnConnectionNeedsNoPlace(t *testing.T) {
-	s := serveShared(t, 1, 0)
+	s := serveShared(t, 1, 0, forgiving)
 	for _, address := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
 		s.connect(t, address).send(t, "/hold")
 	}
@@ -228,7 +240,7 @@ func TestOwnConnectionNeedsNoPlace(t *testing.T) {
 
 // What waits is closed with the listener, and as soon as too many wait.
 func TestWaitingConnections(t *testing.T) {
-	s := serveShared(t, 1, 0)
+	s := serveShared(t, 1, 0, forgiving)
 	s.connect(t, "127.0.0.1").send(t, "/hold")
 	wait.Until(t, "one is under way", func() bool {
 		s.mu.Lock()
@@ -252,6 +264,35 @@ func TestWaitingConnections(t *testing.T) {
 	second.expectClosed(t)
 	third.expectClosed(t)
 	close(s.held)
+}
+
+// A connection that has a place and that the server has not fetched is closed with the
+// listener, the server's own too, and one that comes later at once.
+func TestUnfetchedConnections(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shared{connections: share(listener, 4, 4, forgiving, func() {})}
+	client := s.connect(t, "127.0.0.1")
+	before := s.dial()
+	wait.Until(t, "two are in the line", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.line) == 2
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client.expectClosed(t)
+	for _, own := range []net.Conn{before, s.dial()} {
+		defer own.Close()
+		_ = own.SetDeadline(time.Now().Add(wait.Patience)) // closed already, if all is well
+		(&peer{Conn: own, reader: bufio.NewReader(own)}).expectClosed(t)
+	}
+	if conn, err := s.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("accepted %v, %v", conn, err)
+	}
 }
 
 // failing is a listener that fails as often as there are errors, and goes on.
@@ -279,7 +320,7 @@ func TestAcceptFails(t *testing.T) {
 	broken := errors.New("broken")
 	f := &failing{inner, make(chan error, 2)}
 	f.failures <- &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	l := share(f, 1, 1, func() {})
+	l := share(f, 1, 1, forgiving, func() {})
 	defer l.Close()
 	conn, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *Server) answersItself() error {
 }
 
 func (s *Server) callSelf() (certificate, answer error) {
-	want, err := s.GetCertificate(&tls.ClientHelloInfo{})
+	current, err := s.GetCertificate(&tls.ClientHelloInfo{})
 	if err != nil {
 		err = fmt.Errorf("no certificate to serve yet: %w", err)
 		return err, err
@@ -77,14 +77,25 @@ func (s *Server) callSelf() (certificate, answer error) {
 		err = fmt.Errorf("connect to the server itself: %w", err)
 		return err, err
 	}
-	return rightCertificate(conn.ConnectionState(), want), ask(conn)
+	return s.rightCertificate(conn.ConnectionState(), current), ask(conn)
 }
 
-// rightCertificate compares what is served with what should be. Whether that is valid now is
-// for those to say who know the API server's time.
-func rightCertificate(state tls.ConnectionState, want *tls.Certificate) error {
-	served := state.PeerCertificates
-	if len(served) == 0 || !bytes.Equal(served[0].Raw, want.Certificate[0]) {
+// rightCertificate compares what is served with what should be: the current certificate of
+// before the handshake, or that of now, since it may have been renewed meanwhile. Whether it
+// is valid is for those to say who know the API server's time.
+func (s *Server) rightCertificate(state tls.ConnectionState, before *tls.Certificate) error {
+	is := func(current *tls.Certificate) bool {
+		served := state.PeerCertificates
+		return len(served) > 0 && bytes.Equal(served[0].Raw, current.Certificate[0])
+	}
+	if is(before) {
+		return nil
+	}
+	now, err := s.GetCertificate(&tls.ClientHelloInfo{})
+	if err != nil {
+		return fmt.Errorf("look up the current certificate again: %w", err)
+	}
+	if !is(now) {
 		return errors.New("the certificate that is served is not the current one")
 	}
 	return nil

@@ -91,8 +91,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for probes: %w", err), listener.Close())
 	}
-	s.connections = share(listener, newPlaces, keptPlaces, s.Counts.evicted)
-	probeConnections := share(probeListener, probePlaces, 0, s.Counts.evicted)
+	silence := silence{first: settling, later: stalling}
+	s.connections = share(listener, newPlaces, keptPlaces, silence, s.Counts.evicted)
+	probeConnections := share(probeListener, probePlaces, 0, silence, s.Counts.evicted)
 
 	// Errors of single connections (a port scan, a client that does not trust
 	// the certificate) are not worth a line each at the default level.

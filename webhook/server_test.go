@@ -161,6 +161,30 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
+// A certificate that is renewed in the middle of a probe is no reason to fail it.
+func TestReadyDuringRenewal(t *testing.T) {
+	renewed, _, err := server.Loopback()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var handshakes atomic.Int32
+	r := run(t, func(s *webhook.Server) {
+		before := s.GetCertificate
+		s.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.Conn != nil {
+				handshakes.Add(1)
+			}
+			if handshakes.Load() == 0 {
+				return before(hello)
+			}
+			return renewed, nil
+		}
+	})
+	if status, report := r.ready(t); status != http.StatusOK || handshakes.Load() != 1 {
+		t.Errorf("%d %s after %d handshakes", status, report, handshakes.Load())
+	}
+}
+
 func newAuthority(t *testing.T) *server.ClientAuthority {
 	t.Helper()
 	a, err := server.NewClientAuthority()
