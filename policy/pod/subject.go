@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	kjson "sigs.k8s.io/json"
 
@@ -47,8 +46,6 @@ type Subject struct {
 	Owner object.Identity
 	// UID of the object; empty where it is not known.
 	UID string
-	// Created is when the object was created; the zero time where that is not known.
-	Created time.Time
 	// Scale is how many pods there may be at once.
 	Scale Scale
 	// Ended says that it has run to its end: a Job that is complete or has failed, or a pod
@@ -271,7 +268,6 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		Devices:      slices.Concat(pod.Spec.Containers.devices, pod.Spec.InitContainers.devices),
 		DeviceClaims: bool(pod.Spec.ResourceClaims),
 		UID:          meta.UID,
-		Created:      meta.Created(),
 		Scale:        scale.of(kind),
 		Deleting:     meta.DeletionTimestamp != "",
 		Ended:        status.ended(kind),
