@@ -62,6 +62,10 @@ func TestRecordsInFiles(t *testing.T) {
 	job := func(status string) string {
 		return strings.Replace(strings.Replace(fixed("web", "u4", "below"), "apps/v1, kind: Deployment", "batch/v1, kind: Job", 1), "spec: {template", "status: "+status+", spec: {template", 1)
 	}
+	fixing := func(status string) string {
+		of := strings.TrimSuffix(strings.SplitAfterN(fixed("", "", "below"), "template: {metadata: {", 2)[1], "}}}}\n---\n")
+		return "{apiVersion: v1, kind: Pod, metadata: {name: fixing, uid: u5, " + of + "}, status: " + status + "}\n---\n"
+	}
 	subject := `{"metadata":{"name":"new"},"spec":{"replicas":0,"template":{"metadata":{"annotations":{"k8s.v1.cni.cncf.io/networks":"static-macvlan-cni-attach","macvlan.pandaria.cattle.io/ip":"10.0.0.1","macvlan.pandaria.cattle.io/subnet":"below"}}}}}`
 	s, err := pod.Decode("apps/v1", "Deployment", "default", []byte(subject))
 	if err != nil {
@@ -83,6 +87,12 @@ func TestRecordsInFiles(t *testing.T) {
 		{"a Job", job("{}"), verdict.Deny},
 		{"a Job that is complete", job("{conditions: [{type: Complete, status: 'True'}]}"), verdict.Allow},
 		{"a Job that is not complete", job("{conditions: [{type: Complete, status: 'False'}]}"), verdict.Deny},
+		{"a Job without conditions that has a phase", job("{phase: Succeeded}"), verdict.Deny},
+		{"a pod that fixes it", fixing("{phase: Running}"), verdict.Deny},
+		{"a pod that fixed it, and has ended", fixing("{phase: Succeeded}"), verdict.Allow},
+		{"a pod that fixed it, and has failed", fixing("{phase: Failed}"), verdict.Allow},
+		{"a pod that fixes it, of which somebody says that it is complete", fixing("{phase: Running, conditions: [{type: Complete, status: 'True'}]}"), verdict.Deny},
+		{"a pod that fixes it, of which somebody says that it has failed", fixing("{phase: Running, conditions: [{type: Failed, status: 'True'}]}"), verdict.Deny},
 		{"a Deployment that is being deleted", fixed("web", "u4, deletionTimestamp: '2024-01-01T00:00:00Z'", "below"), verdict.Warn},
 	} {
 		below := strings.Replace(subnet("below", "10.0.0.0/24"), "cidr:", "gateway: 10.0.0.254, cidr:", 1)

@@ -67,7 +67,6 @@ func HolderWith(s *pod.Subject, claims []pod.Claim) *pod.Holder {
 	}
 	return &pod.Holder{
 		Identity: s.Identity(),
-		Created:  s.Created,
 		Deleting: s.Deleting,
 		Owner:    s.Owner,
 		Claims:   claims,

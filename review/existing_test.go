@@ -113,6 +113,10 @@ func TestExistingPods(t *testing.T) {
 
 		{"it has ended", nil, annotations{"default": overlayNetwork}, "", `"phase":"Succeeded"`, none},
 		{"it has failed", nil, annotations{"default": overlayNetwork}, "", `"phase":"Failed"`, none},
+		{"it runs, and somebody has written that it is complete", nil, annotations{"default": overlayNetwork}, "",
+			`"phase":"Running","conditions":[{"type":"Complete","status":"True"}]`, "deny overlay-as-default-network"},
+		{"it runs, and somebody has written that it has failed", nil, annotations{"default": overlayNetwork}, "",
+			`"phase":"Running","conditions":[{"type":"Failed","status":"True"}]`, "deny overlay-as-default-network"},
 		{"it runs", nil, annotations{"default": overlayNetwork}, "", `"phase":"Running"`, "deny overlay-as-default-network"},
 		{"it is being deleted", nil, annotations{"default": overlayNetwork}, `,"deletionTimestamp":"2026-01-01T00:00:00Z"`, "", none},
 		{"it is a mirror pod", annotations{"mirror": "x"}, annotations{"mirror": "x", "default": overlayNetwork}, "", "", none},

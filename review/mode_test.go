@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/verdict"
 	"github.com/macvlan-webhook/macvlan-webhook/review"
 	"github.com/macvlan-webhook/macvlan-webhook/test/fixtures"
@@ -63,6 +64,25 @@ func TestDefaultMode(t *testing.T) {
 	for _, kind := range []string{"Pod", "NetworkAttachmentDefinition", "MacvlanSubnet", "FlatNetworkSubnet"} {
 		if refused[kind] == 0 {
 			t.Errorf("no %s is refused, only %q", kind, slices.Sorted(maps.Keys(refused)))
+		}
+	}
+}
+
+// A namespace has a say in what becomes of its pods, a Binding among that, also where what is
+// written cannot be read. It has none in networks and subnets, which others may use.
+func TestModeOfUnreadable(t *testing.T) {
+	inv := given.Inventory(t, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"team-a","labels":{"macvlan-webhook.io/mode":"warn"}}}`)
+	own := []string{"Pod", "Binding", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"}
+	for _, kind := range review.Kinds() {
+		want := verdict.ModeEnforce
+		if slices.Contains(own, kind.Kind) {
+			want = verdict.ModeWarn
+		}
+		for namespace, want := range map[string]verdict.Mode{"team-a": want, "team-b": verdict.ModeEnforce} {
+			change := review.Change{APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: namespace, Operation: review.Create, New: []byte(`{"metadata":7}`)}
+			if got := review.Mode(t.Context(), inv, config.Default(), change); got != want {
+				t.Errorf("%s in %s: %s, want %s", kind.Kind, namespace, got, want)
+			}
 		}
 	}
 }

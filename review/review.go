@@ -116,10 +116,10 @@ func Judge(ctx context.Context, inv inventory.Inventory, config *config.Config, 
 	}
 }
 
-// Mode is how strictly a change is taken whose object cannot be read. Where the namespace
-// is not known, it has no say.
+// Mode is how strictly a change is taken whose object cannot be read: that of its namespace for
+// pods, and for what is written into them. Where the namespace is not known, it has no say.
 func Mode(ctx context.Context, inv inventory.Inventory, config *config.Config, c Change) verdict.Mode {
-	if kind, _ := KindOf(c.APIVersion, c.Kind); !kind.HoldsPods() {
+	if kind, _ := KindOf(c.APIVersion, c.Kind); !kind.HoldsPods() && kind.subject != ofBindings {
 		return config.UsualMode(c.Namespace)
 	}
 	var labels map[string]string

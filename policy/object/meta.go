@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
 )
@@ -17,7 +16,6 @@ type Meta struct {
 
 	UID string `json:"uid"`
 
-	CreationTimestamp string `json:"creationTimestamp"`
 	DeletionTimestamp string `json:"deletionTimestamp"`
 
 	// Owner is the one that controls the object; the zero value without one.
@@ -92,11 +90,4 @@ func (o *Owner) field(key string) *string {
 // that which is decoded, and empty for that itself.
 func wrongType(field string, v jsonplace.Value, want reflect.Type) error {
 	return &json.UnmarshalTypeError{Value: kindOf(v), Type: want, Field: field}
-}
-
-// Created is when the object was created; the zero time where that is not known, as in files.
-func (m *Meta) Created() time.Time {
-	// What cannot be read is not known.
-	created, _ := time.Parse(time.RFC3339, m.CreationTimestamp)
-	return created
 }

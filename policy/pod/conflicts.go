@@ -82,23 +82,14 @@ func (v *View) notePlanned(owner *HolderFact, requested map[Address][]*Requested
 				continue
 			}
 			if v.planned == nil {
-				v.planned = map[*RequestedAddress]*Holder{}
+				v.planned = map[*RequestedAddress]bool{}
 			}
-			if before := v.planned[a]; before == nil || owner.Created.Before(before.Created) {
-				v.planned[a] = owner.Holder
-			}
+			v.planned[a] = true
 			if !slices.Contains(v.planners, owner.Holder) {
 				v.planners = append(v.planners, owner.Holder)
 			}
 		}
 	}
-}
-
-// plannedBefore says whether an owner of the pod claims an address, and is no younger than
-// another that does. Where it is not known who is older, as in files, nothing is held against it.
-func (v *View) plannedBefore(a *RequestedAddress, other *Holder) bool {
-	owner := v.planned[a]
-	return owner != nil && (owner.Created.IsZero() || other.Created.IsZero() || !owner.Created.After(other.Created))
 }
 
 // FirstConflicts are those of the pod, one for each of its addresses: that with the
@@ -145,9 +136,10 @@ type Uncertainty int
 const (
 	// Certain: it will not.
 	Certain Uncertainty = iota
-	// BothPlanned: a workload fixes the address, but an owner of the pod does too, and was there
-	// before: the workload has it by mistake. Where the flat network has given the address to
-	// a pod, its record says so, and leaves no doubt.
+	// BothPlanned: a workload fixes the address, but an owner of the pod does too, so that one
+	// of them was written while no replica answered. Which one is not known: the age of an object
+	// is not that of an address in it, and neither does it tell who has pods. Where the flat
+	// network has given the address to a pod, its record says so, and leaves no doubt.
 	BothPlanned
 	// GivenByNetwork: a network gives the address to one of both, as to all of its pods.
 	GivenByNetwork
@@ -171,7 +163,7 @@ func (v *View) Uncertainty(c *AddressConflict) Uncertainty {
 		return GivenByNetwork
 	case h.Kind == kindPod && h.Record.Name == "" && h.hasOthers(c.Claim):
 		return OneOfList
-	case !v.Subject.Template() && v.plannedBefore(c.Address, h.Holder) && c.Claim.Subnet.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
+	case !v.Subject.Template() && v.planned[c.Address] && c.Claim.Subnet.Name != "" && h.Record.Name == "" && h.Kind != kindPod:
 		return BothPlanned
 	default:
 		return Certain

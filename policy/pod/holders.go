@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/address/mac"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -22,8 +21,6 @@ type Holder struct {
 	// Record is the MacvlanIP or FlatNetworkIP that gave a pod its addresses; the zero
 	// value of a holder whose own annotations say so.
 	Record object.Identity
-	// Created is when the holder was created; the zero time where that is not known.
-	Created time.Time
 	// Deleting says that the holder is being deleted.
 	Deleting bool
 	Claims   []Claim

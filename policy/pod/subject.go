@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	kjson "sigs.k8s.io/json"
 
@@ -47,12 +46,10 @@ type Subject struct {
 	Owner object.Identity
 	// UID of the object; empty where it is not known.
 	UID string
-	// Created is when the object was created; the zero time where that is not known.
-	Created time.Time
 	// Scale is how many pods there may be at once.
 	Scale Scale
-	// Ended says that it has run to its end: a Job that is complete or has failed, or
-	// such a pod. It has no pods, and will have none.
+	// Ended says that it has run to its end: a Job that is complete or has failed, or a pod
+	// whose phase says so. It has no pods, and will have none.
 	Ended bool
 	// Deleting says that it is being deleted.
 	Deleting bool
@@ -119,9 +116,18 @@ type statusShape struct {
 	Conditions conditions `json:"conditions"`
 }
 
-// ended says whether the object has run to its end.
-func (s *statusShape) ended() bool {
-	return s.Phase == "Succeeded" || s.Phase == "Failed" || s.Conditions.ended
+// ended says whether an object of a kind has run to its end. Of a pod the phase says so, and
+// nothing else: it has conditions of anybody's, such as those of its readiness gates, and one
+// that is called Complete ends nothing. A Job has no phase.
+func (s *statusShape) ended(kind string) bool {
+	switch kind {
+	case kindPod:
+		return s.Phase == "Succeeded" || s.Phase == "Failed"
+	case "Job":
+		return s.Conditions.ended
+	default:
+		return false
+	}
 }
 
 // conditions are those of a status, of which nothing is kept: there may be any number.
@@ -262,10 +268,9 @@ func Decode(apiVersion, kind, namespace string, text []byte) (*Subject, error) {
 		Devices:      slices.Concat(pod.Spec.Containers.devices, pod.Spec.InitContainers.devices),
 		DeviceClaims: bool(pod.Spec.ResourceClaims),
 		UID:          meta.UID,
-		Created:      meta.Created(),
 		Scale:        scale.of(kind),
 		Deleting:     meta.DeletionTimestamp != "",
-		Ended:        status.ended() && (kind == kindPod || kind == "Job"),
+		Ended:        status.ended(kind),
 	}
 	if owner := meta.Owner; owner != (object.Owner{}) {
 		s.Owner = object.Identity{Controller: owner.Controller, Namespace: s.Namespace, Name: owner.Name, UID: owner.UID}

@@ -33,3 +33,29 @@ func TestDevices(t *testing.T) {
 		t.Errorf("%d devices, %v", len(s.Devices), err)
 	}
 }
+
+// A pod has ended when its phase says so, a Job when a condition does, and what makes pods for
+// as long as it exists never.
+func TestEnded(t *testing.T) {
+	for _, tt := range []struct {
+		apiVersion, kind, status string
+		want                     bool
+	}{
+		{"v1", "Pod", `{"phase":"Succeeded"}`, true},
+		{"v1", "Pod", `{"phase":"Failed"}`, true},
+		{"v1", "Pod", `{"phase":"Running"}`, false},
+		{"v1", "Pod", `{"conditions":[{"type":"Complete","status":"True"}]}`, false},
+		{"v1", "Pod", `{"phase":"Running","conditions":[{"type":"Failed","status":"True"}]}`, false},
+		{"batch/v1", "Job", `{"conditions":[{"type":"Suspended","status":"True"},{"type":"Complete","status":"True"}]}`, true},
+		{"batch/v1", "Job", `{"conditions":[{"type":"Failed","status":"True"}]}`, true},
+		{"batch/v1", "Job", `{"conditions":[{"type":"Failed","status":"False"}]}`, false},
+		{"batch/v1", "Job", `{"conditions":[{"type":"Suspended","status":"True"}]}`, false},
+		{"batch/v1", "Job", `{"phase":"Failed"}`, false},
+		{"apps/v1", "Deployment", `{"phase":"Failed","conditions":[{"type":"Complete","status":"True"}]}`, false},
+	} {
+		s, err := Decode(tt.apiVersion, tt.kind, "a", []byte(`{"status":`+tt.status+`}`))
+		if err != nil || s.Ended != tt.want {
+			t.Errorf("%s %s: ended %t, error %v", tt.kind, tt.status, s.Ended, err)
+		}
+	}
+}

@@ -73,6 +73,21 @@ func fewerNetworks(value, before, namespace string) bool {
 	return true
 }
 
+// unplugs says whether an update of a pod does nothing but take networks out of their list, and
+// perhaps other annotations away, while what those that are left rest on stays: the first
+// interface, and all that is Spiderpool's.
+func (s *Subject) unplugs() bool {
+	return s.takesAway() && s.Changes(multus.NetworksAnnotation) && !s.Changes(multus.DefaultNetworkAnnotation) &&
+		!s.Changes(InjectAnnotations...) && !s.Changes(SpiderpoolAnnotations...)
+}
+
+// leftBehind says whether a finding is about what the networks that were taken out leave behind:
+// an annotation of Spiderpool for interfaces that are gone, or counted anew, and the names that
+// these get.
+func leftBehind(f *verdict.Finding) bool {
+	return f.OfName || slices.Contains(SpiderpoolAnnotations, f.Place.Annotation())
+}
+
 // Inherit makes warnings of denials for what stood in the object before an update,
 // so that nobody has to repair an object to scale it: those that the verdict on the
 // old object has as well, at a place that the update leaves as it was.
@@ -80,10 +95,26 @@ func fewerNetworks(value, before, namespace string) bool {
 // Of a pod that is there already the place may be rewritten: controllers add networks to the
 // list of a running pod, and did not write those that stand in it. And a pod that is wrong may
 // lose any annotation: what was hidden behind a mistake that goes is not new.
+//
+// A pod that is right may lose networks, too. Controllers that unplug one from a running pod,
+// such as KubeVirt, know nothing of Spiderpool's annotations, which this program may have written
+// itself, nor of the names of the others. The pod runs on as it is. At its next sandbox Multus
+// may count the interfaces anew, and Spiderpool then refuses the pod: nothing gets in that way,
+// so that a warning is enough. What would let the pod start with wrong routes stays refused.
+// Of itself an element that goes brings no such thing: whether networks fit together rests on
+// what each of them is and on the first interface, which stays. But one may go that asked for
+// the default route (default-route-taken, where the configuration denies it). And whoever takes
+// away default-network gives the others another first interface: a way past the judgement at
+// creation, if that passed.
 func Inherit(v *verdict.Verdict, subject, old *Subject, before *verdict.Verdict) {
-	repairs := subject.Existing() && subject.takesAway() && before.Decision() == verdict.Deny
-	v.Inherit(subject.InheritedClause(), func(f *verdict.Finding) bool {
-		if repairs {
+	repairs := subject.Existing() && subject.takesAway() && before.Refuses()
+	unplugs := !repairs && subject.Existing() && subject.unplugs()
+	clause := subject.InheritedClause()
+	if unplugs {
+		clause += ", and this one may fail when its sandbox is created again"
+	}
+	v.Inherit(clause, func(f *verdict.Finding) bool {
+		if repairs || unplugs && leftBehind(f) {
 			return true
 		}
 		if subject.Existing() {

@@ -27,9 +27,9 @@ type View struct {
 	plan       Plan
 	conflicts  []AddressConflict
 	// planners are the owners of the pod that claim addresses which it asks for, and planned are
-	// these addresses, each with the one that claims it for longest.
+	// these addresses.
 	planners []*Holder
-	planned  map[*RequestedAddress]*Holder
+	planned  map[*RequestedAddress]bool
 
 	// places are where things stand in the annotations of Multus, as far as that was asked.
 	places map[string]*multus.Places

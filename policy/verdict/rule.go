@@ -96,6 +96,9 @@ type Finding struct {
 	// Shortfall is by how much something does not fit, for findings that an update may
 	// make smaller without mending them; 0 for others.
 	Shortfall int
+	// OfName marks a finding about what an interface is called: without a name of its own it is
+	// counted, and gets another name when a network before it goes.
+	OfName bool
 	// Softened marks a finding whose own circumstances ask for a warning only,
 	// whatever the rule's action is.
 	Softened bool

@@ -192,47 +192,41 @@ func TestDeploymentWithFixedAddresses(t *testing.T) {
 	mustKubectl(t, "", "delete", "deployment", "moved")
 }
 
-// A Deployment that was written while no replica answered does not get the address of one that
-// was there before: its pods are refused, and those of the other one are not.
+// Of two Deployments that fix one address, because one of them was changed while no replica
+// answered, the age tells nothing: the pod that has the address keeps it from the other's, and
+// those of its own Deployment are not refused.
 func TestAddressFixedWithoutServer(t *testing.T) {
 	alone(t)
 	makeRack(t)
 	const ip = "10.70.0.81"
-	accepted(t, fixed("older", 1, "Recreate", ip), "apply", "-f", "-")
-	wait.Until(t, "a pod of the older one", func() bool { return len(podsOf(t, "older")) == 1 })
+	accepted(t, fixed("older", 0, "Recreate", "10.70.0.82"), "apply", "-f", "-")
+	accepted(t, fixed("holder", 1, "Recreate", ip), "apply", "-f", "-")
+	wait.Until(t, "a pod of the one that has the address", func() bool { return len(podsOf(t, "holder")) == 1 })
+	before := podsOf(t, "holder")
+	record(t, before[0], ip)
 	if err := cluster.webhook.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	// The time of creation is told in seconds.
-	older := mustKubectl(t, "", "get", "deployment", "older", "-o", "jsonpath={.metadata.creationTimestamp}")
-	wait.Until(t, "the younger one is younger", func() bool {
-		mustKubectl(t, fixed("younger", 0, "Recreate", ip), "create", "-f", "-")
-		if mustKubectl(t, "", "get", "deployment", "younger", "-o", "jsonpath={.metadata.creationTimestamp}") != older {
-			return true
-		}
-		mustKubectl(t, "", "delete", "deployment", "younger")
-		return false
-	})
+	mustKubectl(t, fixed("older", 0, "Recreate", ip), "apply", "-f", "-")
 	if err := cluster.startWebhook(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// Of a ReplicaSet that cannot make its pods the status keeps the first reason, so it makes
 	// none before.
-	mustKubectl(t, "", "scale", "deployment", "younger", "--replicas=1")
-	wait.Until(t, "the younger one's pod is refused", func() bool {
-		return strings.Contains(mustKubectl(t, "", "get", "deployment", "younger", "-o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`),
-			`[address-in-use] metadata.annotations[flatnetwork.pandaria.io/ip]: address "`+ip+`" is fixed by Deployment "default/older"`)
+	mustKubectl(t, "", "scale", "deployment", "older", "--replicas=1")
+	wait.Until(t, "the other one's pod is refused", func() bool {
+		return strings.Contains(mustKubectl(t, "", "get", "deployment", "older", "-o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`),
+			`[address-in-use] metadata.annotations[flatnetwork.pandaria.io/ip]: address "`+ip+`" is in use by Pod "default/`)
 	})
-	before := podsOf(t, "older")
-	mustKubectl(t, "", "delete", "--force", "--grace-period=0", "pod", "-l", "app=older")
-	wait.Until(t, "another pod of the older one", func() bool {
-		now := podsOf(t, "older")
+	if pods := podsOf(t, "older"); len(pods) != 0 {
+		t.Errorf("the other one has the pods %q", pods)
+	}
+	mustKubectl(t, "", "delete", "--force", "--grace-period=0", "pod", "-l", "app=holder")
+	wait.Until(t, "another pod of the one that had the address", func() bool {
+		now := podsOf(t, "holder")
 		return len(now) == 1 && now[0] != before[0]
 	})
-	if pods := podsOf(t, "younger"); len(pods) != 0 {
-		t.Errorf("the younger one has the pods %q", pods)
-	}
-	mustKubectl(t, "", "delete", "deployment", "older", "younger")
+	mustKubectl(t, "", "delete", "deployment", "older", "holder")
 }
 
 // Each kind with a scale is scaled as a Deployment is.

@@ -182,7 +182,17 @@ func writeAnnotations(t *testing.T, p *existing) {
 		{"pools that do not exist", func() error {
 			return p.annotate(t, `ipam.spidernet.io/ippools=[{"interface":"net1","ipv4":["nowhere"]}]`)
 		}, 1, "[ippool-not-found]"},
+		{"a condition that is none of a pod", func() error { return p.status(t, `{"status":{"conditions":[{"type":"Complete","status":"True"}]}}`) }, 0, ""},
+		{"a wrong annotation beside it", func() error { return p.annotate(t, wrongDefault) }, 1, denied},
 		{"no networks", func() error { return p.annotate(t, networksKey+"-") }, 0, ""},
+		{"pools for two networks", func() error {
+			return p.annotate(t, `ipam.spidernet.io/ippools=[{"interface":"net1","ipv4":["vlan100-v4"]},{"interface":"net2","ipv4":["vlan200-v4"]}]`)
+		}, 1, ""},
+		{"the two networks", func() error { return p.annotate(t, networksKey+"=kube-system/vlan100,kube-system/vlan200") }, 1, ""},
+		{"the first one is unplugged", func() error { return p.annotate(t, networksKey+"=kube-system/vlan200") }, 1, ""},
+		{"another one is plugged in", func() error { return p.annotate(t, networksKey+"=kube-system/nowhere,kube-system/vlan200") }, 1, "[network-not-found]"},
+		{"no pools", func() error { return p.annotate(t, "ipam.spidernet.io/ippools-") }, 1, ""},
+		{"no networks again", func() error { return p.annotate(t, networksKey+"-") }, 0, ""},
 	} {
 		before := judgedSoFar(t)
 		err := step.do()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/tally"
 )
 
 // Problem is the kind of a [Fault].
@@ -83,15 +84,11 @@ func (f *Fault) Message() string {
 
 // add keeps a fault, or counts it with the last one kept of its kind.
 func (r *Request) add(f Fault) {
-	last, kept := 0, 0
-	for i := range r.Faults {
-		if k := &r.Faults[i]; k.Problem == f.Problem && k.Annotation == f.Annotation && k.Softened == f.Softened {
-			last = i
-			kept++
-		}
-	}
-	if kept == maxFaults {
-		r.Faults[last].More++
+	last := tally.Full(r.Faults, maxFaults, func(k *Fault) bool {
+		return k.Problem == f.Problem && k.Annotation == f.Annotation && k.Softened == f.Softened
+	})
+	if last != nil {
+		last.More++
 		return
 	}
 	r.Faults = append(r.Faults, f)

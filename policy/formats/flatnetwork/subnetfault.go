@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/tally"
 )
 
 // SubnetFault is one thing that is wrong with a subnet by itself.
@@ -64,26 +65,15 @@ type inspection struct {
 	subnet *Subnet
 	shape  *subnetShape
 	found  []SubnetFault
-	// hard and soft count the faults, those that are not kept among them.
-	hard, soft int
 }
 
 // add keeps the first faults, softened ones apart from others, and counts the rest.
 func (i *inspection) add(f SubnetFault) {
-	n := &i.hard
-	if f.Softened {
-		n = &i.soft
-	}
-	if *n++; *n <= maxFaults {
-		i.found = append(i.found, f)
+	if last := tally.Full(i.found, maxFaults, func(k *SubnetFault) bool { return k.Softened == f.Softened }); last != nil {
+		last.More++
 		return
 	}
-	for at := len(i.found) - 1; ; at-- {
-		if last := &i.found[at]; last.Softened == f.Softened {
-			last.More++
-			return
-		}
-	}
+	i.found = append(i.found, f)
 }
 
 func (i *inspection) faults() []SubnetFault {

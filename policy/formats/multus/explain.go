@@ -6,6 +6,7 @@ import (
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/quote"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/tally"
 )
 
 const (
@@ -41,12 +42,18 @@ func notListFault(root jsonplace.Value) Fault {
 
 // explainer reads a list with faults once more, element by element and key by
 // key, because encoding/json stops at the first error and keeps no places.
-type explainer struct{ faults []Fault }
+type explainer struct {
+	faults []Fault
+	// own is where those of the element begin that is being read: of others there may be
+	// thousands.
+	own int
+}
 
 func explainJSON(list jsonplace.Value, namespace string) ([]Element, []Fault) {
 	var x explainer
 	elements := []Element{}
 	for i, at := range list.Members() {
+		x.own = len(x.faults)
 		elements = append(elements, x.element(i, at).element(namespace))
 	}
 	return elements, inOrder(x.faults)
@@ -84,15 +91,9 @@ func (x *explainer) element(i int, object jsonplace.Value) *selection {
 
 // report adds a fault whose culprit is a value of the text.
 func (x *explainer) report(p Problem, i int, field string, at jsonplace.Value, detail, want string) {
-	last, kept := 0, 0
-	for n := len(x.faults) - 1; n >= 0 && x.faults[n].Element == i; n-- {
-		if f := &x.faults[n]; f.Problem == p && f.Field == field {
-			last = max(last, n)
-			kept++
-		}
-	}
-	if kept == maxFaults {
-		x.faults[last].More++
+	last := tally.Full(x.faults[x.own:], maxFaults, func(k *Fault) bool { return k.Problem == p && k.Field == field })
+	if last != nil {
+		last.More++
 		return
 	}
 	x.faults = append(x.faults, Fault{Problem: p, Element: i, Field: field, Offset: at.Start, Value: at.Text(), Detail: detail, Want: want})

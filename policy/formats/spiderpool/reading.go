@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/text/jsonplace"
+	"github.com/macvlan-webhook/macvlan-webhook/policy/text/tally"
 )
 
 // reading is an annotation that is being read.
@@ -83,15 +84,8 @@ func (r *reading) ignore(index int, field string, offset int, value, detail, wan
 
 // add keeps a fault, or counts it with the last one kept of its kind.
 func (r *reading) add(p Problem, index int, field string, offset int, value, detail, want string) {
-	last, kept := 0, 0
-	for i := range r.faults {
-		if r.faults[i].Problem == p {
-			last = i
-			kept++
-		}
-	}
-	if kept == maxFaults {
-		r.faults[last].More++
+	if last := tally.Full(r.faults, maxFaults, func(k *Fault) bool { return k.Problem == p }); last != nil {
+		last.More++
 		return
 	}
 	r.faults = append(r.faults, Fault{p, r.annotation, index, field, offset, value, detail, want, 0})

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/policy/config"
 	"github.com/macvlan-webhook/macvlan-webhook/policy/formats/cniconf"
@@ -155,6 +154,14 @@ func with(annotations map[string]string, key, value string) map[string]string {
 	return annotations
 }
 
+// recorded is a holder that the flat network has given its addresses to.
+func recorded(h pod.HolderFact) pod.HolderFact {
+	given := *h.Holder
+	given.Record = object.Identity{Controller: object.Controller{APIVersion: "flatnetwork.pandaria.io/v1", Kind: "FlatNetworkIP"}, Namespace: h.Namespace, Name: h.Name}
+	h.Holder = &given
+	return h
+}
+
 func ending(h pod.HolderFact) pod.HolderFact {
 	h.Ending = true
 	return h
@@ -255,8 +262,8 @@ func TestKinship(t *testing.T) {
 	}
 }
 
-// A pod whose owner fixes an address that another workload fixes too is not refused for it, if its
-// owner was there before. Being owned by a workload is not enough.
+// A pod whose owner fixes an address that another workload fixes too is not refused for it, unless
+// a pod of the other one has it. Being owned by a workload is not enough.
 func TestPlannedByAnOwner(t *testing.T) {
 	fixed := flatAnnotations(v2, "vlan300", ip, "")
 	replicas, deployment := identity("ReplicaSet", "web-5d8", "u2"), identity("Deployment", "web", "u1")
@@ -268,11 +275,10 @@ func TestPlannedByAnOwner(t *testing.T) {
 	}{
 		{"its owner fixes it too", []pod.HolderFact{held(deployment, fixed), other}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
 		{"its owner fixes it too, and stands behind", []pod.HolderFact{other, held(deployment, fixed)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
-		{"its owner fixes it too, and is the older one", []pod.HolderFact{created(held(deployment, fixed), 1), created(other, 2)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
-		{"both came at once", []pod.HolderFact{created(held(deployment, fixed), 1), created(other, 1)}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
-		{"its owner fixes it too, and came later", []pod.HolderFact{created(held(deployment, fixed), 2), created(other, 1)}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
-		{"the younger one of its owners fixes it", []pod.HolderFact{created(held(replicas, fixed), 2), created(other, 1)}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
-		{"the older one of its owners fixes it", []pod.HolderFact{created(held(replicas, fixed), 3), created(held(deployment, fixed), 1), created(other, 2)},
+		{"a nearer owner of its own fixes it too", []pod.HolderFact{held(replicas, fixed), other}, `warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
+		{"its owner fixes it too, and a pod of the other has it", []pod.HolderFact{held(deployment, fixed), other, recorded(held(identity("Pod", "db-1", "u8"), fixed, identity("Deployment", "db", "u9")))},
+			`deny address "10.30.0.21" is in use by Pod "team-a/db-1" (FlatNetworkIP)`},
+		{"its owner fixes it too, and a pod of its own has it", []pod.HolderFact{held(deployment, fixed), other, recorded(held(identity("Pod", "web-2", "u8"), fixed, replicas, deployment))},
 			`warn address "10.30.0.21" is fixed by Deployment "team-a/db" as well`},
 		{"its owner fixes nothing", []pod.HolderFact{other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
 		{"its owner fixes another address", []pod.HolderFact{held(deployment, flatAnnotations(v2, "vlan300", "10.30.0.22", "")), other}, `deny address "10.30.0.21" is fixed by Deployment "team-a/db"`},
@@ -290,20 +296,12 @@ func TestPlannedByAnOwner(t *testing.T) {
 	}
 }
 
-// created is a holder that was created at a time, in seconds.
-func created(h pod.HolderFact, at int64) pod.HolderFact {
-	older := *h.Holder
-	older.Created = time.Unix(at, 0)
-	h.Holder = &older
-	return h
-}
-
 // That the pod's own workload claims an address, for which the pod is spared, is confirmed with
 // those who contest it: the answer to the question takes the place of what was known.
 func TestPlannersAreConfirmed(t *testing.T) {
 	fixed := flatAnnotations(v2, "vlan300", ip, "")
 	set := identity("StatefulSet", "web", "u4")
-	own, other := created(held(set, fixed), 1), created(held(identity("Deployment", "db", "u9"), fixed), 2)
+	own, other := held(set, fixed), held(identity("Deployment", "db", "u9"), fixed)
 	s := subjectOf(identity("Pod", "web-0", ""), fixed)
 	s.Owner = set
 	c := &flatCluster{holders: []pod.HolderFact{own, other}}

@@ -36,6 +36,7 @@ var ruleInterfaceNameConflict = pod.Rule{
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(iface.Annotation, p.Locate(iface, "interface")),
 				Message: fmt.Sprintf("the interface of network %s would be called %s, %s", iface.Label(), quote.Value(c.Name), with),
+				OfName:  true,
 				Remedy:  "leave out all interface names, or give each network a different one other than lo and eth0",
 			})
 		}

@@ -25,6 +25,7 @@ var ruleInterfaceNameUnsupported = pod.Rule{
 			found = append(found, verdict.Finding{
 				Place:   object.AtAnnotation(i.Annotation, p.Locate(i, "interface")),
 				Message: fmt.Sprintf("interface name %s of network %s: %s", quote.Value(i.Name), i.Label(), problem),
+				OfName:  true,
 				Remedy:  "leave the interface names out: they are then eth0, net1, net2 and so on",
 			})
 		}
