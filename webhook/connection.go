@@ -21,6 +21,8 @@ type connection struct {
 	// reading is since when the server waits for a byte, in nanoseconds; 0 when it does
 	// not.
 	reading atomic.Int64
+	// first is how far the first request has come.
+	first atomic.Int32
 
 	// What follows is guarded by from.mu.
 
@@ -30,6 +32,31 @@ type connection struct {
 	busy, asked bool
 	// since is when the connection got its place, or its last answer.
 	since time.Time
+}
+
+// How far the first request of a connection has come.
+const (
+	handshaking int32 = iota
+	awaited
+	begun
+)
+
+// SetReadDeadline lets a client whose handshake is over wait with its first request for as
+// long as with a later one. An API server opens more connections than it needs when many
+// requests come at once, and keeps them for later; when the server closes such a one in the
+// moment in which it is used first, the call fails. (net/http repeats a request on a
+// connection that was used before, and not on a new one.)
+//
+// http.Server sets the deadline of the handshake, none when that is over, and then the one of
+// the header. A header that comes with the end of the handshake in one piece is not seen here:
+// what is missing of it has the longer time too, unless another connection needs the place.
+func (c *connection) SetReadDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.first.CompareAndSwap(handshaking, awaited)
+	} else if c.first.Load() == awaited {
+		t = time.Now().Add(idleTimeout)
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // Close gives the place back.
@@ -59,6 +86,11 @@ func (c *connection) Read(p []byte) (int, error) {
 	c.reading.Store(0)
 	if n > 0 {
 		c.heard.CompareAndSwap(0, time.Now().UnixNano())
+		if c.first.CompareAndSwap(awaited, begun) {
+			// From its first byte on, a header has to arrive in time. What fails here fails
+			// with the next byte.
+			_ = c.Conn.SetReadDeadline(time.Now().Add(headerTimeout))
+		}
 	}
 	return n, err
 }
