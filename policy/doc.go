@@ -33,7 +33,8 @@
 //     cniconf (with the IPAM plugins in cniconf/ipam), spiderpool and flatnetwork.
 //   - links: our own annotation of nodes.
 //   - text: where something is in YAML and JSON (document, jsonplace), how values get into
-//     messages (quote), what is misspelled (spelling), and what is filled in later (placeholder).
+//     messages (quote), what is misspelled (spelling), what is filled in later (placeholder), and
+//     how many mistakes of a kind are kept (tally).
 //   - address: cidr and mac.
 //
 // # How a rule is added

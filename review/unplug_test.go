@@ -88,3 +88,27 @@ func TestUnplug(t *testing.T) {
 		})
 	}
 }
+
+// A network that asked for the default route does not leave it to another where the platform wants
+// that to be refused: the pod would start so.
+func TestUnplugDefaultRoute(t *testing.T) {
+	inv := given.Inventory(t, string(fixtures.Inventory()))
+	c := config.Default()
+	c.Multus.ClusterNetwork = new(string)
+	before := annotations{"networks": `[{"name":"uplink-ranged"},{"name":"lan-ranged","default-route":["10.30.0.1"]}]`}
+	for action, want := range map[verdict.Action]string{verdict.Warn: "warn default-route-taken", verdict.Deny: "deny default-route-taken"} {
+		c.Rules = map[string]verdict.Action{"default-route-taken": action}
+		for now, want := range map[string]string{`[{"name":"uplink-ranged"}]`: want, `[{"name":"lan-ranged","default-route":["10.30.0.1"]}]`: ""} {
+			outcome, err := review.Judge(t.Context(), inv, c, review.Change{
+				APIVersion: "v1", Kind: "Pod", Namespace: "default", Operation: review.Update, Final: true,
+				Old: []byte(podWith(before, "", "")), New: []byte(podWith(annotations{"networks": now}, "", "")),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := said(&outcome.Verdict); got != want {
+				t.Errorf("%s: %s, want %s\n%s", now, got, want, outcome.Verdict.Explanation(verdict.Warn))
+			}
+		}
+	}
+}

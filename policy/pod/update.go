@@ -99,8 +99,9 @@ func leftBehind(f *verdict.Finding) bool {
 // A pod that is right may lose networks, too. Controllers that unplug one from a running pod,
 // such as KubeVirt, know nothing of Spiderpool's annotations, which this program may have written
 // itself, nor of the names of the others. The pod runs on as it is. At its next sandbox Multus
-// may count the interfaces anew, and Spiderpool then refuses the pod: nothing gets in that way,
-// so that a warning is enough. What would let the pod start with wrong routes stays refused.
+// may count the interfaces anew, and Spiderpool then refuses the pod, or at worst gives two of its
+// interfaces one address: that harms nobody else, so that a warning is enough. What would let the
+// pod start with wrong routes stays refused.
 // Of itself an element that goes brings no such thing: whether networks fit together rests on
 // what each of them is and on the first interface, which stays. But one may go that asked for
 // the default route (default-route-taken, where the configuration denies it). And whoever takes
