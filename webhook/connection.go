@@ -21,8 +21,11 @@ type connection struct {
 	// reading is since when the server waits for a byte, in nanoseconds; 0 when it does
 	// not.
 	reading atomic.Int64
-	// first is how far the first request has come.
+	// first is how far the first request has come, wrote says that the server has answered
+	// the client's first words in the handshake, and last is how many bytes came since.
 	first atomic.Int32
+	wrote atomic.Bool
+	last  atomic.Int64
 
 	// What follows is guarded by from.mu.
 
@@ -41,6 +44,11 @@ const (
 	begun
 )
 
+// finishedBytes is the most that a client sends to finish a handshake of TLS 1.3 without a
+// certificate of its own: a record for old middleboxes, and one with a digest of 48 bytes
+// (RFC 8446, 4.4.4, 5.2 and appendix D.4). Of what is more, a part belongs to a request.
+const finishedBytes = 6 + 5 + 4 + 48 + 1 + 16
+
 // SetReadDeadline lets a client whose handshake is over wait with its first request for as
 // long as with a later one. An API server opens more connections than it needs when many
 // requests come at once, and keeps them for later; when the server closes such a one in the
@@ -48,15 +56,25 @@ const (
 // connection that was used before, and not on a new one.)
 //
 // http.Server sets the deadline of the handshake, none when that is over, and then the one of
-// the header. A header that comes with the end of the handshake in one piece is not seen here:
-// what is missing of it has the longer time too, unless another connection needs the place.
+// the header.
 func (c *connection) SetReadDeadline(t time.Time) error {
-	if t.IsZero() {
+	switch {
+	case t.IsZero() && c.last.Load() <= finishedBytes:
 		c.first.CompareAndSwap(handshaking, awaited)
-	} else if c.first.Load() == awaited {
+	case t.IsZero():
+		c.first.CompareAndSwap(handshaking, begun)
+	case c.first.Load() == awaited:
 		t = time.Now().Add(idleTimeout)
 	}
 	return c.Conn.SetReadDeadline(t)
+}
+
+// Write notes where a client's last words in the handshake begin.
+func (c *connection) Write(p []byte) (int, error) {
+	if c.first.Load() == handshaking && !c.wrote.Swap(true) {
+		c.last.Store(0)
+	}
+	return c.Conn.Write(p)
 }
 
 // Close gives the place back.
@@ -86,6 +104,7 @@ func (c *connection) Read(p []byte) (int, error) {
 	c.reading.Store(0)
 	if n > 0 {
 		c.heard.CompareAndSwap(0, time.Now().UnixNano())
+		c.last.Add(int64(n))
 		if c.first.CompareAndSwap(awaited, begun) {
 			// From its first byte on, a header has to arrive in time. What fails here fails
 			// with the next byte.
