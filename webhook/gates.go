@@ -28,16 +28,17 @@ const (
 	largeVerdicts = 1
 	// maxVerdicts bounds what is judged at once on machines with very many cores.
 	maxVerdicts = 16
-	// sleepingBodies is what the bodies may take up whose verdicts wait for the API
-	// server: some two hundred usual pods.
+	// sleepingBodies is what the small bodies may take up whose verdicts wait for the API
+	// server: some two hundred usual pods. Of the large ones, largeBodies bounds what is
+	// asleep as well.
 	sleepingBodies = 2 << 20
 	// smallAnswer fits into what the kernel buffers for a connection, so it is sent at
 	// once, whether or not the client reads it.
 	smallAnswer = 16 << 10
 	// largeAnswers is what all answers above smallAnswer that are being sent may take up.
 	largeAnswers = 4 << 20
-	// queueTimeout is how long a request may wait for a place, far below the timeout of
-	// the API server.
+	// queueTimeout is how long a request may wait for places in all, far below the timeout
+	// of the API server.
 	queueTimeout = 2 * time.Second
 	// maxQueue is how many requests may wait: as many as there are connections.
 	maxQueue = newPlaces + keptPlaces
@@ -68,15 +69,25 @@ func overloaded() *httpError {
 	return fail(http.StatusServiceUnavailable, "macvlan-webhook has too many requests at once: try again")
 }
 
+// guest is who asks for places.
+type guest struct {
+	// host tells clients apart.
+	host string
+	// until is when it is refused what it still waits for, whatever it waited for before:
+	// the rest of the time is for the verdict, and for the answer to arrive.
+	until time.Time
+}
+
+// newGuest is a client whose request came at start and is to be decided within that time.
+func newGuest(host string, start time.Time, decision time.Duration) guest {
+	return guest{host: host, until: start.Add(min(queueTimeout, decision/2))}
+}
+
 // queue waits for a share of a room.
-func queue(ctx context.Context, r *room, host string, size int64) *httpError {
-	limit := queueTimeout
-	if end, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(end)/2)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func queue(ctx context.Context, r *room, g guest, size int64) *httpError {
+	ctx, cancel := context.WithDeadline(ctx, g.until)
 	defer cancel()
-	if err := r.enter(ctx, host, size); err != nil {
+	if err := r.enter(ctx, g.host, size); err != nil {
 		return overloaded()
 	}
 	return nil
@@ -96,16 +107,16 @@ type place struct {
 }
 
 // enter waits for a place for a request with a body of that size.
-func (g *gates) enter(ctx context.Context, host string, size int) (*place, *httpError) {
-	p := &place{gates: g, host: host, size: int64(size), large: size > smallBody}
+func (g *gates) enter(ctx context.Context, who guest, size int) (*place, *httpError) {
+	p := &place{gates: g, host: who.host, size: int64(size), large: size > smallBody}
 	if p.large {
-		if problem := queue(ctx, g.large, host, 1); problem != nil {
+		if problem := queue(ctx, g.large, who, 1); problem != nil {
 			return nil, problem
 		}
 	}
-	if problem := queue(ctx, g.verdicts, host, 1); problem != nil {
+	if problem := queue(ctx, g.verdicts, who, 1); problem != nil {
 		if p.large {
-			g.large.leave(host, 1)
+			g.large.leave(p.host, 1)
 		}
 		return nil, problem
 	}
@@ -117,23 +128,30 @@ func (g *gates) enter(ctx context.Context, host string, size int) (*place, *http
 func (p *place) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held {
-		p.gates.verdicts.leave(p.host, 1)
+	p.release()
+}
+
+// release gives back what is held.
+func (p *place) release() {
+	if !p.held {
+		return
 	}
+	p.held = false
+	p.gates.verdicts.leave(p.host, 1)
 	if p.large {
 		p.gates.large.leave(p.host, 1)
 	}
-	p.held = false
 }
 
-// sleep lends the place to others, as far as there is room for bodies that wait.
+// sleep lends the place to others, as far as there is room for bodies that wait. A large
+// one has had its share of that from the beginning.
 func (p *place) sleep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// The timer may have been too late.
-	if p.waits > 0 && p.held && p.gates.sleeping.try(p.host, p.size) {
-		p.held, p.asleep = false, true
-		p.gates.verdicts.leave(p.host, 1)
+	if p.waits > 0 && p.held && (p.large || p.gates.sleeping.try(p.host, p.size)) {
+		p.asleep = true
+		p.release()
 	}
 }
 
@@ -146,9 +164,19 @@ func (p *place) wake(ctx context.Context) {
 	if p.waits > 0 || !p.asleep {
 		return
 	}
-	p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
 	p.asleep = false
-	p.gates.sleeping.leave(p.host, p.size)
+	if !p.large {
+		p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
+		p.gates.sleeping.leave(p.host, p.size)
+		return
+	}
+	// In the order of enter.
+	if p.gates.large.reenter(ctx, p.host, 1) != nil {
+		return
+	}
+	if p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil; !p.held {
+		p.gates.large.leave(p.host, 1)
+	}
 }
 
 type placeKey struct{}

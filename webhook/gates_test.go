@@ -57,6 +57,35 @@ func TestSlowInventory(t *testing.T) {
 	waiting.Wait()
 }
 
+// large is the review with more in it than small bodies have.
+func large(body string) string {
+	return strings.Replace(body, `"metadata":{`, `"metadata":{"labels":{"a":"`+strings.Repeat("x", 100<<10)+`"},`, 1)
+}
+
+// Large reviews that wait for the API server keep no other large one from being judged.
+func TestSlowInventoryOfLargeReviews(t *testing.T) {
+	const slow = 8
+	a := &asleep{Inventory: fixtureNetworks(t), asked: make(chan struct{}, slow), answer: make(chan struct{})}
+	url, _ := serve(t, a, config.Default(), io.Discard, time.Minute)
+	body := large(request(overlayFirst, "jane"))
+	var waiting sync.WaitGroup
+	for range slow {
+		waiting.Go(func() {
+			if r := ask(t, url+"/validate", body); r.Allowed {
+				t.Errorf("response %+v", r)
+			}
+		})
+	}
+	for range slow {
+		<-a.asked
+	}
+	if r := ask(t, url+"/validate", strings.Replace(body, `"namespace":"team-a"`, `"namespace":"quick"`, 1)); r.Allowed {
+		t.Errorf("response %+v", r)
+	}
+	close(a.answer)
+	waiting.Wait()
+}
+
 // What cannot be judged soon is refused in words, and the connection stays.
 func TestOverload(t *testing.T) {
 	entered, free := make(chan struct{}, 1000), make(chan struct{})

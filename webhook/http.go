@@ -92,13 +92,14 @@ func fail(status int, format string, args ...any) *httpError {
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), e.timeout(r))
+	decision := e.timeout(r)
+	ctx, cancel := context.WithTimeout(r.Context(), decision)
 	defer cancel()
-	host, connection := hostOf(r.RemoteAddr), connectionOf(ctx)
-	answer, problem := e.answer(ctx, w, r, host)
+	who, connection := newGuest(hostOf(r.RemoteAddr), start, decision), connectionOf(ctx)
+	answer, problem := e.answer(ctx, w, r, who)
 	if problem == nil && len(answer) > smallAnswer {
-		if size := int64(len(answer)); e.gates.answers.try(host, size) {
-			defer e.gates.answers.leave(host, size)
+		if size := int64(len(answer)); e.gates.answers.try(who.host, size) {
+			defer e.gates.answers.leave(who.host, size)
 		} else {
 			problem = overloaded()
 		}
@@ -133,14 +134,14 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer reads a request, judges it, and encodes what there is to say. What it needs for
 // that is given back when it returns: all that is left is the answer.
-func (e *endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, host string) ([]byte, *httpError) {
-	body, release, problem := e.read(ctx, w, r, host)
+func (e *endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, who guest) ([]byte, *httpError) {
+	body, release, problem := e.read(ctx, w, r, who)
 	defer release()
 	if problem != nil {
 		return nil, problem
 	}
 	connectionOf(ctx).begin()
-	place, problem := e.gates.enter(ctx, host, len(body))
+	place, problem := e.gates.enter(ctx, who, len(body))
 	if problem != nil {
 		return nil, problem
 	}
@@ -170,7 +171,7 @@ func (e *endpoint) timeout(r *http.Request) time.Duration {
 
 // read reads the body of a request that may be an AdmissionReview. Release gives back the
 // memory reserved for it and is never nil.
-func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request, host string) (body []byte, release func(), problem *httpError) {
+func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request, who guest) (body []byte, release func(), problem *httpError) {
 	release = func() {}
 	if r.Method != http.MethodPost {
 		return nil, release, fail(http.StatusMethodNotAllowed, "method %s: an AdmissionReview must be sent with POST", quote.Value(r.Method))
@@ -181,8 +182,7 @@ func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if r.ContentLength > maxBody {
 		return nil, release, tooLarge()
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	return e.readBody(ctx, r, host)
+	return e.readBody(ctx, w, r, who)
 }
 
 // decode decodes an AdmissionReview with a request.
@@ -210,7 +210,7 @@ func tooLarge() *httpError {
 
 // readBody reads a body within the limits. Release gives back its share of
 // memory and is never nil.
-func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (body []byte, release func(), problem *httpError) {
+func (e *endpoint) readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, who guest) (body []byte, release func(), problem *httpError) {
 	release = func() {}
 	size := r.ContentLength
 	if size < 0 {
@@ -219,6 +219,7 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (
 	// A small body takes one allocation of the size that was announced. ReadFrom
 	// wants room left at the end.
 	read := bytes.NewBuffer(make([]byte, 0, min(size, smallBody)+bytes.MinRead))
+	expectBody(w)
 	if _, err := read.ReadFrom(io.LimitReader(r.Body, smallBody)); err != nil {
 		return nil, release, unread(err)
 	}
@@ -226,10 +227,11 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (
 		return read.Bytes(), release, nil
 	}
 	connectionOf(ctx).begin()
-	if problem := queue(ctx, e.gates.bodies, host, size); problem != nil {
+	if problem := queue(ctx, e.gates.bodies, who, size); problem != nil {
 		return nil, release, problem
 	}
-	release = func() { e.gates.bodies.leave(host, size) }
+	release = func() { e.gates.bodies.leave(who.host, size) }
+	expectBody(w) // the client has waited for the server
 	// It grows as the body arrives, not as it is announced.
 	if _, err := read.ReadFrom(io.LimitReader(r.Body, maxBody-smallBody+1)); err != nil {
 		return nil, release, unread(err)
@@ -238,6 +240,12 @@ func (e *endpoint) readBody(ctx context.Context, r *http.Request, host string) (
 		return nil, release, tooLarge()
 	}
 	return read.Bytes(), release, nil
+}
+
+// expectBody has reading end when the client takes too long from now on. A server that cannot
+// set a deadline has none to set: in tests.
+func expectBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 }
 
 func unread(err error) *httpError {

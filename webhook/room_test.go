@@ -3,9 +3,12 @@ package webhook
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/macvlan-webhook/macvlan-webhook/test/wait"
 )
@@ -136,28 +139,85 @@ func TestRoomTry(t *testing.T) {
 // A place that is lent while its request waits is there again afterwards, and everything
 // is given back in the end, also when the timer comes too late.
 func TestPlace(t *testing.T) {
+	for name, size := range map[string]int{"small": smallBody, "large": smallBody + 1} {
+		t.Run(name, func(t *testing.T) {
+			g := newGates()
+			free := func() [3]int64 { return [3]int64{g.verdicts.free, g.sleeping.free, g.large.free} }
+			before := free()
+			p, problem := g.enter(t.Context(), newGuest("a", time.Now(), time.Minute), size)
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			busy := free()
+			awake := waiting(context.WithValue(t.Context(), placeKey{}, p))
+			wait.Until(t, "the place is lent", func() bool {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return p.asleep && !p.held && g.verdicts.free == before[0] && g.large.free == before[2]
+			})
+			awake()
+			if !p.held || p.asleep || free() != busy {
+				t.Errorf("held: %t, asleep: %t, free: %d, want %d", p.held, p.asleep, free(), busy)
+			}
+			p.sleep() // too late
+			if !p.held {
+				t.Error("the place is lent while the request is judged")
+			}
+			p.leave()
+			if free() != before {
+				t.Errorf("free: %d, before: %d", free(), before)
+			}
+		})
+	}
+}
+
+// A verdict whose time is over goes on without its place, and leaves nothing behind.
+func TestPlaceIsGone(t *testing.T) {
 	g := newGates()
-	free := [...]int64{g.verdicts.free, g.sleeping.free, g.large.free}
-	p, problem := g.enter(t.Context(), "a", smallBody+1)
+	who := newGuest("a", time.Now(), time.Minute)
+	p, problem := g.enter(t.Context(), who, smallBody+1)
 	if problem != nil {
 		t.Fatal(problem)
 	}
-	awake := waiting(context.WithValue(t.Context(), placeKey{}, p))
-	wait.Until(t, "the place is lent", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.asleep && !p.held
-	})
-	awake()
-	if !p.held || p.asleep {
-		t.Errorf("held: %t, asleep: %t", p.held, p.asleep)
+	p.waits++
+	p.sleep()
+	other, problem := g.enter(t.Context(), who, smallBody+1)
+	if problem != nil {
+		t.Fatal(problem)
 	}
-	p.sleep() // too late
-	if !p.held {
-		t.Error("the place is lent while the request is judged")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.wake(ctx)
+	p.leave()
+	if g.large.free != 0 {
+		t.Errorf("%d large places are free", g.large.free)
+	}
+	other.leave()
+	if fresh := newGates(); g.large.free != fresh.large.free || g.verdicts.free != fresh.verdicts.free {
+		t.Errorf("%d large places and %d others are free", g.large.free, g.verdicts.free)
+	}
+}
+
+// Whatever rooms a request waits for, half of its time is left, and so more than half of what
+// the API server waits for.
+func TestGuestWaitsForHalfOfItsTime(t *testing.T) {
+	start := time.Now()
+	for asked, want := range map[string]time.Duration{"1s": time.Second / 4, "2s": time.Second / 2, "5s": queueTimeout, "30s": queueTimeout, "": queueTimeout} {
+		e := &endpoint{deadline: 4 * time.Second}
+		r := httptest.NewRequest(http.MethodPost, "/validate?timeout="+asked, nil)
+		if got := newGuest("a", start, e.timeout(r)).until.Sub(start); got != want {
+			t.Errorf("timeout %q: waits for %s, want %s", asked, got, want)
+		}
+	}
+	// What it waited for before counts.
+	g := newGates()
+	late := newGuest("a", start.Add(-time.Hour), 4*time.Second)
+	p, problem := g.enter(t.Context(), late, smallBody+1)
+	if problem != nil {
+		t.Fatal("refused though there is room")
+	}
+	if _, problem := g.enter(t.Context(), late, smallBody+1); problem == nil {
+		t.Error("it waits again")
 	}
 	p.leave()
-	if got := [...]int64{g.verdicts.free, g.sleeping.free, g.large.free}; got != free {
-		t.Errorf("free: %d, before: %d", got, free)
-	}
 }
