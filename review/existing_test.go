@@ -118,7 +118,10 @@ func TestExistingPods(t *testing.T) {
 		{"it runs, and somebody has written that it has failed", nil, annotations{"default": overlayNetwork}, "",
 			`"phase":"Running","conditions":[{"type":"Failed","status":"True"}]`, "deny overlay-as-default-network"},
 		{"it runs", nil, annotations{"default": overlayNetwork}, "", `"phase":"Running"`, "deny overlay-as-default-network"},
-		{"it is being deleted", nil, annotations{"default": overlayNetwork}, `,"deletionTimestamp":"2026-01-01T00:00:00Z"`, "", none},
+		{"it is being deleted", nil, annotations{"default": overlayNetwork}, `,"deletionTimestamp":"2026-01-01T00:00:00Z"`, "", "deny overlay-as-default-network"},
+		// What had no effect before, and was only warned of, is not what stood there.
+		{"pools that cannot be read begin to count", annotations{"ippools": "{"}, annotations{"ippools": "{", "networks": pooledNetwork}, "", "",
+			"deny ippool-annotation-invalid"},
 		{"it is a mirror pod", annotations{"mirror": "x"}, annotations{"mirror": "x", "default": overlayNetwork}, "", "", none},
 
 		{"default pools would be filled in", nil, annotations{"networks": pooledNetwork}, "", "", "warn ippool-default-missing"},
@@ -236,7 +239,7 @@ func TestBindings(t *testing.T) {
 		{"what stands there", wrong, podWith(wrong, "", ""), nil, 1, "stays overlay-as-default-network", ""},
 		{"together with what stands there", annotations{"ippools": `[{"interface":"net1","ipv4":["none"]}]`}, podWith(annotations{"networks": pooledNetwork}, "", ""), nil, 1,
 			"deny ippool-not-found", ""},
-		{"of a pod that is being deleted", wrong, podWith(nil, `,"deletionTimestamp":"2026-01-01T00:00:00Z"`, ""), nil, 1, "", ""},
+		{"of a pod that is being deleted", wrong, podWith(nil, `,"deletionTimestamp":"2026-01-01T00:00:00Z"`, ""), nil, 1, "deny overlay-as-default-network", ""},
 		{"of a pod that has ended", wrong, podWith(nil, "", `"phase":"Failed"`), nil, 1, "", ""},
 		{"that calls it a mirror pod", annotations{"mirror": "x", "default": overlayNetwork}, podWith(nil, "", ""), nil, 1, "deny overlay-as-default-network", ""},
 		{"of a mirror pod", wrong, podWith(annotations{"mirror": "x"}, "", ""), nil, 1, "", ""},

@@ -36,10 +36,10 @@ func (c *Change) updatesPod() bool {
 }
 
 // judgeUpdate judges what becomes of a pod that is there already; old is nil where it cannot
-// be read. One that has ended, or is being deleted, gets no sandbox any more, so that nothing
-// is wrong with it.
+// be read. One that has ended gets no sandbox any more, so that nothing is wrong with it. One
+// that is being deleted may run for long, and other programs attach running pods.
 func judgeUpdate(ctx context.Context, inv inventory.Inventory, config *config.Config, out Outcome, subject, old *pod.Subject) Outcome {
-	if subject.Deleting || old != nil && old.Ended {
+	if old != nil && old.Ended {
 		return out
 	}
 	subject.Update(old)

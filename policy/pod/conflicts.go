@@ -22,7 +22,7 @@ type AddressConflict struct {
 // findConflicts finds out which addresses of the pod others hold, in the order of its
 // addresses. Of each address the holder comes first whose claim weighs most.
 func (v *View) findConflicts() {
-	if len(v.facts.Holders.Holders) == 0 || v.Subject.Ended || v.Subject.Deleting {
+	if len(v.facts.Holders.Holders) == 0 || v.Subject.Ended || v.Subject.Deleting && !v.Subject.Existing() {
 		return
 	}
 	requested := map[Address][]*RequestedAddress{}

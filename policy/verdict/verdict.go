@@ -160,10 +160,11 @@ func (v *Verdict) number(rule string) (n int, more bool) {
 	return n, more
 }
 
-// SameAs says whether a finding is the same one, whatever it leads to. What falls short
-// by less than before is not new.
+// SameAs says whether a finding stood there before, and was a reason to refuse then: one that
+// was only warned of, because what it is about had no effect, is new when it has. What falls
+// short by less than before is not new.
 func (f *Finding) SameAs(before Finding) bool {
-	if f.Rule != before.Rule || !f.Place.Is(before.Place) {
+	if f.Rule != before.Rule || !f.Place.Is(before.Place) || !before.refuses() {
 		return false
 	}
 	return f.Message == before.Message && f.More <= before.More || f.Shortfall > 0 && f.Shortfall <= before.Shortfall

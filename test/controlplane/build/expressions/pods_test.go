@@ -126,7 +126,8 @@ func TestWhichPodsAreSent(t *testing.T) {
 			{"a pod that is pending", in(corev1.PodPending, annotated(networks, "a")), in(corev1.PodPending, annotated()), "", true},
 			{"a pod that has succeeded", in(corev1.PodSucceeded, annotated(networks, "a")), in(corev1.PodSucceeded, annotated()), "", false},
 			{"a pod that has failed", in(corev1.PodFailed, annotated(networks, "a")), in(corev1.PodFailed, annotated()), "", false},
-			{"a pod that is being deleted", ending(annotated(networks, "a")), ending(annotated()), "", false},
+			{"a pod that is being deleted", ending(annotated(networks, "a")), ending(annotated()), "", true},
+			{"the finalizer of a pod that is being deleted", annotated(networks, "a"), ending(annotated(networks, "a")), "", false},
 
 			{"a status", in(corev1.PodRunning, annotated(networks, "a")), annotated(networks, "a"), "status", false},
 			{"the status of Multus", annotated(networks, "a", "k8s.v1.cni.cncf.io/network-status", "[]"), annotated(networks, "a"), "status", false},
