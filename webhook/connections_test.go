@@ -31,7 +31,7 @@ type shared struct {
 }
 
 // serveShared answers GET /review as an AdmissionReview is, /hold likewise when it may go
-// on, and everything else as what is no review.
+// on, /refused as what finds too many requests, and everything else as what is no review.
 func serveShared(t *testing.T, places, kept int, silence silence) *shared {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,6 +47,11 @@ func serveShared(t *testing.T, places, kept int, silence silence) *shared {
 		case "/hold":
 			<-s.held
 		case "/review":
+		case "/refused":
+			if !c.keep(false) {
+				w.Header().Set("Connection", "close")
+			}
+			return
 		default:
 			w.Header().Set("Connection", "close")
 			return
@@ -218,6 +223,19 @@ func TestKnownConnections(t *testing.T) {
 		}
 	}
 	if n := s.evictions.Load(); n != 1 {
+		t.Errorf("%d were closed", n)
+	}
+}
+
+// A request that finds too many keeps its connection, as a new one: it has no part in the
+// places of those that are known.
+func TestRefusedConnectionStays(t *testing.T) {
+	s := serveShared(t, 4, 1, forgiving)
+	refused, known := s.connect(t, "127.0.0.1"), s.connect(t, "127.0.0.2")
+	if !refused.ask(t, "/refused") || !known.ask(t, "/review") || !known.ask(t, "/refused") || !refused.ask(t, "/refused") {
+		t.Error("a connection is closed")
+	}
+	if n := s.evictions.Load(); n > 0 {
 		t.Errorf("%d were closed", n)
 	}
 }

@@ -29,9 +29,11 @@ const (
 	// maxVerdicts bounds what is judged at once on machines with very many cores.
 	maxVerdicts = 16
 	// sleepingBodies is what the small bodies may take up whose verdicts wait for the API
-	// server: some two hundred usual pods. Of the large ones, largeBodies bounds what is
-	// asleep as well.
+	// server: some two hundred usual pods.
 	sleepingBodies = 2 << 20
+	// sleepingLarge is how many large ones may wait for it. largeBodies bounds their text;
+	// what was read of the annotations takes up to 1 MiB each.
+	sleepingLarge = 16
 	// smallAnswer fits into what the kernel buffers for a connection, so it is sent at
 	// once, whether or not the client reads it.
 	smallAnswer = 16 << 10
@@ -50,17 +52,18 @@ const (
 // gates bound what requests use at the same time. It is memory that they guard: what does
 // not get in waits, with nothing but its body, or is refused.
 type gates struct {
-	// bodies, sleeping and answers count bytes, verdicts and large places.
-	bodies, verdicts, large, sleeping, answers *room
+	// bodies, sleeping and answers count bytes, the others places.
+	bodies, verdicts, large, sleeping, sleepingLarge, answers *room
 }
 
 func newGates() *gates {
 	return &gates{
-		bodies:   newRoom(largeBodies, maxQueue),
-		large:    newRoom(largeVerdicts, maxQueue),
-		verdicts: newRoom(min(2*int64(runtime.GOMAXPROCS(0)), maxVerdicts), maxQueue),
-		sleeping: newRoom(sleepingBodies, 0),
-		answers:  newRoom(largeAnswers, 0),
+		bodies:        newRoom(largeBodies, maxQueue),
+		large:         newRoom(largeVerdicts, maxQueue),
+		verdicts:      newRoom(min(2*int64(runtime.GOMAXPROCS(0)), maxVerdicts), maxQueue),
+		sleeping:      newRoom(sleepingBodies, 0),
+		sleepingLarge: newRoom(sleepingLarge, 0),
+		answers:       newRoom(largeAnswers, 0),
 	}
 }
 
@@ -143,13 +146,20 @@ func (p *place) release() {
 	}
 }
 
-// sleep lends the place to others, as far as there is room for bodies that wait. A large
-// one has had its share of that from the beginning.
+// bed is the room that a request takes while its place is lent, and its share of it.
+func (p *place) bed() (*room, int64) {
+	if p.large {
+		return p.gates.sleepingLarge, 1
+	}
+	return p.gates.sleeping, p.size
+}
+
+// sleep lends the place to others, as far as there is room for requests that wait.
 func (p *place) sleep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// The timer may have been too late.
-	if p.waits > 0 && p.held && (p.large || p.gates.sleeping.try(p.host, p.size)) {
+	if bed, share := p.bed(); p.waits > 0 && p.held && bed.try(p.host, share) {
 		p.asleep = true
 		p.release()
 	}
@@ -165,16 +175,14 @@ func (p *place) wake(ctx context.Context) {
 		return
 	}
 	p.asleep = false
-	if !p.large {
-		p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
-		p.gates.sleeping.leave(p.host, p.size)
-		return
-	}
+	bed, share := p.bed()
+	defer bed.leave(p.host, share)
 	// In the order of enter.
-	if p.gates.large.reenter(ctx, p.host, 1) != nil {
+	if p.large && p.gates.large.reenter(ctx, p.host, 1) != nil {
 		return
 	}
-	if p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil; !p.held {
+	p.held = p.gates.verdicts.reenter(ctx, p.host, 1) == nil
+	if p.large && !p.held {
 		p.gates.large.leave(p.host, 1)
 	}
 }

@@ -142,7 +142,9 @@ func TestPlace(t *testing.T) {
 	for name, size := range map[string]int{"small": smallBody, "large": smallBody + 1} {
 		t.Run(name, func(t *testing.T) {
 			g := newGates()
-			free := func() [3]int64 { return [3]int64{g.verdicts.free, g.sleeping.free, g.large.free} }
+			free := func() [4]int64 {
+				return [4]int64{g.verdicts.free, g.sleeping.free, g.large.free, g.sleepingLarge.free}
+			}
 			before := free()
 			p, problem := g.enter(t.Context(), newGuest("a", time.Now(), time.Minute), size)
 			if problem != nil {
@@ -193,8 +195,32 @@ func TestPlaceIsGone(t *testing.T) {
 		t.Errorf("%d large places are free", g.large.free)
 	}
 	other.leave()
-	if fresh := newGates(); g.large.free != fresh.large.free || g.verdicts.free != fresh.verdicts.free {
+	if fresh := newGates(); g.large.free != fresh.large.free || g.verdicts.free != fresh.verdicts.free || g.sleepingLarge.free != sleepingLarge {
 		t.Errorf("%d large places and %d others are free", g.large.free, g.verdicts.free)
+	}
+}
+
+// No more large requests are asleep than memory stands, and one address leaves some to others.
+func TestLargeSleepers(t *testing.T) {
+	g := newGates()
+	asleep := map[string]int{}
+	for _, host := range []string{"flood", "quiet"} {
+		for range sleepingLarge {
+			p := &place{gates: g, host: host, size: maxBody, large: true, waits: 1}
+			g.large.take(host, 1)
+			g.verdicts.take(host, 1)
+			p.held = true
+			if p.sleep(); p.asleep {
+				asleep[host]++
+			}
+			p.leave()
+		}
+	}
+	if asleep["flood"] != sleepingLarge*3/4 || asleep["quiet"] < 1 || asleep["flood"]+asleep["quiet"] > sleepingLarge {
+		t.Errorf("asleep: %v", asleep)
+	}
+	if g.large.free != largeVerdicts {
+		t.Errorf("%d large places are free", g.large.free)
 	}
 }
 
