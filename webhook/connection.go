@@ -63,7 +63,7 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 		c.first.CompareAndSwap(handshaking, awaited)
 	case t.IsZero():
 		c.first.CompareAndSwap(handshaking, begun)
-	case c.first.Load() == awaited:
+	case c.first.Load() == awaited && time.Until(t) > 0: // one that is over ends a read
 		t = time.Now().Add(idleTimeout)
 	}
 	return c.Conn.SetReadDeadline(t)
