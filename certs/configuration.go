@@ -23,7 +23,10 @@ type configuration struct {
 	patch      func(context.Context, []byte) error
 
 	absent bool // as last seen, so that a change is logged once
+	seen   bool // it existed once
 }
+
+const validatingKind = "ValidatingWebhookConfiguration"
 
 // published is a configuration as it was read.
 type published struct {
@@ -97,7 +100,7 @@ func (p *published) applied() int {
 }
 
 func validatingConfiguration(client typedv1.ValidatingWebhookConfigurationsGetter, name string) *configuration {
-	return configurationOf("ValidatingWebhookConfiguration", name, client.ValidatingWebhookConfigurations(),
+	return configurationOf(validatingKind, name, client.ValidatingWebhookConfigurations(),
 		func(c *admissionv1.ValidatingWebhookConfiguration) *published {
 			return &published{c.ObjectMeta, bundlesOf(c.Webhooks, func(w admissionv1.ValidatingWebhook) []byte { return w.ClientConfig.CABundle })}
 		})

@@ -37,7 +37,16 @@ func (s *SelfSigned) observe(ctx context.Context) *view {
 			s.logger.Warn("webhook configuration not found, waiting for it", "kind", c.kind, "name", c.name)
 		}
 		c.absent = absent
+		c.seen = c.seen || !absent
 	}
+	var missing error
+	for _, c := range s.configurations {
+		// An installation that observes never has a mutating one.
+		if c.absent && (c.seen || c.kind == validatingKind) {
+			missing = errors.Join(missing, fmt.Errorf("%s %q does not exist, so nothing is sent here for it: apply the manifests", c.kind, c.name))
+		}
+	}
+	s.missing.Store(&missing)
 	return v
 }
 
@@ -107,7 +116,8 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 			if !sameCertificates(was, wanted) {
 				stale = append(stale, i)
 				have, _ := decodeCertificates(was)
-				taken = taken || !contains(have, s.CA().roots()[0])
+				root := s.CA().roots()[0]
+				taken = taken || s.stood[string(root.Raw)] && !contains(have, root)
 			}
 		}
 		if len(stale) == 0 && found.applied() < 0 {
@@ -188,6 +198,9 @@ func (s *SelfSigned) note(v *view, now time.Time) {
 		seen = held
 	}
 	s.seen = seen
+	for key := range seen {
+		s.stood[key] = true
+	}
 }
 
 // settled says whether every configuration has trusted a CA for so long that all API

@@ -178,6 +178,58 @@ func TestSecretCannotBeWritten(t *testing.T) {
 	c.checkBundles(old.Bundle())
 }
 
+// TestLargeSecretIsRestored has a bundle of ours spoiled by as much as a Secret may hold.
+func TestLargeSecretIsRestored(t *testing.T) {
+	c := newCluster(t)
+	s := c.replica()
+	c.reconcile(s)
+	before := c.secret()
+	rest := len(before.Data[keyCert]) + len(before.Data[keyPrivate])
+	c.change(func(secret *corev1.Secret) {
+		secret.Data[keyBundle] = bytes.Repeat([]byte("x"), corev1.MaxSecretSize-rest)
+	})
+	c.reconcile(s)
+	if !bytes.Equal(c.secret().Data[keyBundle], before.Data[keyBundle]) {
+		t.Error("it is not restored")
+	}
+}
+
+// TestImmutableSecret says what to do when a step is due.
+func TestImmutableSecret(t *testing.T) {
+	c := newCluster(t)
+	s := c.replica()
+	c.reconcile(s)
+	c.change(func(secret *corev1.Secret) { secret.Immutable = new(true) })
+	c.clock.advance(s.lives.ca * 2 / 3)
+	c.failing(s, "delete the secret to get a new CA")
+}
+
+// TestDeletedConfiguration tells of a configuration that is gone; of a mutating one only when
+// there was one.
+func TestDeletedConfiguration(t *testing.T) {
+	c := newCluster(t)
+	s := c.replica()
+	c.reconcile(s)
+	if err := s.Problem(); err == nil || !strings.Contains(err.Error(), "ValidatingWebhookConfiguration") || strings.Contains(err.Error(), "Mutating") {
+		t.Errorf("without any: Problem is %v", err)
+	}
+	c.createConfigurations()
+	c.reconcile(s)
+	if err := s.Problem(); err != nil {
+		t.Errorf("Problem: %v", err)
+	}
+	if err := c.webhooks.RESTClient().Delete().Resource(kinds[1]).Name(c.namespace).Do(t.Context()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	c.reconcile(s)
+	if err := s.Problem(); err == nil || !strings.Contains(err.Error(), "MutatingWebhookConfiguration") {
+		t.Errorf("Problem is %v", err)
+	}
+	if err := s.Ready(); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+}
+
 // TestNothingIsDueForEver has leftovers of a rotation in a Secret that was changed by hand.
 func TestNothingIsDueForEver(t *testing.T) {
 	c := newCluster(t)

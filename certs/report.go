@@ -48,6 +48,9 @@ func (s *SelfSigned) Problem() error {
 	if failure := s.failure.Load(); failure != nil && *failure != nil {
 		return *failure
 	}
+	if missing := s.missing.Load(); missing != nil && *missing != nil {
+		return *missing
+	}
 	if told := s.recovered.Load(); told != nil && s.clock().Before(told.until) {
 		return errors.New(told.text)
 	}

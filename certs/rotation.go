@@ -221,10 +221,14 @@ func restorable(secret *corev1.Secret, mine *CA, now time.Time) *CA {
 	return nil
 }
 
+// mostRejected is how long a value may be to be kept: a Secret has room for one MiB.
+const mostRejected = 64 << 10
+
 // restore puts a CA into a Secret, and keeps what it takes the place of.
 func restore(secret *corev1.Secret, ca *CA) {
 	for key, good := range map[string][]byte{keyCert: ca.CertPEM(), keyPrivate: ca.KeyPEM(), keyBundle: ca.BundlePEM()} {
-		if was := secret.Data[key]; len(was) > 0 && string(was) != string(good) {
+		delete(secret.Data, rejectedPrefix+key)
+		if was := secret.Data[key]; len(was) > 0 && len(was) <= mostRejected && string(was) != string(good) {
 			secret.Data[rejectedPrefix+key] = was
 		}
 	}

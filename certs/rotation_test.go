@@ -207,6 +207,7 @@ func TestAdministratorsCAEnds(t *testing.T) {
 		NotBefore: epoch.Add(-time.Hour), NotAfter: epoch.Add(40 * day),
 	}, nil)
 	c.createSecret(corev1.SecretTypeTLS, secretContent(ca))
+	c.createConfigurations()
 	s := c.replica()
 	c.reconcile(s)
 	if err := s.Problem(); err != nil {

@@ -127,7 +127,11 @@ func (a *authority) write(ctx context.Context, secret *corev1.Secret) (bool, err
 		}
 	}
 	if err != nil {
-		return false, &storeError{fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)}
+		err = fmt.Errorf("write secret %s/%s: %w", a.namespace, a.name, err)
+		if secret.Immutable != nil && *secret.Immutable {
+			err = fmt.Errorf("%w; delete the secret to get a new CA", err)
+		}
+		return false, &storeError{err}
 	}
 	return true, nil
 }

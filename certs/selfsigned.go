@@ -74,12 +74,14 @@ type SelfSigned struct {
 	failure   atomic.Pointer[error] // of the last pass
 	untrusted atomic.Pointer[error] // what mistrust says since the last pass that could read
 	recovered atomic.Pointer[event] // what was lost last, and is there again
+	missing   atomic.Pointer[error] // which configurations do not exist
 
 	// pass is held by one Reconcile at a time, and guards what follows.
 	pass sync.Mutex
 	// seen is since when all configurations hold a certificate, by its DER. published says
 	// that there are any, and unread that one of them could not be read.
 	seen              map[string]time.Time
+	stood             map[string]bool // what all have ever held
 	published, unread bool
 	// waiting is since when a CA is to sign and cannot yet.
 	waiting time.Time
@@ -139,6 +141,7 @@ func NewSelfSigned(opts SelfOptions) (*SelfSigned, error) {
 			logger:    opts.Logger,
 		},
 		lives:    lives,
+		stood:    map[string]bool{},
 		count:    count,
 		dnsNames: opts.DNSNames,
 		ips:      opts.IPs,

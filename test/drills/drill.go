@@ -92,7 +92,7 @@ type scale struct {
 // creations waiting.
 func full() scale {
 	return scale{
-		timed: true, calls: 10_000, rate: 110, underWay: 4000, times: 2, caLife: 18 * time.Second, leafLife: 6 * time.Second,
+		timed: true, calls: 10_000, rate: 130, underWay: 4000, times: 2, caLife: 18 * time.Second, leafLife: 6 * time.Second,
 		drain: 10 * time.Second, hold: 10 * time.Second, unaided: 80 * time.Second, hostile: 2000, idle: []int{250, 1000}, apply: deploy.BaseInTime,
 	}
 }
