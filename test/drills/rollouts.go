@@ -39,8 +39,9 @@ func rollingUpdate(ctx context.Context, s *site) error {
 				return err
 			}
 		}
+		// None of those that stop is asked again.
+		s.retired.Wait()
 	}
-	s.retired.Wait()
 	return nil
 }
 
