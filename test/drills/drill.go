@@ -164,5 +164,5 @@ func (s *site) drive(ctx context.Context, d *drill) error {
 	if err := d.run(ctx, s); err != nil {
 		return err
 	}
-	return s.load.more(max(2*s.scale.rate, s.scale.calls-s.load.answered()))
+	return s.load.more(max(2*s.scale.rate, s.scale.calls-s.load.answered()+s.uncounted))
 }
