@@ -227,22 +227,22 @@ func (l *connections) give(c *connection) {
 // place says whether there is a place for a new connection from the address, and makes one
 // where it can.
 func (l *connections) place(host string) bool {
-	free, own := l.places, 0
+	free, held := l.places, map[string]int{}
 	for c := range l.open {
-		if c.known {
-			continue
-		}
-		free--
-		if c.host == host {
-			own++
+		if !c.known {
+			free--
+			held[c.host]++
 		}
 	}
+	own := held[host]
 	// An address may have three times of what it leaves free, so there is a place for
 	// others, however many one opens, and fewer the more addresses there are.
 	if own < 3*free {
 		return true
 	}
-	return l.evict(0, (*connection).silent)
+	// Nobody gives way to an address that has more: a client that is starved of a processor
+	// while another one floods the server is silent too.
+	return l.evict(0, func(c *connection, now time.Time) bool { return held[c.host] >= own && c.silent(now) })
 }
 
 // evict closes a connection of those that may be closed: of the address with the most of

@@ -193,6 +193,49 @@ func TestRequestUnderWayStays(t *testing.T) {
 	}
 }
 
+// An address that has many places gets no more by the silence of one that has few.
+func TestSilenceOfFewIsSpared(t *testing.T) {
+	s := serveShared(t, 8, 3, silence{first: time.Nanosecond, later: time.Nanosecond})
+	few := s.connect(t, "127.0.0.1")
+	var busy []*peer
+	for range 6 {
+		p := s.connect(t, "127.0.0.2")
+		p.send(t, "/hold")
+		busy = append(busy, p)
+	}
+	wait.Until(t, "all have a place, and one is silent", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		silent, working := 0, 0
+		for c := range s.open {
+			if c.busy {
+				working++
+			} else if c.silent(time.Now()) {
+				silent++
+			}
+		}
+		return silent == 1 && working == 6
+	})
+	// Another one of the many waits, however long.
+	late := s.connect(t, "127.0.0.2")
+	late.send(t, "/review")
+	wait.Until(t, "it waits", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.count == 1
+	})
+	if n := s.evictions.Load(); n != 0 {
+		t.Errorf("%d were closed for it", n)
+	}
+	if !few.ask(t, "/review") {
+		t.Error("the silent one is closed")
+	}
+	close(s.held)
+	for _, p := range append(busy, late) {
+		p.receive(t)
+	}
+}
+
 // Connections that had a review answered stay as long as there are places for them. Then
 // the one that is idle longest is closed, of the address with the most. An address that
 // has the most itself loses none: its next one is closed after the answer.
