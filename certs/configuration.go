@@ -2,6 +2,7 @@ package certs
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ const validatingKind = "ValidatingWebhookConfiguration"
 // published is a configuration as it was read.
 type published struct {
 	metadata metav1.ObjectMeta
-	// bundles are the caBundles of the webhooks, in their order.
-	bundles [][]byte
+	// trusted is what the caBundle of each webhook holds, in their order: nothing where it
+	// is empty or cannot be read.
+	trusted [][]*x509.Certificate
 }
 
 // observe reads the configuration; nil where it does not exist, which is no error: it may
@@ -102,20 +104,22 @@ func (p *published) applied() int {
 func validatingConfiguration(client typedv1.ValidatingWebhookConfigurationsGetter, name string) *configuration {
 	return configurationOf(validatingKind, name, client.ValidatingWebhookConfigurations(),
 		func(c *admissionv1.ValidatingWebhookConfiguration) *published {
-			return &published{c.ObjectMeta, bundlesOf(c.Webhooks, func(w admissionv1.ValidatingWebhook) []byte { return w.ClientConfig.CABundle })}
+			return &published{c.ObjectMeta, trustedBy(c.Webhooks, func(w admissionv1.ValidatingWebhook) []byte { return w.ClientConfig.CABundle })}
 		})
 }
 
 func mutatingConfiguration(client typedv1.MutatingWebhookConfigurationsGetter, name string) *configuration {
 	return configurationOf("MutatingWebhookConfiguration", name, client.MutatingWebhookConfigurations(),
 		func(c *admissionv1.MutatingWebhookConfiguration) *published {
-			return &published{c.ObjectMeta, bundlesOf(c.Webhooks, func(w admissionv1.MutatingWebhook) []byte { return w.ClientConfig.CABundle })}
+			return &published{c.ObjectMeta, trustedBy(c.Webhooks, func(w admissionv1.MutatingWebhook) []byte { return w.ClientConfig.CABundle })}
 		})
 }
 
-func bundlesOf[W any](webhooks []W, bundle func(W) []byte) (all [][]byte) {
+func trustedBy[W any](webhooks []W, bundle func(W) []byte) (all [][]*x509.Certificate) {
 	for _, webhook := range webhooks {
-		all = append(all, bundle(webhook))
+		// What cannot be read there is trusted by nobody.
+		certs, _ := decodeCertificates(bundle(webhook))
+		all = append(all, certs)
 	}
 	return all
 }

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -50,12 +49,12 @@ func (s *SelfSigned) observe(ctx context.Context) *view {
 	return v
 }
 
-// bundles are the caBundles of all webhooks.
-func (v *view) bundles() [][]byte {
-	var all [][]byte
+// trusted is what the caBundle of each webhook holds.
+func (v *view) trusted() [][]*x509.Certificate {
+	var all [][]*x509.Certificate
 	for _, found := range v.found {
 		if found != nil {
-			all = append(all, found.bundles...)
+			all = append(all, found.trusted...)
 		}
 	}
 	return all
@@ -75,9 +74,7 @@ func (s *SelfSigned) wanted(trusted []*x509.Certificate, v *view, now time.Time)
 		}
 	}
 	leaving := map[string]time.Time{}
-	for _, bundle := range v.bundles() {
-		// What cannot be read there is trusted by nobody.
-		published, _ := decodeCertificates(bundle)
+	for _, published := range v.trusted() {
 		for _, cert := range published {
 			if contains(all, cert) {
 				continue
@@ -102,6 +99,7 @@ func (s *SelfSigned) wanted(trusted []*x509.Certificate, v *view, now time.Time)
 // configurations that have changed since they were read are conflicts.
 func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v *view) []error {
 	bundle := encodeCertificates(wanted)
+	root := s.CA().roots()[0]
 	errs := slices.Clone(v.errs)
 	for n, c := range s.configurations {
 		found := v.found[n]
@@ -112,11 +110,9 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 		// controllers foremost.
 		var stale []int
 		taken := false
-		for i, was := range found.bundles {
-			if !sameCertificates(was, wanted) {
+		for i, have := range found.trusted {
+			if !same(have, wanted) {
 				stale = append(stale, i)
-				have, _ := decodeCertificates(was)
-				root := s.CA().roots()[0]
 				taken = taken || s.stood[string(root.Raw)] && !contains(have, root)
 			}
 		}
@@ -124,7 +120,8 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 			continue
 		}
 		gone, err := c.write(ctx, found, stale, bundle)
-		if errs[n] = err; err != nil {
+		if err != nil {
+			errs[n] = fmt.Errorf("write caBundle of %s %q: %w", c.kind, c.name, err)
 			continue
 		}
 		if gone {
@@ -132,7 +129,7 @@ func (s *SelfSigned) publish(ctx context.Context, wanted []*x509.Certificate, v 
 			continue
 		}
 		for _, i := range stale {
-			found.bundles[i] = bundle
+			found.trusted[i] = wanted
 		}
 		logger := s.logger.With("kind", c.kind, "name", c.name)
 		switch {
@@ -166,29 +163,25 @@ func (s *SelfSigned) describe(errs []error) error {
 	return errors.Join(all...)
 }
 
-// sameCertificates says whether a bundle holds these certificates and no others, whatever
-// their order.
-func sameCertificates(bundle []byte, want []*x509.Certificate) bool {
-	have, err := decodeCertificates(bundle)
-	return err == nil && len(have) == len(want) && !slices.ContainsFunc(have, func(cert *x509.Certificate) bool { return !contains(want, cert) })
+// same says whether a caBundle holds these certificates and no others, whatever their order.
+func same(have, want []*x509.Certificate) bool {
+	return len(have) == len(want) && !slices.ContainsFunc(have, func(cert *x509.Certificate) bool { return !contains(want, cert) })
 }
 
 // note remembers since when every configuration holds each of the certificates, as they are
 // found. Those that could not be read are taken to be as they were.
 func (s *SelfSigned) note(v *view, now time.Time) {
-	bundles := v.bundles()
-	s.unread = errors.Join(v.errs...) != nil
-	s.published = len(bundles) > 0 || s.unread
+	trusted := v.trusted()
+	unread := errors.Join(v.errs...) != nil
+	s.published = len(trusted) > 0 || unread
 	seen := map[string]time.Time{}
-	for n, bundle := range bundles {
+	for n, certs := range trusted {
 		held := map[string]time.Time{}
-		// What cannot be read there is trusted by nobody.
-		certs, _ := decodeCertificates(bundle)
 		for _, cert := range certs {
 			key := string(cert.Raw)
 			if since, known := s.seen[key]; known {
 				held[key] = since
-			} else if !s.unread {
+			} else if !unread {
 				held[key] = now
 			}
 		}
@@ -232,9 +225,8 @@ func (s *SelfSigned) mistrust(v *view, now time.Time) error {
 		if found == nil {
 			continue
 		}
-		for _, bundle := range found.bundles {
-			trusted, err := decodeCertificates(bundle)
-			if len(bytes.TrimSpace(bundle)) == 0 || err != nil {
+		for _, trusted := range found.trusted {
+			if len(trusted) == 0 {
 				continue
 			}
 			if (&CA{chain: current.ca.chain, trusted: trusted}).verify(current.cert.Leaf, now) != nil {

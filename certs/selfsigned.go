@@ -78,11 +78,11 @@ type SelfSigned struct {
 
 	// pass is held by one Reconcile at a time, and guards what follows.
 	pass sync.Mutex
-	// seen is since when all configurations hold a certificate, by its DER. published says
-	// that there are any, and unread that one of them could not be read.
-	seen              map[string]time.Time
-	stood             map[string]bool // what all have ever held
-	published, unread bool
+	// seen is since when all configurations hold a certificate, by its DER, and stood what
+	// all have ever held. published says that there are any.
+	seen      map[string]time.Time
+	stood     map[string]bool
+	published bool
 	// waiting is since when a CA is to sign and cannot yet.
 	waiting time.Time
 	// leaving is since when a certificate is published that nothing asks for.
@@ -221,11 +221,6 @@ func (s *SelfSigned) try(ctx context.Context) ([]error, error) {
 	}
 	wanted := s.wanted(found.signer.trusted, v, now)
 	errs := s.publish(ctx, wanted, v)
-	for n := range errs {
-		if v.errs[n] = errs[n]; errs[n] != nil && !apierrors.IsConflict(errs[n]) && v.found[n] != nil {
-			errs[n] = fmt.Errorf("write caBundle of %s %q: %w", s.configurations[n].kind, s.configurations[n].name, errs[n])
-		}
-	}
 	untrusted := s.mistrust(v, now)
 	s.untrusted.Store(&untrusted)
 	if errors.Join(errs...) == nil {
