@@ -28,20 +28,20 @@ func (d *Decider) respond(req admission.Request, outcome *review.Outcome) admiss
 	if v.Exempt != "" {
 		return exempted(v.Exempt)
 	}
-	said := v.Bounded()
-	var causes []metav1.StatusCause
 	var rules []string
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Action != verdict.Warn {
 			rules = append(rules, f.Rule)
 		}
 	}
-	for i := range said.Findings {
-		if f := &said.Findings[i]; f.Action != verdict.Warn {
-			causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path(), Message: f.Text()})
-		}
-	}
 	if len(rules) > 0 {
+		said := v.Bounded()
+		var causes []metav1.StatusCause
+		for i := range said.Findings {
+			if f := &said.Findings[i]; f.Action != verdict.Warn {
+				causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path(), Message: f.Text()})
+			}
+		}
 		d.Logger.Info("denied",
 			"kind", object.Kind, "namespace", quote.Plain(object.Namespace), "name", quote.Plain(object.Name),
 			"user", quote.Plain(req.UserInfo.Username), "rules", slices.Compact(rules), "message", causes[0].Message,
