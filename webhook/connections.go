@@ -224,17 +224,25 @@ func (l *connections) give(c *connection) {
 	}
 }
 
-// place says whether there is a place for a new connection from the address, and makes one
-// where it can.
-func (l *connections) place(host string) bool {
-	free, held := l.places, map[string]int{}
+// held is how many places for new connections each address has.
+func (l *connections) held() map[string]int {
+	held := map[string]int{}
 	for c := range l.open {
 		if !c.known {
-			free--
 			held[c.host]++
 		}
 	}
-	own := held[host]
+	return held
+}
+
+// place says whether there is a place for a new connection from the address, and makes one
+// where it can.
+func (l *connections) place(host string) bool {
+	held := l.held()
+	free, own := l.places, held[host]
+	for _, n := range held {
+		free -= n
+	}
 	// An address may have three times of what it leaves free, so there is a place for
 	// others, however many one opens, and fewer the more addresses there are.
 	if own < 3*free {
@@ -317,15 +325,10 @@ func (l *connections) look() {
 // and there to the newest, since whoever has waited long may have given up.
 func (l *connections) fill() {
 	for l.count > 0 {
-		has := map[string]int{}
-		for c := range l.open {
-			if !c.known {
-				has[c.host]++
-			}
-		}
+		held := l.held()
 		next, first := "", true
 		for host := range l.waiting {
-			if first || has[host] < has[next] {
+			if first || held[host] < held[next] {
 				next, first = host, false
 			}
 		}

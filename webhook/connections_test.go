@@ -93,6 +93,17 @@ func (s *shared) connect(t *testing.T, address string) *peer {
 	return &peer{Conn: conn, reader: bufio.NewReader(conn)}
 }
 
+// hold connects so often from an address, each time with a request that is held.
+func (s *shared) hold(t *testing.T, address string, count int) (busy []*peer) {
+	t.Helper()
+	for range count {
+		p := s.connect(t, address)
+		p.send(t, "/hold")
+		busy = append(busy, p)
+	}
+	return busy
+}
+
 func (p *peer) send(t *testing.T, path string) {
 	t.Helper()
 	if _, err := fmt.Fprintf(p, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path); err != nil {
@@ -157,12 +168,7 @@ func TestSilentConnectionGivesWay(t *testing.T) {
 // Nothing ends a request that is under way.
 func TestRequestUnderWayStays(t *testing.T) {
 	s := serveShared(t, 4, 4, impatient)
-	var busy []*peer
-	for range 3 {
-		p := s.connect(t, "127.0.0.1")
-		p.send(t, "/hold")
-		busy = append(busy, p)
-	}
+	busy := s.hold(t, "127.0.0.1", 3)
 	wait.Until(t, "three are under way", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -197,12 +203,7 @@ func TestRequestUnderWayStays(t *testing.T) {
 func TestSilenceOfFewIsSpared(t *testing.T) {
 	s := serveShared(t, 8, 3, silence{first: time.Nanosecond, later: time.Nanosecond})
 	few := s.connect(t, "127.0.0.1")
-	var busy []*peer
-	for range 6 {
-		p := s.connect(t, "127.0.0.2")
-		p.send(t, "/hold")
-		busy = append(busy, p)
-	}
+	busy := s.hold(t, "127.0.0.2", 6)
 	wait.Until(t, "all have a place, and one is silent", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
