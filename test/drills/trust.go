@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
@@ -171,29 +172,33 @@ func (s *site) bundles(ctx context.Context) (bundles [][]byte, err error) {
 func (s *site) strip(ctx context.Context) error {
 	api := s.cluster.AdmissionregistrationV1()
 	return errors.Join(
-		retry.RetryOnConflict(retry.DefaultRetry, func() error {
-			object, err := api.ValidatingWebhookConfigurations().Get(ctx, configuration, metav1.GetOptions{})
-			if err != nil {
-				return err
+		change(ctx, api.ValidatingWebhookConfigurations(), func(c *admissionv1.ValidatingWebhookConfiguration) {
+			for i := range c.Webhooks {
+				c.Webhooks[i].ClientConfig.CABundle = nil
 			}
-			for i := range object.Webhooks {
-				object.Webhooks[i].ClientConfig.CABundle = nil
-			}
-			_, err = api.ValidatingWebhookConfigurations().Update(ctx, object, metav1.UpdateOptions{})
-			return err
 		}),
-		retry.RetryOnConflict(retry.DefaultRetry, func() error {
-			object, err := api.MutatingWebhookConfigurations().Get(ctx, configuration, metav1.GetOptions{})
-			if err != nil {
-				return err
+		change(ctx, api.MutatingWebhookConfigurations(), func(c *admissionv1.MutatingWebhookConfiguration) {
+			for i := range c.Webhooks {
+				c.Webhooks[i].ClientConfig.CABundle = nil
 			}
-			for i := range object.Webhooks {
-				object.Webhooks[i].ClientConfig.CABundle = nil
-			}
-			_, err = api.MutatingWebhookConfigurations().Update(ctx, object, metav1.UpdateOptions{})
-			return err
 		}),
 	)
+}
+
+// change changes the webhook configuration of one kind.
+func change[T any](ctx context.Context, api interface {
+	Get(context.Context, string, metav1.GetOptions) (*T, error)
+	Update(context.Context, *T, metav1.UpdateOptions) (*T, error)
+}, how func(*T)) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		object, err := api.Get(ctx, configuration, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		how(object)
+		_, err = api.Update(ctx, object, metav1.UpdateOptions{})
+		return err
+	})
 }
 
 // reports are what the replicas say of themselves.
